@@ -1,0 +1,1 @@
+//! SQL, transactions, schema evolution, write dispositions and state

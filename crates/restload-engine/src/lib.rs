@@ -1,0 +1,1 @@
+//! Where waiting, retrying, limiting, cancelling and concurrency happen

@@ -1,0 +1,1 @@
+//! Nouns in flight: values, schemas, naming, the normaliser, batches and diagnostics

@@ -1,0 +1,1 @@
+//! A faithful Pushover server on the loopback interface, for tests and the demo

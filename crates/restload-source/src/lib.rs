@@ -1,0 +1,1 @@
+//! Everything about REST that can be decided without a socket

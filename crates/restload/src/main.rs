@@ -1,0 +1,3 @@
+//! The restload command.
+
+fn main() {}
