@@ -1,0 +1,631 @@
+//! Typed rows on their way to a destination, column by column.
+//!
+//! A column's buffer starts without a type, takes the type of its first value, and widens when a value does not fit.
+//! Text lives in one growing string per column, so a cell costs no allocation. A column knows nothing of its table's
+//! other rows: it is padded with nulls when it is next written to.
+
+use std::sync::Arc;
+
+use crate::DataType;
+use crate::iso_time;
+use crate::value::push_double;
+
+/// The rows of one page, or of a part of it.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Parents stand before their children. A table appears once.
+    pub tables: Vec<TableBatch>,
+    /// Records that could not be taken, with the reason.
+    pub rejects: Vec<Reject>,
+}
+
+impl Batch {
+    /// Roughly the memory that the batch holds, in bytes.
+    pub fn byte_count(&self) -> usize {
+        self.tables.iter().map(TableBatch::byte_count).sum()
+    }
+
+    /// The rows in all tables.
+    pub fn row_count(&self) -> usize {
+        self.tables.iter().map(|table| table.row_count).sum()
+    }
+}
+
+/// A record that is kept out of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The page it came on, from 1.
+    pub page: u64,
+    /// Its place on the page, from 1.
+    pub record: u64,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The record as JSON.
+    pub raw: String,
+}
+
+/// Rows of one table.
+#[derive(Debug)]
+pub struct TableBatch {
+    /// The table's name, normalised.
+    pub name: Arc<str>,
+    /// The table above, for a child table.
+    pub parent: Option<Arc<str>>,
+    /// Every column has `row_count` cells. Columns that never saw a value are there without a type.
+    pub columns: Vec<ColumnBuffer>,
+    /// How many rows there are.
+    pub row_count: usize,
+    /// For a child table: for each row, the index of its root row in this batch's root table.
+    pub root_rows: Vec<u32>,
+}
+
+impl TableBatch {
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&ColumnBuffer> {
+        self.columns.iter().find(|column| &*column.name == name)
+    }
+
+    fn byte_count(&self) -> usize {
+        self.columns.iter().map(ColumnBuffer::byte_count).sum::<usize>() + self.root_rows.len() * 4
+    }
+}
+
+/// The cells of one column.
+#[derive(Debug)]
+pub struct ColumnBuffer {
+    /// The column's name, normalised.
+    pub name: Arc<str>,
+    /// The path in the record that it is filled from.
+    pub source_name: Arc<str>,
+    /// Declared in the config: the type is fixed.
+    pub declared: bool,
+    data: ColumnData,
+    valid: Vec<bool>,
+}
+
+/// One cell, as a writer sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// NULL.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Bigint(i64),
+    /// A floating point number.
+    Double(f64),
+    /// Text.
+    Text(&'a str),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
+    /// A number as digits with an optional sign and point, no exponent.
+    Numeric(&'a str),
+    /// Compact JSON.
+    Json(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+#[derive(Debug)]
+enum ColumnData {
+    /// Only nulls so far.
+    Untyped,
+    /// The same text in every row.
+    Repeated(Arc<str>),
+    Bool(Vec<bool>),
+    Bigint(Vec<i64>),
+    Double(Vec<f64>),
+    Text(TextBuffer),
+    /// A detected moment keeps its text until the batch is written: should another value turn the column into text,
+    /// nothing of the original is lost.
+    Timestamp(Vec<i64>, TextBuffer),
+    Date(Vec<i32>, TextBuffer),
+    Time(Vec<i64>, TextBuffer),
+    Numeric(TextBuffer),
+    Json(TextBuffer),
+    Binary(BytesBuffer),
+}
+
+#[derive(Debug, Default)]
+struct TextBuffer {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl TextBuffer {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
+    fn get(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.text[start..self.ends[row]]
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.text.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+}
+
+#[derive(Debug, Default)]
+struct BytesBuffer {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl BytesBuffer {
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn get(&self, row: usize) -> &[u8] {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.bytes[start..self.ends[row]]
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+}
+
+impl ColumnBuffer {
+    /// An empty column whose type follows from its values, starting from the type the table's column has, if any.
+    pub fn new(name: Arc<str>, source_name: Arc<str>, data_type: Option<DataType>) -> Self {
+        let data = data_type.map_or(ColumnData::Untyped, ColumnData::empty);
+        Self {
+            name,
+            source_name,
+            declared: false,
+            data,
+            valid: Vec::new(),
+        }
+    }
+
+    /// A column of one text in `row_count` rows.
+    pub fn repeated(name: Arc<str>, text: Arc<str>, row_count: usize) -> Self {
+        let source_name = Arc::clone(&name);
+        Self {
+            name,
+            source_name,
+            declared: true,
+            data: ColumnData::Repeated(text),
+            valid: vec![true; row_count],
+        }
+    }
+
+    /// The cells so far.
+    pub fn len(&self) -> usize {
+        self.valid.len()
+    }
+
+    /// Whether there are no cells.
+    pub fn is_empty(&self) -> bool {
+        self.valid.is_empty()
+    }
+
+    /// The type, or `None` while only nulls came.
+    pub fn data_type(&self) -> Option<DataType> {
+        Some(match &self.data {
+            ColumnData::Untyped => return None,
+            ColumnData::Repeated(_) | ColumnData::Text(_) => DataType::Text,
+            ColumnData::Bool(_) => DataType::Bool,
+            ColumnData::Bigint(_) => DataType::Bigint,
+            ColumnData::Double(_) => DataType::Double,
+            ColumnData::Timestamp(..) => DataType::Timestamp,
+            ColumnData::Date(..) => DataType::Date,
+            ColumnData::Time(..) => DataType::Time,
+            ColumnData::Numeric(_) => DataType::Numeric,
+            ColumnData::Json(_) => DataType::Json,
+            ColumnData::Binary(_) => DataType::Binary,
+        })
+    }
+
+    /// Whether any cell is not null.
+    pub fn has_values(&self) -> bool {
+        self.valid.contains(&true)
+    }
+
+    /// The cell of a row, in the column's own type.
+    pub fn cell(&self, row: usize) -> Cell<'_> {
+        if !self.valid[row] {
+            return Cell::Null;
+        }
+        match &self.data {
+            ColumnData::Untyped => Cell::Null,
+            ColumnData::Repeated(text) => Cell::Text(text),
+            ColumnData::Bool(cells) => Cell::Bool(cells[row]),
+            ColumnData::Bigint(cells) => Cell::Bigint(cells[row]),
+            ColumnData::Double(cells) => Cell::Double(cells[row]),
+            ColumnData::Text(cells) => Cell::Text(cells.get(row)),
+            ColumnData::Timestamp(cells, _) => Cell::Timestamp(cells[row]),
+            ColumnData::Date(cells, _) => Cell::Date(cells[row]),
+            ColumnData::Time(cells, _) => Cell::Time(cells[row]),
+            ColumnData::Numeric(cells) => Cell::Numeric(cells.get(row)),
+            ColumnData::Json(cells) => Cell::Json(cells.get(row)),
+            ColumnData::Binary(cells) => Cell::Binary(cells.get(row)),
+        }
+    }
+
+    /// Whether every whole number in the column is exact as a double, so that widening to double loses nothing.
+    pub fn is_exact_as_double(&self) -> bool {
+        const LIMIT: i64 = 1 << 53;
+        match &self.data {
+            ColumnData::Bigint(cells) => cells.iter().all(|number| (-LIMIT..=LIMIT).contains(number)),
+            _ => true,
+        }
+    }
+
+    /// Changes the cells to a wider type, one that [`DataType::join`] gives for the column's own.
+    ///
+    /// Text that was detected as a moment comes back as it was written.
+    pub fn widen(&mut self, wider: DataType) {
+        if self.data_type() == Some(wider) {
+            return;
+        }
+        let narrow = std::mem::replace(&mut self.data, ColumnData::empty(wider));
+        let len = self.valid.len();
+        if matches!(narrow, ColumnData::Untyped) {
+            self.data.pad(len);
+            return;
+        }
+        match (&mut self.data, narrow) {
+            (ColumnData::Double(wide), ColumnData::Bigint(cells)) => {
+                wide.extend(cells.into_iter().map(|number| number as f64));
+            }
+            (ColumnData::Timestamp(wide, texts), ColumnData::Date(days, text)) => {
+                wide.extend(days.into_iter().map(|day| i64::from(day) * iso_time::MICROS_PER_DAY));
+                *texts = text;
+            }
+            (
+                ColumnData::Text(wide),
+                ColumnData::Timestamp(_, text) | ColumnData::Date(_, text) | ColumnData::Time(_, text),
+            ) => {
+                *wide = text;
+            }
+            (ColumnData::Text(wide), ColumnData::Numeric(text) | ColumnData::Json(text)) => *wide = text,
+            (ColumnData::Text(wide) | ColumnData::Numeric(wide) | ColumnData::Json(wide), narrow) => {
+                let narrow = Self {
+                    name: Arc::clone(&self.name),
+                    source_name: Arc::clone(&self.source_name),
+                    declared: false,
+                    data: narrow,
+                    valid: std::mem::take(&mut self.valid),
+                };
+                for row in 0..len {
+                    wide.push_with(|out| narrow.cell(row).write_text(out));
+                }
+                self.valid = narrow.valid;
+            }
+            (data, _) => {
+                // Not a widening: nothing of the old type can stand in the new one.
+                data.pad(len);
+                self.valid.fill(false);
+            }
+        }
+    }
+
+    /// Adds nulls until the column has `len` cells.
+    pub fn pad(&mut self, len: usize) {
+        if self.valid.len() < len {
+            self.valid.resize(len, false);
+            self.data.pad(len);
+        }
+    }
+
+    /// Removes cells from the end until `len` are left.
+    pub fn truncate(&mut self, len: usize) {
+        if self.valid.len() > len {
+            self.valid.truncate(len);
+            self.data.truncate(len);
+        }
+    }
+
+    /// Makes room for the cell of `row`: rows before it that have none become null, a cell it has is replaced.
+    fn prepare(&mut self, row: usize) {
+        if self.valid.len() != row {
+            self.pad(row);
+            self.truncate(row);
+        }
+    }
+
+    /// Sets the cell of the newest row to null.
+    pub fn put_null(&mut self, row: usize) {
+        self.prepare(row);
+        self.pad(row + 1);
+    }
+
+    /// Sets the cell of the newest row; the column widens when the value does not fit its type.
+    ///
+    /// Text is stored as it is: whether it spells a moment is for the caller to find out.
+    pub fn put(&mut self, row: usize, cell: Cell<'_>) {
+        self.prepare(row);
+        let Some(own) = cell.data_type() else {
+            self.pad(row + 1);
+            return;
+        };
+        let column_type = self.data_type();
+        match column_type {
+            None => self.widen(own),
+            Some(current) if current == own => {}
+            Some(current) => {
+                let mut wider = current.join(own);
+                if wider == DataType::Double
+                    && !(self.is_exact_as_double() && !matches!(cell, Cell::Bigint(n) if n.unsigned_abs() > 1 << 53))
+                {
+                    wider = DataType::Numeric;
+                }
+                self.widen(wider);
+            }
+        }
+        self.data.push(cell);
+        self.valid.push(true);
+    }
+
+    /// Sets the cell of the newest row to a moment that was detected in a text, which is kept beside it.
+    pub fn put_detected(&mut self, row: usize, cell: Cell<'_>, text: &str) {
+        self.prepare(row);
+        let Some(own) = cell.data_type() else { return };
+        match self.data_type() {
+            None => self.widen(own),
+            Some(current) => self.widen(current.join(own)),
+        }
+        match (&mut self.data, cell) {
+            (ColumnData::Timestamp(cells, texts), Cell::Timestamp(micros)) => {
+                cells.push(micros);
+                texts.push(text);
+            }
+            (ColumnData::Timestamp(cells, texts), Cell::Date(days)) => {
+                cells.push(i64::from(days) * iso_time::MICROS_PER_DAY);
+                texts.push(text);
+            }
+            (ColumnData::Date(cells, texts), Cell::Date(days)) => {
+                cells.push(days);
+                texts.push(text);
+            }
+            (data, _) => data.push(Cell::Text(text)),
+        }
+        self.valid.push(true);
+    }
+
+    fn byte_count(&self) -> usize {
+        self.valid.len() + self.data.byte_count()
+    }
+}
+
+impl ColumnData {
+    fn empty(data_type: DataType) -> Self {
+        match data_type {
+            DataType::Text => Self::Text(TextBuffer::default()),
+            DataType::Bigint => Self::Bigint(Vec::new()),
+            DataType::Double => Self::Double(Vec::new()),
+            DataType::Bool => Self::Bool(Vec::new()),
+            DataType::Timestamp => Self::Timestamp(Vec::new(), TextBuffer::default()),
+            DataType::Date => Self::Date(Vec::new(), TextBuffer::default()),
+            DataType::Time => Self::Time(Vec::new(), TextBuffer::default()),
+            DataType::Numeric => Self::Numeric(TextBuffer::default()),
+            DataType::Json => Self::Json(TextBuffer::default()),
+            DataType::Binary => Self::Binary(BytesBuffer::default()),
+        }
+    }
+
+    /// Appends a cell of the column's own type or of one that it widens.
+    fn push(&mut self, cell: Cell<'_>) {
+        match (self, cell) {
+            (Self::Bool(cells), Cell::Bool(flag)) => cells.push(flag),
+            (Self::Bigint(cells), Cell::Bigint(number)) => cells.push(number),
+            (Self::Double(cells), Cell::Double(number)) => cells.push(number),
+            (Self::Double(cells), Cell::Bigint(number)) => cells.push(number as f64),
+            (Self::Timestamp(cells, texts), Cell::Timestamp(micros)) => {
+                cells.push(micros);
+                texts.push_with(|out| cell.write_text(out));
+            }
+            (Self::Timestamp(cells, texts), Cell::Date(days)) => {
+                cells.push(i64::from(days) * iso_time::MICROS_PER_DAY);
+                texts.push_with(|out| cell.write_text(out));
+            }
+            (Self::Date(cells, texts), Cell::Date(days)) => {
+                cells.push(days);
+                texts.push_with(|out| cell.write_text(out));
+            }
+            (Self::Time(cells, texts), Cell::Time(micros)) => {
+                cells.push(micros);
+                texts.push_with(|out| cell.write_text(out));
+            }
+            (Self::Binary(cells), Cell::Binary(bytes)) => cells.push(bytes),
+            (Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells), cell) => {
+                cells.push_with(|out| cell.write_text(out));
+            }
+            (data, cell) => unreachable!("{cell:?} does not fit {data:?}; the column is widened first"),
+        }
+    }
+
+    fn pad(&mut self, len: usize) {
+        fn pad_text(cells: &mut TextBuffer, len: usize) {
+            let end = cells.text.len();
+            cells.ends.resize(len, end);
+        }
+        match self {
+            Self::Untyped | Self::Repeated(_) => {}
+            Self::Bool(cells) => cells.resize(len, false),
+            Self::Bigint(cells) => cells.resize(len, 0),
+            Self::Double(cells) => cells.resize(len, 0.0),
+            Self::Timestamp(cells, texts) | Self::Time(cells, texts) => {
+                cells.resize(len, 0);
+                pad_text(texts, len);
+            }
+            Self::Date(cells, texts) => {
+                cells.resize(len, 0);
+                pad_text(texts, len);
+            }
+            Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells) => pad_text(cells, len),
+            Self::Binary(cells) => {
+                let end = cells.bytes.len();
+                cells.ends.resize(len, end);
+            }
+        }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Untyped | Self::Repeated(_) => {}
+            Self::Bool(cells) => cells.truncate(len),
+            Self::Bigint(cells) => cells.truncate(len),
+            Self::Double(cells) => cells.truncate(len),
+            Self::Timestamp(cells, texts) | Self::Time(cells, texts) => {
+                cells.truncate(len);
+                texts.truncate(len);
+            }
+            Self::Date(cells, texts) => {
+                cells.truncate(len);
+                texts.truncate(len);
+            }
+            Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells) => cells.truncate(len),
+            Self::Binary(cells) => cells.truncate(len),
+        }
+    }
+
+    fn byte_count(&self) -> usize {
+        const END: usize = size_of::<usize>();
+        match self {
+            Self::Untyped | Self::Repeated(_) => 0,
+            Self::Bool(cells) => cells.len(),
+            Self::Bigint(cells) => cells.len() * 8,
+            Self::Double(cells) => cells.len() * 8,
+            Self::Timestamp(cells, texts) | Self::Time(cells, texts) => cells.len() * (8 + END) + texts.text.len(),
+            Self::Date(cells, texts) => cells.len() * (4 + END) + texts.text.len(),
+            Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells) => cells.ends.len() * END + cells.text.len(),
+            Self::Binary(cells) => cells.ends.len() * END + cells.bytes.len(),
+        }
+    }
+}
+
+impl Cell<'_> {
+    /// The type of the cell; none for NULL.
+    pub fn data_type(self) -> Option<DataType> {
+        Some(match self {
+            Cell::Null => return None,
+            Cell::Bool(_) => DataType::Bool,
+            Cell::Bigint(_) => DataType::Bigint,
+            Cell::Double(_) => DataType::Double,
+            Cell::Text(_) => DataType::Text,
+            Cell::Timestamp(_) => DataType::Timestamp,
+            Cell::Date(_) => DataType::Date,
+            Cell::Time(_) => DataType::Time,
+            Cell::Numeric(_) => DataType::Numeric,
+            Cell::Json(_) => DataType::Json,
+            Cell::Binary(_) => DataType::Binary,
+        })
+    }
+
+    /// Appends the cell as it stands in a text column: what every destination writes when a column becomes text.
+    pub fn write_text(self, out: &mut String) {
+        use std::fmt::Write as _;
+        match self {
+            Cell::Null => {}
+            Cell::Bool(true) => out.push_str("true"),
+            Cell::Bool(false) => out.push_str("false"),
+            Cell::Bigint(number) => {
+                let _ = write!(out, "{number}");
+            }
+            Cell::Double(number) => push_double(out, number),
+            Cell::Text(text) | Cell::Numeric(text) | Cell::Json(text) => out.push_str(text),
+            Cell::Timestamp(micros) => iso_time::write_timestamp(out, micros),
+            Cell::Date(days) => iso_time::write_date(out, days),
+            Cell::Time(micros) => iso_time::write_time(out, micros),
+            Cell::Binary(bytes) => {
+                for byte in bytes {
+                    let _ = write!(out, "{byte:02x}");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(cells: &[Cell<'_>]) -> ColumnBuffer {
+        let mut column = ColumnBuffer::new("c".into(), "c".into(), None);
+        for (row, cell) in cells.iter().enumerate() {
+            match cell {
+                Cell::Null => column.put_null(row),
+                Cell::Text(text) => match iso_time::parse_timestamp(text) {
+                    Some(micros) => column.put_detected(row, Cell::Timestamp(micros), text),
+                    None => column.put(row, *cell),
+                },
+                cell => column.put(row, *cell),
+            }
+        }
+        column
+    }
+
+    fn texts(column: &ColumnBuffer) -> Vec<String> {
+        (0..column.len())
+            .map(|row| {
+                let mut out = String::new();
+                column.cell(row).write_text(&mut out);
+                out
+            })
+            .collect()
+    }
+
+    #[test]
+    fn takes_the_widest_type_of_the_batch() {
+        use Cell::{Bigint, Bool, Double, Null, Text};
+        for (cells, data_type, expected) in [
+            (
+                vec![Bigint(1), Null, Bigint(2)],
+                Some(DataType::Bigint),
+                vec!["1", "", "2"],
+            ),
+            (vec![Bigint(1), Double(1.5)], Some(DataType::Double), vec!["1.0", "1.5"]),
+            (vec![Double(1.5), Bigint(1)], Some(DataType::Double), vec!["1.5", "1.0"]),
+            (
+                vec![Bigint(1 << 60), Double(1.5)],
+                Some(DataType::Numeric),
+                vec!["1152921504606846976", "1.5"],
+            ),
+            (vec![Bool(true), Bigint(1)], Some(DataType::Text), vec!["true", "1"]),
+            (
+                vec![Bigint(1), Text("abc"), Null],
+                Some(DataType::Text),
+                vec!["1", "abc", ""],
+            ),
+            (
+                vec![Text("2024-01-02 03:04:05+02:00"), Text("not a date")],
+                Some(DataType::Text),
+                vec!["2024-01-02 03:04:05+02:00", "not a date"],
+            ),
+            (vec![Null, Null], None, vec!["", ""]),
+        ] {
+            let column = column(&cells);
+            assert_eq!(column.data_type(), data_type, "{cells:?}");
+            assert_eq!(texts(&column), expected, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn the_cell_of_a_row_can_be_set_again() {
+        let mut column = ColumnBuffer::new("c".into(), "c".into(), None);
+        column.put(0, Cell::Bigint(1));
+        column.put(0, Cell::Bigint(2));
+        column.put(2, Cell::Text("x"));
+        assert_eq!(texts(&column), ["2", "", "x"]);
+        column.truncate(1);
+        assert_eq!(texts(&column), ["2"]);
+    }
+}

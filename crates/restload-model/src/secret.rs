@@ -1,0 +1,135 @@
+//! Secrets: values that can be used but not shown, and the redaction of whatever is shown.
+
+use std::fmt;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands in the place of a secret wherever text is shown.
+pub const MASK: &str = "***";
+
+/// A value that must not be shown: it has neither `Display` nor `Serialize`, and its `Debug` is a mask.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the value out of sight.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value, for the request that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+/// Removes known secret values from text that is about to be shown, in every spelling a URL gives them.
+#[derive(Debug, Clone, Default)]
+pub struct Redactor {
+    /// Each secret under the name it is written with in a config, longest value first, so that a secret that
+    /// contains another is masked whole.
+    secrets: Vec<(String, Secret)>,
+}
+
+/// Shorter values are common words and digits; masking them would garble every message and protect nothing.
+const SHORTEST_SECRET: usize = 4;
+
+impl Redactor {
+    /// A redactor for the given secrets, each with its name in the config.
+    pub fn new(secrets: impl IntoIterator<Item = (String, Secret)>) -> Self {
+        let mut secrets: Vec<_> = secrets
+            .into_iter()
+            .filter(|(_, secret)| secret.expose().len() >= SHORTEST_SECRET)
+            .collect();
+        secrets.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
+        Self { secrets }
+    }
+
+    /// The text with every secret value masked.
+    pub fn redact(&self, text: &str) -> String {
+        self.replace(text, |_| MASK.to_owned())
+    }
+
+    /// The text with every secret value replaced by its placeholder `{secrets.NAME}`, so that it can be stored and
+    /// [restored](Self::restore).
+    pub fn store(&self, text: &str) -> String {
+        self.replace(text, |name| format!("{{secrets.{name}}}"))
+    }
+
+    /// The text that [`store`](Self::store) was given, with today's values of the secrets.
+    pub fn restore(&self, text: &str) -> String {
+        let mut restored = text.to_owned();
+        for (name, secret) in &self.secrets {
+            let placeholder = format!("{{secrets.{name}}}");
+            if restored.contains(&placeholder) {
+                restored = restored.replace(&placeholder, secret.expose());
+            }
+        }
+        restored
+    }
+
+    fn replace(&self, text: &str, replacement: impl Fn(&str) -> String) -> String {
+        let mut shown = text.to_owned();
+        for (name, secret) in &self.secrets {
+            let plain = secret.expose();
+            let encoded = utf8_percent_encode(plain, NON_ALPHANUMERIC).to_string();
+            let form = encoded
+                .replace("%20", "+")
+                .replace("%2D", "-")
+                .replace("%2E", ".")
+                .replace("%5F", "_");
+            let json = serde_json::to_string(plain).unwrap_or_default();
+            for spelling in [plain, json.trim_matches('"'), encoded.as_str(), form.as_str()] {
+                if !spelling.is_empty() && shown.contains(spelling) {
+                    shown = shown.replace(spelling, &replacement(name));
+                }
+            }
+        }
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor() -> Redactor {
+        Redactor::new([
+            ("token".to_owned(), Secret::new("s3cr/t value")),
+            ("longer".to_owned(), Secret::new("s3cr/t value and more")),
+            ("short".to_owned(), Secret::new("no")),
+        ])
+    }
+
+    #[test]
+    fn masks_every_spelling() {
+        for (text, shown) in [
+            ("token=s3cr/t value&x=1", "token=***&x=1"),
+            ("token=s3cr%2Ft%20value&x=1", "token=***&x=1"),
+            ("token=s3cr%2Ft+value", "token=***"),
+            ("s3cr/t value and more", "***"),
+            ("no secret here", "no secret here"),
+        ] {
+            assert_eq!(redactor().redact(text), shown);
+        }
+    }
+
+    #[test]
+    fn stored_text_holds_no_secret_and_comes_back() {
+        let link = "https://api.test/x?token=s3cr/t value";
+        let stored = redactor().store(link);
+        assert_eq!(stored, "https://api.test/x?token={secrets.token}");
+        assert_eq!(redactor().restore(&stored), link);
+    }
+
+    #[test]
+    fn debug_shows_a_mask() {
+        assert_eq!(format!("{:?}", Secret::new("s3cr/t")), "***");
+    }
+}
