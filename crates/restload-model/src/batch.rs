@@ -362,9 +362,9 @@ impl ColumnBuffer {
             Some(current) if current == own => {}
             Some(current) => {
                 let mut wider = current.join(own);
-                if wider == DataType::Double
-                    && !(self.is_exact_as_double() && !matches!(cell, Cell::Bigint(n) if n.unsigned_abs() > 1 << 53))
-                {
+                let rounds =
+                    !self.is_exact_as_double() || matches!(cell, Cell::Bigint(n) if n.unsigned_abs() > 1 << 53);
+                if wider == DataType::Double && rounds {
                     wider = DataType::Numeric;
                 }
                 self.widen(wider);
