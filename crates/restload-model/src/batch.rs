@@ -79,6 +79,7 @@ pub struct ColumnBuffer {
     pub source_name: Arc<str>,
     /// Declared in the config: the type is fixed.
     pub declared: bool,
+    initial_type: Option<DataType>,
     data: ColumnData,
     valid: Vec<bool>,
 }
@@ -189,6 +190,7 @@ impl ColumnBuffer {
             name,
             source_name,
             declared: false,
+            initial_type: data_type,
             data,
             valid: Vec::new(),
         }
@@ -201,6 +203,7 @@ impl ColumnBuffer {
             name,
             source_name,
             declared: true,
+            initial_type: Some(DataType::Text),
             data: ColumnData::Repeated(text),
             valid: vec![true; row_count],
         }
@@ -231,6 +234,11 @@ impl ColumnBuffer {
             ColumnData::Json(_) => DataType::Json,
             ColumnData::Binary(_) => DataType::Binary,
         })
+    }
+
+    /// The type that the column had before its first value.
+    pub(crate) fn initial_type(&self) -> Option<DataType> {
+        self.initial_type
     }
 
     /// Whether any cell is not null.
@@ -301,11 +309,15 @@ impl ColumnBuffer {
                     name: Arc::clone(&self.name),
                     source_name: Arc::clone(&self.source_name),
                     declared: false,
+                    initial_type: None,
                     data: narrow,
                     valid: std::mem::take(&mut self.valid),
                 };
                 for row in 0..len {
-                    wide.push_with(|out| narrow.cell(row).write_text(out));
+                    wide.push_with(|out| match wider {
+                        DataType::Numeric => narrow.cell(row).write_numeric(out),
+                        _ => narrow.cell(row).write_text(out),
+                    });
                 }
                 self.valid = narrow.valid;
             }
@@ -445,9 +457,8 @@ impl ColumnData {
                 texts.push_with(|out| cell.write_text(out));
             }
             (Self::Binary(cells), Cell::Binary(bytes)) => cells.push(bytes),
-            (Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells), cell) => {
-                cells.push_with(|out| cell.write_text(out));
-            }
+            (Self::Numeric(cells), cell) => cells.push_with(|out| cell.write_numeric(out)),
+            (Self::Text(cells) | Self::Json(cells), cell) => cells.push_with(|out| cell.write_text(out)),
             (data, cell) => unreachable!("{cell:?} does not fit {data:?}; the column is widened first"),
         }
     }
@@ -528,6 +539,17 @@ impl Cell<'_> {
             Cell::Json(_) => DataType::Json,
             Cell::Binary(_) => DataType::Binary,
         })
+    }
+
+    /// Appends the cell as it stands in a numeric column: a double without an exponent.
+    fn write_numeric(self, out: &mut String) {
+        use std::fmt::Write as _;
+        match self {
+            Cell::Double(number) => {
+                let _ = write!(out, "{number}");
+            }
+            cell => cell.write_text(out),
+        }
     }
 
     /// Appends the cell as it stands in a text column: what every destination writes when a column becomes text.

@@ -1,0 +1,275 @@
+//! Values on their way into a column whose type is declared: dlt's conversions, without its traps.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{json_without_nul, without_nul};
+use crate::DataType;
+use crate::batch::{Cell, ColumnBuffer};
+use crate::iso_time;
+use crate::value::Value;
+
+/// More digits than any database takes; an exponent beyond it would fill memory with zeros.
+const MAX_EXPONENT: i64 = 16_000;
+
+/// Sets a cell to a value, converted to the declared type, or says why it cannot be.
+pub(super) fn coerce(
+    column: &mut ColumnBuffer,
+    row: usize,
+    value: &Value<'_>,
+    data_type: DataType,
+    scratch: &mut String,
+) -> Result<(), String> {
+    if value.is_null() {
+        column.put_null(row);
+        return Ok(());
+    }
+    let misfit = || {
+        let mut shown = value.to_json();
+        if shown.chars().count() > 60 {
+            shown = shown.chars().take(60).chain(['…']).collect();
+        }
+        format!("{shown} is not a {data_type}")
+    };
+    match data_type {
+        DataType::Text => {
+            let text = value.to_text();
+            let clean = if text.as_bytes().contains(&0) {
+                without_nul(&text).into()
+            } else {
+                text
+            };
+            column.put(row, Cell::Text(&clean));
+        }
+        DataType::Json => {
+            scratch.clear();
+            value.write_json(scratch);
+            column.put(row, Cell::Json(&json_without_nul(scratch)));
+        }
+        DataType::Bool => column.put(row, Cell::Bool(to_bool(value).ok_or_else(misfit)?)),
+        DataType::Bigint => column.put(row, Cell::Bigint(to_bigint(value).ok_or_else(misfit)?)),
+        DataType::Double => column.put(row, Cell::Double(to_double(value).ok_or_else(misfit)?)),
+        DataType::Numeric => {
+            let text = match value {
+                Value::Double(number) => number.to_string(),
+                Value::Integer(_) | Value::Number(_) | Value::Text(_) => value.to_text().trim().to_owned(),
+                _ => return Err(misfit()),
+            };
+            column.put(row, Cell::Numeric(&plain_decimal(&text).ok_or_else(misfit)?));
+        }
+        DataType::Timestamp => column.put(row, Cell::Timestamp(to_timestamp(value).ok_or_else(misfit)?)),
+        DataType::Date => column.put(row, Cell::Date(to_date(value).ok_or_else(misfit)?)),
+        DataType::Time => {
+            let micros = value
+                .as_text()
+                .and_then(|text| iso_time::parse_time(text.trim()))
+                .ok_or_else(misfit)?;
+            column.put(row, Cell::Time(micros));
+        }
+        DataType::Binary => {
+            let bytes = value.as_text().and_then(to_bytes).ok_or_else(misfit)?;
+            column.put(row, Cell::Binary(&bytes));
+        }
+    }
+    Ok(())
+}
+
+fn to_bool(value: &Value<'_>) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Integer(number) => Some(*number != 0),
+        Value::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "t" | "y" | "1" => Some(true),
+            "false" | "no" | "f" | "n" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn to_bigint(value: &Value<'_>) -> Option<i64> {
+    match value {
+        Value::Integer(number) => Some(*number),
+        // A whole double within the range in which doubles are exact.
+        Value::Double(number) if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 => {
+            Some(*number as i64)
+        }
+        Value::Number(text) => plain_decimal(text).and_then(|text| whole_digits(&text)?.parse().ok()),
+        Value::Text(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The digits before the point when nothing but zeros follows it.
+fn whole_digits(plain: &str) -> Option<&str> {
+    match plain.split_once('.') {
+        None => Some(plain),
+        Some((digits, fraction)) => fraction.bytes().all(|digit| digit == b'0').then_some(digits),
+    }
+}
+
+fn to_double(value: &Value<'_>) -> Option<f64> {
+    let number = match value {
+        Value::Integer(number) => *number as f64,
+        Value::Double(number) => *number,
+        Value::Number(text) | Value::Text(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+/// A moment: ISO text, or a number of seconds since 1970. Numeric text is never taken for one.
+fn to_timestamp(value: &Value<'_>) -> Option<i64> {
+    match value {
+        Value::Integer(seconds) => seconds.checked_mul(1_000_000),
+        Value::Double(seconds) if seconds.abs() < 9e12 => Some((seconds * 1e6).floor() as i64),
+        Value::Text(text) => {
+            let text = text.trim();
+            iso_time::parse_timestamp(text)
+                .or_else(|| iso_time::parse_date(text).map(|days| i64::from(days) * iso_time::MICROS_PER_DAY))
+        }
+        _ => None,
+    }
+}
+
+fn to_date(value: &Value<'_>) -> Option<i32> {
+    match value {
+        Value::Text(text) => {
+            let text = text.trim();
+            iso_time::parse_date(text).or_else(|| {
+                iso_time::parse_timestamp(text).map(|micros| micros.div_euclid(iso_time::MICROS_PER_DAY) as i32)
+            })
+        }
+        Value::Integer(_) | Value::Double(_) => {
+            to_timestamp(value).map(|micros| micros.div_euclid(iso_time::MICROS_PER_DAY) as i32)
+        }
+        _ => None,
+    }
+}
+
+fn to_bytes(text: &str) -> Option<Vec<u8>> {
+    let Some(hex) = text.strip_prefix("0x") else {
+        return STANDARD.decode(text).ok();
+    };
+    if hex.len() % 2 != 0 || !hex.is_ascii() {
+        return None;
+    }
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok())
+        .collect()
+}
+
+/// A JSON or decimal number as sign, digits and point, without an exponent, keeping every digit.
+pub(super) fn plain_decimal(text: &str) -> Option<String> {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if (whole.is_empty() && fraction.is_empty())
+        || !whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|digit| digit.is_ascii_digit())
+        || exponent.abs() > MAX_EXPONENT
+    {
+        return None;
+    }
+    let digits = format!("{whole}{fraction}");
+    let point = whole.len() as i64 + exponent;
+    let (whole, fraction) = if point <= 0 {
+        (
+            "0".to_owned(),
+            format!("{}{digits}", "0".repeat(point.unsigned_abs() as usize)),
+        )
+    } else if point as usize >= digits.len() {
+        (
+            format!("{digits}{}", "0".repeat(point as usize - digits.len())),
+            String::new(),
+        )
+    } else {
+        (digits[..point as usize].to_owned(), digits[point as usize..].to_owned())
+    };
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        trimmed => trimmed,
+    };
+    let is_zero = whole == "0" && fraction.bytes().all(|digit| digit == b'0');
+    let sign = if is_zero { "" } else { sign };
+    Some(if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_lose_their_exponent_and_nothing_else() {
+        for (text, plain) in [
+            ("1", Some("1")),
+            ("-0", Some("0")),
+            ("007.50", Some("7.50")),
+            ("1e3", Some("1000")),
+            ("1.5e-3", Some("0.0015")),
+            ("-12.345E1", Some("-123.45")),
+            ("12.5e1", Some("125")),
+            ("0.1234567890123456789", Some("0.1234567890123456789")),
+            ("123456789012345678901234567890", Some("123456789012345678901234567890")),
+            ("1e999999999", None),
+            ("abc", None),
+            ("", None),
+            ("1.2.3", None),
+        ] {
+            assert_eq!(plain_decimal(text).as_deref(), plain, "{text}");
+        }
+    }
+
+    fn text_of(value: &Value<'_>, data_type: DataType) -> Result<String, String> {
+        let mut column = ColumnBuffer::new("c".into(), "c".into(), Some(data_type));
+        coerce(&mut column, 0, value, data_type, &mut String::new())?;
+        let mut text = String::new();
+        column.cell(0).write_text(&mut text);
+        Ok(text)
+    }
+
+    #[test]
+    fn converts_what_can_be_converted_without_loss() {
+        use DataType::*;
+        for (value, data_type, text) in [
+            (Value::from("no"), Bool, Some("false")),
+            (Value::from("maybe"), Bool, None),
+            (Value::from(" 12 "), Bigint, Some("12")),
+            (Value::from("12.5"), Bigint, None),
+            (Value::from(12.0), Bigint, Some("12")),
+            (Value::from(12.5), Bigint, None),
+            (Value::from("1e3"), Double, Some("1000.0")),
+            (Value::from("0.10"), Numeric, Some("0.10")),
+            (Value::from(1_580_405_246), Timestamp, Some("2020-01-30T17:27:26Z")),
+            (Value::from("1580405246"), Timestamp, None),
+            (Value::from("2024-01-02"), Timestamp, Some("2024-01-02T00:00:00Z")),
+            (Value::from("2024-01-02T03:04:05Z"), Date, Some("2024-01-02")),
+            (Value::from("03:04"), Time, Some("03:04:00")),
+            (Value::from("0x0fff"), Binary, Some("0fff")),
+            (Value::from("AQI="), Binary, Some("0102")),
+            (Value::from(true), Text, Some("true")),
+            (Value::List(vec![Value::from(1)]), Text, Some("[1]")),
+            (Value::List(vec![Value::from(1)]), Bigint, None),
+            (Value::from("x"), Json, Some("\"x\"")),
+        ] {
+            assert_eq!(
+                text_of(&value, data_type).ok().as_deref(),
+                text,
+                "{value:?} as {data_type}"
+            );
+        }
+    }
+}

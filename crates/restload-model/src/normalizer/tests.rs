@@ -1,0 +1,313 @@
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::*;
+use crate::schema::ColumnHint;
+
+fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
+    let hint = |(name, data_type): &(&str, DataType)| ColumnHint {
+        name: (*name).into(),
+        data_type: Some(*data_type),
+        nullable: None,
+        precision: None,
+        scale: None,
+        unique: false,
+    };
+    Target {
+        resource: "t".into(),
+        table: "t".into(),
+        write_disposition: if primary_key.is_empty() {
+            WriteDisposition::Append
+        } else {
+            WriteDisposition::Merge
+        },
+        primary_key: primary_key.iter().map(|name| (*name).into()).collect(),
+        columns: hints.iter().map(hint).collect(),
+    }
+}
+
+fn normalizer(target: Target, max_nesting: usize) -> Normalizer {
+    let plan = NormalizePlan {
+        target,
+        max_nesting,
+        load_id: "L".into(),
+    };
+    Normalizer::new(Arc::new(plan), Arc::new(Names::default()))
+}
+
+fn page(normalizer: &mut Normalizer, records: &[serde_json::Value]) -> Batch {
+    normalizer.start_page("", 1);
+    for record in records {
+        let record = Value::from(record.clone());
+        normalizer.push(&record);
+    }
+    normalizer.finish_page()
+}
+
+/// One line a table with its typed data columns, then a line a row.
+fn dump(batch: &Batch) -> String {
+    let mut out = String::new();
+    for table in &batch.tables {
+        let columns: Vec<_> = table
+            .columns
+            .iter()
+            .filter(|column| !column.name.starts_with("_rl_") && column.data_type().is_some())
+            .collect();
+        let names: Vec<_> = columns
+            .iter()
+            .map(|column| format!("{} {}", column.name, column.data_type().unwrap()))
+            .collect();
+        writeln!(out, "{} ({})", table.name, names.join(", ")).unwrap();
+        for row in 0..table.row_count {
+            let cells: Vec<_> = columns
+                .iter()
+                .map(|column| match column.cell(row) {
+                    Cell::Null => "-".to_owned(),
+                    cell => {
+                        let mut text = String::new();
+                        cell.write_text(&mut text);
+                        text
+                    }
+                })
+                .collect();
+            writeln!(out, "  {}", cells.join(" | ")).unwrap();
+        }
+    }
+    for reject in &batch.rejects {
+        writeln!(out, "reject {}:{} {}", reject.page, reject.record, reject.reason).unwrap();
+    }
+    out
+}
+
+fn check(max_nesting: usize, records: &[serde_json::Value], expected: &str) {
+    let batch = page(&mut normalizer(target(&[], &[]), max_nesting), records);
+    assert_eq!(dump(&batch), expected);
+}
+
+#[test]
+fn the_tricky_sample_has_dlts_shape_and_wider_types() {
+    let first = json!({"ID":1,"User Name":"Ada","camelCase":true,"2ndField":"x","émail":"a@b",
+        "created":"2024-01-02T03:04:05Z","naive":"2024-01-02 03:04:05","offs":"2024-01-02T03:04:05+02:00",
+        "d":"2024-01-02","t":"03:04:05","y":"2024","n1":null,"amount":1,"mixed":1,"big":9_223_372_036_854_775_807_i64,
+        "price":10.5,"address":{"Street":"S","geo":{"lat":1.5,"lon":2}},"empty_d":{},"empty_l":[],
+        "tags":["a","b",3],"matrix":[[1,2],[3]],
+        "orders":[{"no":1,"Items":[{"sku":"A","qty":2},{"sku":"B"}]},{"no":2,"Items":[]}],
+        "meta":{"labels":["l1","l2"],"hist":[{"at":"2024-02-01T00:00:00Z"}]},"raw":{"keep":[1,{"a":null}]}});
+    let second = json!({"ID":2,"User Name":"Bob","camelCase":"no","created":"not a date","mixed":"abc","amount":1.5,
+        "price":11,"big":5,"address":"flat string now","tags":null,"orders":{"no":9},"n1":null,"t":"x",
+        "raw":{"keep":[1,{"a":null}]}});
+    let mut normalizer = normalizer(target(&["id"], &[("raw", DataType::Json)]), 1000);
+    let batch = page(&mut normalizer, &[first, second]);
+    assert_eq!(
+        dump(&batch),
+        "t (raw json, id bigint, user_name text, camel_case text, _2nd_field text, _mail text, created text, \
+         naive timestamp, offs timestamp, d date, t text, y text, amount double, mixed text, big bigint, price double, \
+         address__street text, address__geo__lat double, address__geo__lon bigint, address text, orders__no bigint)
+  {\"keep\":[1,{\"a\":null}]} | 1 | Ada | true | x | a@b | 2024-01-02T03:04:05Z | 2024-01-02T03:04:05Z | \
+         2024-01-02T01:04:05Z | 2024-01-02 | 03:04:05 | 2024 | 1.0 | 1 | 9223372036854775807 | 10.5 | S | 1.5 | 2 | - | -
+  {\"keep\":[1,{\"a\":null}]} | 2 | Bob | no | - | - | not a date | - | - | - | x | - | 1.5 | abc | 5 | 11.0 | - | - | - | \
+         flat string now | 9
+t__tags (value text)
+  a
+  b
+  3
+t__matrix ()
+  
+  
+t__orders (no bigint)
+  1
+  2
+t__meta__labels (value text)
+  l1
+  l2
+t__meta__hist (at timestamp)
+  2024-02-01T00:00:00Z
+t__matrix__list (value bigint)
+  1
+  2
+  3
+t__orders__items (sku text, qty bigint)
+  A | 2
+  B | -
+"
+    );
+}
+
+#[test]
+fn j4_j5_child_rows_carry_their_parents() {
+    let record = json!({"f":[{"l":["a","b","c"],"v":120,"o":[{},{}]}]});
+    let batch = page(&mut normalizer(target(&[], &[]), 1000), &[record]);
+    assert_eq!(batch.row_count(), 7);
+    let ids = |table: usize, column: &str| {
+        let column = batch.tables[table].column(column).unwrap();
+        (0..column.len())
+            .map(|row| format!("{:?}", column.cell(row)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        batch.tables.iter().map(|table| &*table.name).collect::<Vec<_>>(),
+        ["t", "t__f", "t__f__l", "t__f__o"]
+    );
+    let root = &ids(0, ROW_ID)[0];
+    let middle = &ids(1, ROW_ID)[0];
+    assert_eq!(&ids(1, PARENT_ID)[0], root);
+    assert_eq!(ids(2, PARENT_ID), vec![middle.clone(); 3]);
+    assert_eq!(ids(2, ROOT_ID), vec![root.clone(); 3]);
+    assert_eq!(ids(2, LIST_INDEX), ["Bigint(0)", "Bigint(1)", "Bigint(2)"]);
+    assert!(batch.tables[0].column(PARENT_ID).is_none());
+}
+
+#[test]
+fn j11_lists_inside_lists_have_tables_of_their_own() {
+    let record = json!({"webpath":[[{"a":1},{"a":2},{"a":3},[{"a":4}]],[1,2,3]]});
+    let batch = page(&mut normalizer(target(&[], &[]), 1000), &[record]);
+    let rows: Vec<_> = batch
+        .tables
+        .iter()
+        .map(|table| (&*table.name, table.row_count))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("t", 1),
+            ("t__webpath", 2),
+            ("t__webpath__list", 7),
+            ("t__webpath__list__list", 1)
+        ]
+    );
+}
+
+#[test]
+fn j16_scalars_and_lists_can_be_records() {
+    check(
+        1000,
+        &[json!(5), json!([1, "A"])],
+        "t (value bigint)\n  5\n  -\nt__value (value text)\n  1\n  A\n",
+    );
+}
+
+#[test]
+fn j17_deeper_levels_stay_json() {
+    let record = json!({"f":[{"l":["a"],"v":120,"lo":[{"e":{"v":1}}]}]});
+    for (max_nesting, rows) in [(0, 1), (1, 2), (2, 4), (3, 4)] {
+        let batch = page(
+            &mut normalizer(target(&[], &[]), max_nesting),
+            std::slice::from_ref(&record),
+        );
+        assert_eq!(batch.row_count(), rows, "{max_nesting}");
+    }
+    let record = json!({"a":{"b":{"c":1}},"l":[{"x":[1],"d":{"e":1}}]});
+    check(
+        0,
+        std::slice::from_ref(&record),
+        "t (a json, l json)\n  {\"b\":{\"c\":1}} | [{\"x\":[1],\"d\":{\"e\":1}}]\n",
+    );
+    check(
+        1,
+        std::slice::from_ref(&record),
+        "t (a__b json)\n  {\"c\":1}\nt__l (x json, d json)\n  [1] | {\"e\":1}\n",
+    );
+    check(
+        2,
+        std::slice::from_ref(&record),
+        "t (a__b__c bigint)\n  1\nt__l (d__e bigint)\n  1\nt__l__x (value bigint)\n  1\n",
+    );
+}
+
+#[test]
+fn j20_empty_keys_have_a_name() {
+    check(
+        1000,
+        &[json!({"":1,"b":{" ":2}})],
+        "t (_empty bigint, b___empty bigint)\n  1 | 2\n",
+    );
+}
+
+#[test]
+fn n17_names_that_come_out_alike_get_two_columns() {
+    let mut normalizer = normalizer(target(&[], &[]), 1000);
+    let batch = page(
+        &mut normalizer,
+        &[json!({"camelCase":1,"camel_case":2,"a__b":3,"a":{"b":4},"_rl_id":5})],
+    );
+    let text = dump(&batch);
+    assert_eq!(
+        text.lines().nth(1),
+        Some("  1 | 2 | 3 | 4"),
+        "every value has a cell of its own, but the one that would hide a system column:\n{text}"
+    );
+    let names: Vec<_> = batch.tables[0]
+        .columns
+        .iter()
+        .map(|column| column.name.to_string())
+        .collect();
+    assert!(names.iter().any(|name| name.starts_with("_rl_id__")), "{names:?}");
+}
+
+#[test]
+fn a_record_without_its_key_is_rejected_with_its_children() {
+    let mut normalizer = normalizer(target(&["id"], &[]), 1000);
+    let batch = page(
+        &mut normalizer,
+        &[json!({"id":1,"l":[1]}), json!({"l":[2,3]}), json!({"id":null,"l":[4]})],
+    );
+    assert_eq!(
+        dump(&batch),
+        "t (id bigint)\n  1\nt__l (value bigint)\n  1\n\
+         reject 1:2 no value for the primary key `id`\nreject 1:3 no value for the primary key `id`\n"
+    );
+}
+
+#[test]
+fn a_value_that_does_not_fit_its_declared_type_is_rejected() {
+    let mut normalizer = normalizer(target(&[], &[("n", DataType::Bigint), ("never", DataType::Text)]), 1000);
+    let batch = page(&mut normalizer, &[json!({"n":"12"}), json!({"n":"x"})]);
+    assert_eq!(
+        dump(&batch),
+        "t (n bigint, never text)\n  12 | -\nreject 1:2 column `n`: \"x\" is not a bigint\n"
+    );
+}
+
+#[test]
+fn equal_keys_have_equal_ids_whatever_their_type() {
+    let id = |record: serde_json::Value| {
+        let batch = page(&mut normalizer(target(&["id"], &[]), 1000), &[record]);
+        format!("{:?}", batch.tables[0].column(ROW_ID).unwrap().cell(0))
+    };
+    assert_eq!(id(json!({"id":1,"x":1})), id(json!({"id":1,"x":2})));
+    assert_eq!(id(json!({"id":1})), id(json!({"id":1.0})));
+    assert_ne!(id(json!({"id":1})), id(json!({"id":2})));
+}
+
+#[test]
+fn a_page_is_typed_by_its_own_values_and_the_destinations_types() {
+    let plan = NormalizePlan {
+        target: target(&[], &[]),
+        max_nesting: 1000,
+        load_id: "L".into(),
+    };
+    let names = Arc::new(Names::default());
+    let mut normalizer = Normalizer::new(Arc::new(plan), Arc::clone(&names));
+    let moment = json!({"a":"2024-01-02T03:04:05+02:00"});
+    assert_eq!(dump(&page(&mut normalizer, &[json!({"a":"x"})])), "t (a text)\n  x\n");
+    assert_eq!(
+        dump(&page(&mut normalizer, std::slice::from_ref(&moment))),
+        "t (a timestamp)\n  2024-01-02T01:04:05Z\n"
+    );
+    names.set_types(&[("t".into(), "a".into(), DataType::Text)]);
+    let text = dump(&page(&mut normalizer, &[moment]));
+    assert_eq!(
+        text, "t (a text)\n  2024-01-02T03:04:05+02:00\n",
+        "a text column keeps the text as it came"
+    );
+}
+
+#[test]
+fn nul_becomes_the_replacement_character() {
+    check(
+        0,
+        &[json!({"a":"x\u{0}y","b":["\u{0}","\\u0000"]})],
+        "t (a text, b json)\n  x\u{fffd}y | [\"\u{fffd}\",\"\\\\u0000\"]\n",
+    );
+}
