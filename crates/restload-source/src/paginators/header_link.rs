@@ -1,0 +1,82 @@
+//! `header_link`: follows a `Link` header (RFC 8288).
+
+use http::HeaderMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Page, PaginateError, Step, follow};
+
+/// Follow a `Link` header.
+///
+/// ```yaml
+/// paginator: { type: header_link, links_next_key: next }
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderLinkConfig {
+    /// The relation (`rel`) of the link to follow; case does not matter, and a link may have several.
+    #[serde(default = "default_links_next_key")]
+    pub links_next_key: String,
+}
+
+fn default_links_next_key() -> String {
+    "next".to_owned()
+}
+
+/// Follows a `Link` header.
+#[derive(Debug)]
+pub struct HeaderLink {
+    relation: String,
+}
+
+impl HeaderLinkConfig {
+    pub(super) fn compile(&self) -> HeaderLink {
+        HeaderLink { relation: self.links_next_key.clone() }
+    }
+}
+
+impl HeaderLink {
+    pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
+        match find(page.headers, &self.relation) {
+            Some(link) => follow(&link, page),
+            None => Ok(Step::Done),
+        }
+    }
+}
+
+/// The target of the first link of a relation.
+pub(super) fn find(headers: &HeaderMap, relation: &str) -> Option<String> {
+    let values = headers.get_all(http::header::LINK).into_iter().filter_map(|value| value.to_str().ok());
+    for value in values {
+        let mut rest = value;
+        while let Some(start) = rest.find('<') {
+            let (target, after) = rest[start + 1..].split_once('>')?;
+            let end = end_of_parameters(after);
+            if has_relation(&after[..end], relation) {
+                return Some(target.to_owned());
+            }
+            rest = &after[end..];
+        }
+    }
+    None
+}
+
+/// The comma that separates a link from the next one, minding quotes.
+fn end_of_parameters(text: &str) -> usize {
+    let mut quoted = false;
+    for (at, character) in text.char_indices() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn has_relation(parameters: &str, relation: &str) -> bool {
+    parameters.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("rel")
+            && value.trim().trim_matches('"').split_whitespace().any(|known| known.eq_ignore_ascii_case(relation))
+    })
+}

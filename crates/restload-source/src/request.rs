@@ -1,0 +1,173 @@
+//! Requests and responses as data: what is to be sent, and what came back.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
+
+/// A request, complete but for the connection.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The verb.
+    pub method: Method,
+    /// The whole address, query included.
+    pub url: Url,
+    /// The headers, credentials included.
+    pub headers: HeaderMap,
+    /// The body with its content type in the headers.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What a server answered. The body is decompressed.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The address that answered, after redirects.
+    pub url: Url,
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A request while it is put together: parameters and JSON body still open to the paginator and to credentials.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The verb.
+    pub method: Method,
+    /// The address without [`params`](Self::params).
+    pub url: Url,
+    /// Query parameters in order; a name may repeat.
+    pub params: Vec<(String, String)>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The cookies.
+    pub cookies: Vec<(String, String)>,
+    /// What the body is made of.
+    pub body: DraftBody,
+}
+
+/// The body of a [`Draft`].
+#[derive(Debug, Clone)]
+pub enum DraftBody {
+    /// None.
+    None,
+    /// A JSON document.
+    Json(serde_json::Value),
+    /// Form fields.
+    Form(Vec<(String, String)>),
+    /// A text that is sent as it is.
+    Text(String),
+}
+
+impl Draft {
+    /// Sets a query parameter, replacing every one of that name.
+    pub fn set_param(&mut self, name: &str, value: impl Into<String>) {
+        self.params.retain(|(known, _)| known != name);
+        self.params.push((name.to_owned(), value.into()));
+    }
+
+    /// Sets a value in the JSON body at a dotted path, making the objects on the way.
+    pub fn set_body(&mut self, path: &str, value: serde_json::Value) {
+        if !matches!(self.body, DraftBody::Json(_)) {
+            self.body = DraftBody::Json(serde_json::Value::Object(serde_json::Map::new()));
+        }
+        let DraftBody::Json(root) = &mut self.body else { return };
+        let mut slot = root;
+        for key in path.split('.') {
+            if !slot.is_object() {
+                *slot = serde_json::Value::Object(serde_json::Map::new());
+            }
+            let serde_json::Value::Object(members) = slot else { return };
+            slot = members.entry(key).or_insert(serde_json::Value::Null);
+        }
+        *slot = value;
+    }
+
+    /// Sets a header; a name or value that HTTP does not allow is left to the checks made when the config was planned.
+    pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let header = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a header name"))?;
+        let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` is not allowed"))?;
+        self.headers.insert(header, value);
+        Ok(())
+    }
+
+    /// The finished request.
+    pub fn finish(mut self) -> Result<Request, String> {
+        let mut url = self.url;
+        if !self.params.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.params);
+        }
+        if !self.cookies.is_empty() {
+            let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let value = HeaderValue::try_from(cookies.join("; ")).map_err(|_| "a cookie's value is not allowed")?;
+            self.headers.insert(http::header::COOKIE, value);
+        }
+        let (content_type, body) = match self.body {
+            DraftBody::None => (None, None),
+            DraftBody::Json(value) => (Some("application/json"), Some(value.to_string().into_bytes())),
+            DraftBody::Form(fields) => {
+                let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+                (Some("application/x-www-form-urlencoded"), Some(form.into_bytes()))
+            }
+            DraftBody::Text(text) => (None, Some(text.into_bytes())),
+        };
+        if let Some(content_type) = content_type {
+            self.headers.entry(http::header::CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+        }
+        Ok(Request { method: self.method, url, headers: self.headers, body })
+    }
+}
+
+/// Joins an endpoint's path to the base URL as dlt does: an absolute path stands alone, an empty one is the base.
+pub fn join_url(base: &str, path: &str) -> String {
+    if path.starts_with("http://") || path.starts_with("https://") || base.is_empty() {
+        return path.to_owned();
+    }
+    if path.is_empty() {
+        return base.to_owned();
+    }
+    format!("{}/{}", base.trim_end_matches('/'), path.trim_start_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_base_and_path() {
+        for (base, path, url) in [
+            ("https://a.test/v1/", "/x", "https://a.test/v1/x"),
+            ("https://a.test/v1", "x/y?z=1", "https://a.test/v1/x/y?z=1"),
+            ("https://a.test/v1", "", "https://a.test/v1"),
+            ("https://a.test", "https://b.test/x", "https://b.test/x"),
+            ("", "https://b.test/x", "https://b.test/x"),
+            ("https://a.test", "my://x", "https://a.test/my://x"),
+        ] {
+            assert_eq!(join_url(base, path), url);
+        }
+    }
+
+    #[test]
+    fn sets_body_values_at_a_path() {
+        let mut draft = Draft {
+            method: Method::POST,
+            url: Url::parse("https://a.test/x?k=1").unwrap(),
+            params: vec![("p".into(), "a b".into())],
+            headers: HeaderMap::new(),
+            cookies: vec![],
+            body: DraftBody::Json(serde_json::json!({"q": {"a": 1}})),
+        };
+        draft.set_body("q.page.cursor", "c".into());
+        let request = draft.finish().unwrap();
+        assert_eq!(request.url.as_str(), "https://a.test/x?k=1&p=a+b");
+        assert_eq!(String::from_utf8(request.body.unwrap()).unwrap(), r#"{"q":{"a":1,"page":{"cursor":"c"}}}"#);
+        assert_eq!(request.headers["content-type"], "application/json");
+    }
+}
