@@ -1,0 +1,4 @@
+//! The simulator over real HTTP: one module per subject.
+
+mod client;
+mod transcript;
