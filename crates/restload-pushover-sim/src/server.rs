@@ -199,11 +199,13 @@ impl PacedBody {
                 )
             }
         };
+        let is_slow = matches!(pace, Pace::BytesPerSecond(_));
+        let waiting = is_slow.then(|| Box::pin(tokio::time::sleep(pause)));
         Self {
             pieces,
             pause,
             breaks: pace == Pace::Truncated,
-            waiting: None,
+            waiting,
         }
     }
 }

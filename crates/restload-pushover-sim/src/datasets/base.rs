@@ -173,7 +173,7 @@ pub(super) fn new_message(state: &mut State, app: usize, queued: i64, text: &str
 
 /// Queues the message for the Open Client that is logged in from the start.
 pub(super) fn queue(state: &mut State, message: Message) {
-    state.users[MAIN_USER].devices[MAIN_DEVICE].queue.push(message);
+    state.users[MAIN_USER].devices[MAIN_DEVICE].enqueue(message);
 }
 
 fn add_main_user(state: &mut State) -> String {

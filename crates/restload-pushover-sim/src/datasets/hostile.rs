@@ -30,9 +30,6 @@ pub(super) fn fill(state: &mut State, credentials: &mut Credentials) {
     for message in messages(state) {
         base::queue(state, message);
     }
-    state.users[base::MAIN_USER].devices[base::MAIN_DEVICE]
-        .queue
-        .sort_by_key(|message| message.id);
 }
 
 fn unknown_user_fields() -> Map<String, Value> {

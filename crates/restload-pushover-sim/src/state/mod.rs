@@ -174,9 +174,7 @@ impl State {
         for recipient in recipients {
             for device in self.users[recipient.user].devices_meant(&recipient.devices) {
                 let id = self.new_message_id();
-                self.users[recipient.user].devices[device]
-                    .queue
-                    .push(Message { id, ..message.clone() });
+                self.users[recipient.user].devices[device].enqueue(Message { id, ..message.clone() });
                 copies += 1;
             }
         }

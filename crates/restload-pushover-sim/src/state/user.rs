@@ -105,6 +105,12 @@ impl Device {
         }
     }
 
+    /// Puts the message behind those with a lower id.
+    pub(crate) fn enqueue(&mut self, message: Message) {
+        let place = self.queue.partition_point(|earlier| earlier.id <= message.id);
+        self.queue.insert(place, message);
+    }
+
     /// Forgets the messages up to and including `id`.
     pub(crate) fn delete_up_to(&mut self, id: i64) {
         self.queue.retain(|message| message.id > id);
