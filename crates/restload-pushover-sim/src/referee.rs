@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::request::Request;
 use crate::routes::Route;
 
-const MAX_CONNECTIONS: usize = 2;
+pub(crate) const MAX_CONNECTIONS: usize = 2;
 /// Below this many connections reuse is not judged.
 const FREE_CONNECTIONS: usize = 5;
 const MIN_WAIT: Duration = Duration::from_secs(5);
@@ -103,28 +103,25 @@ pub(crate) struct Referee {
     outcomes: HashMap<u64, (Outcome, Duration)>,
     receipts_read: HashMap<String, Duration>,
     connections: usize,
-    open_connections: usize,
     requests: usize,
 }
 
 impl Referee {
-    pub(crate) fn connection_opened(&mut self) -> usize {
+    /// Counts a connection and gives it its number.
+    pub(crate) fn count_connection(&mut self) -> usize {
         self.connections += 1;
-        self.open_connections += 1;
         self.connections
     }
 
-    pub(crate) fn connection_closed(&mut self) {
-        self.open_connections -= 1;
-    }
-
-    pub(crate) fn has_too_many_connections(&self) -> bool {
-        self.open_connections > MAX_CONNECTIONS
-    }
-
-    pub(crate) fn report_connections(&mut self) {
-        let detail = format!("{} connections open at once", self.open_connections);
-        self.report(Rule::TooManyConnections, None, detail);
+    /// Reports the connections open at once, if they are too many.
+    pub(crate) fn judge_open_connections(&mut self, open: usize) {
+        if open > MAX_CONNECTIONS {
+            self.report(
+                Rule::TooManyConnections,
+                None,
+                format!("{open} connections open at once"),
+            );
+        }
     }
 
     /// Judges a request by its arrival.

@@ -1,8 +1,9 @@
 //! The wire: accepting connections, reading requests, and sending answers whole, slowly, late or broken.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
+use std::net::TcpStream as StdTcpStream;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -19,14 +20,15 @@ use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
 use crate::exchange::{Delivery, Exchange, Pace};
+use crate::referee::MAX_CONNECTIONS;
 use crate::request::Arrival;
 
 /// More than any allowed request has, an attachment in base64 included.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// A slow body comes in this many pieces per second.
 const PIECES_PER_SECOND: u64 = 20;
-/// How long the server looks whether a connection that seems to be one too many replaces one just closed.
-const CLOSING_GRACE: Duration = Duration::from_millis(5);
+/// Long enough for what was just written or closed to take effect on the loopback interface.
+const PAUSE: Duration = Duration::from_millis(2);
 
 pub(crate) type Shared = Arc<Mutex<Exchange>>;
 
@@ -37,58 +39,89 @@ pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, Exchange> {
 
 /// Accepts connections until the task is aborted, which closes them all.
 pub(crate) async fn accept(listener: TcpListener, shared: Shared) -> Infallible {
+    let open_sockets = OpenSockets::default();
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: the next try may have one.
-            tokio::time::sleep(CLOSING_GRACE).await;
+        // A failure here is one of the connection, or a lack of file descriptors that the next try may not meet.
+        let Ok((stream, socket)) = listener
+            .accept()
+            .await
+            .and_then(|(stream, _)| with_second_handle(stream))
+        else {
+            tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let connection = OpenConnection::new(&shared);
-        connections.spawn(serve(stream, connection));
+        let number = lock(&shared).referee.count_connection();
+        let connection = OpenConnection::new(number, socket, &open_sockets);
+        connections.spawn(serve(stream, connection, Arc::clone(&shared)));
         while connections.try_join_next().is_some() {}
-        check_connection_count(&shared).await;
+        if open_sockets.count() > MAX_CONNECTIONS {
+            // One of them may have just been closed by this side.
+            tokio::time::sleep(PAUSE).await;
+            let count = open_sockets.count();
+            lock(&shared).referee.judge_open_connections(count);
+        }
+    }
+}
+
+/// Every connection is held a second time, to ask the system whether the client has closed it. Otherwise a client
+/// that closes one connection and opens another would be blamed when its end has not been read yet.
+fn with_second_handle(stream: TcpStream) -> io::Result<(TcpStream, StdTcpStream)> {
+    let stream = stream.into_std()?;
+    let socket = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, socket))
+}
+
+/// The second handles of the open connections, by number.
+#[derive(Clone, Default)]
+struct OpenSockets(Arc<Mutex<HashMap<usize, StdTcpStream>>>);
+
+impl OpenSockets {
+    fn count(&self) -> usize {
+        self.lock()
+            .values()
+            .filter(|socket| !is_closed_by_client(socket))
+            .count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, StdTcpStream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_closed_by_client(socket: &StdTcpStream) -> bool {
+    match socket.peek(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(problem) => problem.kind() != io::ErrorKind::WouldBlock,
     }
 }
 
 /// Counts as open from the accept until it is dropped.
 struct OpenConnection {
     number: usize,
-    shared: Shared,
+    open_sockets: OpenSockets,
 }
 
 impl OpenConnection {
-    fn new(shared: &Shared) -> Self {
-        let number = lock(shared).referee.connection_opened();
+    fn new(number: usize, socket: StdTcpStream, open_sockets: &OpenSockets) -> Self {
+        open_sockets.lock().insert(number, socket);
         Self {
             number,
-            shared: Arc::clone(shared),
+            open_sockets: open_sockets.clone(),
         }
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        lock(&self.shared).referee.connection_closed();
+        self.open_sockets.lock().remove(&self.number);
     }
 }
 
-async fn check_connection_count(shared: &Shared) {
-    if !lock(shared).referee.has_too_many_connections() {
-        return;
-    }
-    // The end of an older connection may lie unread in its socket.
-    tokio::time::sleep(CLOSING_GRACE).await;
-    let mut exchange = lock(shared);
-    if exchange.referee.has_too_many_connections() {
-        exchange.referee.report_connections();
-    }
-}
-
-async fn serve(stream: TcpStream, connection: OpenConnection) {
+async fn serve(stream: TcpStream, connection: OpenConnection, shared: Shared) {
     // Small answers would otherwise wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| respond(request, connection.number, Arc::clone(&connection.shared)));
+    let service = service_fn(|request| respond(request, connection.number, Arc::clone(&shared)));
     // The date would be the wall clock's. An error only means that the client left or a fault broke the connection.
     let _ = http1::Builder::new()
         .auto_date_header(false)
@@ -189,7 +222,7 @@ impl PacedBody {
         let (pieces, pause) = match pace {
             Pace::Whole => (VecDeque::from([body]), Duration::ZERO),
             // The pause lets the half go out before the connection breaks.
-            Pace::Truncated => (VecDeque::from([body.slice(..body.len() / 2)]), CLOSING_GRACE),
+            Pace::Truncated => (VecDeque::from([body.slice(..body.len() / 2)]), PAUSE),
             Pace::BytesPerSecond(rate) => {
                 let size = (rate / PIECES_PER_SECOND).max(1);
                 let pieces = body.chunks(size as usize).map(|piece| body.slice_ref(piece)).collect();

@@ -11,7 +11,7 @@ use crate::builder::Settings;
 use crate::running::Credentials;
 use crate::state::State;
 
-/// Which data to serve. The README lists what each holds.
+/// Which data to serve. The crate's README lists what each holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dataset {
     /// A first run: a few rows of everything.

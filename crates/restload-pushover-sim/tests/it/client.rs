@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use restload_pushover_sim::{Builder, Running, Simulator};
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -35,14 +36,23 @@ impl Answer {
 /// One connection.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    task: JoinHandle<hyper::Result<()>>,
 }
 
 impl Connection {
     pub(crate) async fn open(simulator: &Running) -> Self {
         let stream = TcpStream::connect(simulator.address()).await.unwrap();
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        Self { sender }
+        Self {
+            sender,
+            task: tokio::spawn(connection),
+        }
+    }
+
+    /// Returns when the socket is closed; dropping the connection closes it a little later.
+    pub(crate) async fn close(self) {
+        drop(self.sender);
+        let _ = self.task.await;
     }
 
     pub(crate) async fn get(&mut self, path_and_query: &str) -> Answer {
@@ -85,6 +95,7 @@ impl Connection {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        self.sender.ready().await?;
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         let bytes = body.collect().await?.to_bytes();
         Ok(Answer {
