@@ -136,6 +136,12 @@ impl Rendered {
         }
     }
 
+    pub(crate) fn ends_connection(&self) -> bool {
+        self.headers
+            .iter()
+            .any(|(name, value)| *name == "connection" && value == "close")
+    }
+
     /// A short page, as a router or a proxy gives it.
     pub(crate) fn html(status: u16, title: &str) -> Self {
         let page =

@@ -87,6 +87,9 @@ impl Exchange {
             _ => Outcome::Unanswered,
         };
         self.referee.record_outcome(delivery.request, outcome, time);
+        if outcome == Outcome::Unanswered || delivery.answer.as_ref().is_some_and(Rendered::ends_connection) {
+            self.referee.excuse_connection();
+        }
         self.block.count(status, time);
         delivery
     }
@@ -96,6 +99,7 @@ impl Exchange {
         self.log[number - 1].status = None;
         let time = self.politeness_time();
         self.referee.record_outcome(request, Outcome::Unanswered, time);
+        self.referee.excuse_connection();
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -103,6 +103,8 @@ pub(crate) struct Referee {
     outcomes: HashMap<u64, (Outcome, Duration)>,
     receipts_read: HashMap<String, Duration>,
     connections: usize,
+    /// Connections that the client had to replace, through no fault of its own.
+    excused_connections: usize,
     requests: usize,
 }
 
@@ -111,6 +113,11 @@ impl Referee {
     pub(crate) fn count_connection(&mut self) -> usize {
         self.connections += 1;
         self.connections
+    }
+
+    /// Notes that this side ended a connection, or left the client waiting on it.
+    pub(crate) fn excuse_connection(&mut self) {
+        self.excused_connections += 1;
     }
 
     /// Reports the connections open at once, if they are too many.
@@ -168,8 +175,10 @@ impl Referee {
     /// Everything reported so far, and what only the sum of the requests shows.
     pub(crate) fn violations(&self) -> Vec<Violation> {
         let mut violations = self.violations.clone();
-        if self.connections > FREE_CONNECTIONS && self.requests < 2 * self.connections {
-            let detail = format!("{} connections for {} requests", self.connections, self.requests);
+        let connections = self.connections.saturating_sub(self.excused_connections);
+        let requests = self.requests.saturating_sub(self.excused_connections);
+        if connections > FREE_CONNECTIONS && requests < 2 * connections {
+            let detail = format!("{connections} connections for {requests} requests");
             violations.push(Violation {
                 rule: Rule::NoReuse,
                 request_number: None,

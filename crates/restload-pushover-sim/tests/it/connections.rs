@@ -1,8 +1,8 @@
 //! The connection count and what it is judged by.
 
-use restload_pushover_sim::{Rule, Running};
+use restload_pushover_sim::{Fault, Matcher, Rule, Running, When};
 
-use crate::client::{Connection, start};
+use crate::client::{Connection, start, start_with};
 
 fn rules(simulator: &Running) -> Vec<Rule> {
     simulator.violations().iter().map(|violation| violation.rule).collect()
@@ -48,6 +48,20 @@ async fn a_connection_for_each_request_is_waste() {
         connection.get(&path).await;
     }
     assert!(!rules(&simulator).contains(&Rule::NoReuse));
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_ended_is_not_held_against_the_client() {
+    let (simulator, mut connection) =
+        start_with(|builder| builder.fault(Matcher::any(), Fault::Drop, When::First(8))).await;
+    let path = format!("/1/sounds.json?token={}", simulator.credentials().token);
+    for _ in 0..8 {
+        assert!(connection.try_get(&path).await.is_err());
+        connection = Connection::open(&simulator).await;
+        simulator.advance(5);
+    }
+    connection.get(&path).await;
+    assert_eq!(rules(&simulator), []);
 }
 
 #[tokio::test]

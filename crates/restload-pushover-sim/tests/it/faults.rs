@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use restload_pushover_sim::{Fault, Matcher, Running, When};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Answer, Connection, start, start_with};
 
@@ -89,6 +90,7 @@ async fn faults_that_answer_something_else() {
         );
         assert!(answer.text().contains(part), "{fault:?}: {}", answer.text());
         match fault {
+            Fault::Blocked => assert_eq!(answer.header("connection"), Some("close")),
             Fault::EmptyBody => assert_eq!(answer.text(), ""),
             Fault::NotJson => assert!(answer.json().is_null()),
             Fault::MissingSelector => assert!(!answer.text().contains("sounds")),
@@ -108,6 +110,22 @@ async fn a_broken_connection_is_an_error_of_the_client() {
         let status = simulator.requests()[0].status;
         assert_eq!(status, (fault == Fault::Truncated).then_some(200), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_truncated_answer_ends_within_its_body() {
+    let (simulator, _) = start_with(|builder| builder.fault(Matcher::any(), Fault::Truncated, When::Always)).await;
+    let mut stream = tokio::net::TcpStream::connect(simulator.address()).await.unwrap();
+    let request = format!("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", sounds(&simulator));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let declared = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap();
+    assert_eq!(body.len(), declared.parse::<usize>().unwrap() / 2);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod authentication;
 mod client;
 mod connections;
 mod datasets;
+mod demo;
 mod determinism;
 mod effects;
 mod faults;
