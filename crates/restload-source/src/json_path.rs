@@ -36,7 +36,10 @@ impl JsonPath {
             Some(steps) => Kind::Single(steps),
             None => Kind::Query(query),
         };
-        Ok(Self { text: text.trim().to_owned(), kind })
+        Ok(Self {
+            text: text.trim().to_owned(),
+            kind,
+        })
     }
 
     /// The path as the config spells it.
@@ -128,7 +131,9 @@ fn with_root(text: &str) -> Result<String, String> {
     }
     let is_plain = |part: &str| {
         !part.is_empty()
-            && part.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '@'))
+            && part
+                .chars()
+                .all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '@'))
     };
     let mut full = String::from("$");
     let mut depth = 0_i32;
@@ -157,7 +162,11 @@ fn with_root(text: &str) -> Result<String, String> {
 /// The parser draws a picture of the mistake over several lines; the config's own caret does that here.
 fn first_line(message: &str) -> String {
     let expected = message.lines().find_map(|line| line.trim().strip_prefix("= "));
-    expected.or_else(|| message.lines().next()).unwrap_or("it cannot be parsed").trim().to_owned()
+    expected
+        .or_else(|| message.lines().next())
+        .unwrap_or("it cannot be parsed")
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -171,7 +180,12 @@ mod tests {
             "data": {"items": [{"id": 1}, {"id": 2}], "a-b": 3, "@next": "n"}, "2024": 5, "a.b": 6, "none": null,
         }));
         match JsonPath::parse(path) {
-            Ok(path) => path.all(&root).iter().map(|value| value.to_json()).collect::<Vec<_>>().join(" "),
+            Ok(path) => path
+                .all(&root)
+                .iter()
+                .map(|value| value.to_json())
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(_) => "error".to_owned(),
         }
     }
@@ -179,7 +193,10 @@ mod tests {
     #[test]
     fn finds() {
         for (path, values) in [
-            ("$", r#"{"data":{"items":[{"id":1},{"id":2}],"a-b":3,"@next":"n"},"2024":5,"a.b":6,"none":null}"#),
+            (
+                "$",
+                r#"{"data":{"items":[{"id":1},{"id":2}],"a-b":3,"@next":"n"},"2024":5,"a.b":6,"none":null}"#,
+            ),
             ("data.items", r#"[{"id":1},{"id":2}]"#),
             ("$.data.items", r#"[{"id":1},{"id":2}]"#),
             ("data.items[*].id", "1 2"),

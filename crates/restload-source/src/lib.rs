@@ -2,7 +2,12 @@
 
 pub mod auth;
 pub mod choice;
+pub mod config;
+pub mod decoders;
 pub mod json_path;
 pub mod paginators;
+pub mod plan;
 pub mod request;
+pub mod response_actions;
+pub mod steps;
 pub mod template;

@@ -84,7 +84,9 @@ impl Draft {
             if !slot.is_object() {
                 *slot = serde_json::Value::Object(serde_json::Map::new());
             }
-            let serde_json::Value::Object(members) = slot else { return };
+            let serde_json::Value::Object(members) = slot else {
+                return;
+            };
             slot = members.entry(key).or_insert(serde_json::Value::Null);
         }
         *slot = value;
@@ -105,7 +107,11 @@ impl Draft {
             url.query_pairs_mut().extend_pairs(&self.params);
         }
         if !self.cookies.is_empty() {
-            let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<_> = self
+                .cookies
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             let value = HeaderValue::try_from(cookies.join("; ")).map_err(|_| "a cookie's value is not allowed")?;
             self.headers.insert(http::header::COOKIE, value);
         }
@@ -113,15 +119,24 @@ impl Draft {
             DraftBody::None => (None, None),
             DraftBody::Json(value) => (Some("application/json"), Some(value.to_string().into_bytes())),
             DraftBody::Form(fields) => {
-                let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+                let form = url::form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(&fields)
+                    .finish();
                 (Some("application/x-www-form-urlencoded"), Some(form.into_bytes()))
             }
             DraftBody::Text(text) => (None, Some(text.into_bytes())),
         };
         if let Some(content_type) = content_type {
-            self.headers.entry(http::header::CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+            self.headers
+                .entry(http::header::CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static(content_type));
         }
-        Ok(Request { method: self.method, url, headers: self.headers, body })
+        Ok(Request {
+            method: self.method,
+            url,
+            headers: self.headers,
+            body,
+        })
     }
 }
 
@@ -167,7 +182,10 @@ mod tests {
         draft.set_body("q.page.cursor", "c".into());
         let request = draft.finish().unwrap();
         assert_eq!(request.url.as_str(), "https://a.test/x?k=1&p=a+b");
-        assert_eq!(String::from_utf8(request.body.unwrap()).unwrap(), r#"{"q":{"a":1,"page":{"cursor":"c"}}}"#);
+        assert_eq!(
+            String::from_utf8(request.body.unwrap()).unwrap(),
+            r#"{"q":{"a":1,"page":{"cursor":"c"}}}"#
+        );
         assert_eq!(request.headers["content-type"], "application/json");
     }
 }

@@ -28,11 +28,16 @@ pub struct Template {
     parts: Vec<Part>,
     /// The names used: `secrets.token`, `resources.posts.id`.
     variables: BTreeSet<String>,
+    /// Where in the config it stands.
+    path: KeyPath,
 }
 
 enum Part {
     Literal(String),
-    Placeholder { text: String, expression: Expression<'static, 'static> },
+    Placeholder {
+        text: String,
+        expression: Expression<'static, 'static>,
+    },
 }
 
 impl std::fmt::Debug for Part {
@@ -65,13 +70,12 @@ pub enum RenderError {
 
 impl Template {
     /// Compiles a text; mistakes are noted under its key path. `extra_roots` are the names that this place adds.
-    pub fn compile(
-        text: &str,
-        extra_roots: &[&str],
-        path: &KeyPath,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Self> {
-        let mut template = Self { parts: Vec::new(), variables: BTreeSet::new() };
+    pub fn compile(text: &str, extra_roots: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mut template = Self {
+            parts: Vec::new(),
+            variables: BTreeSet::new(),
+            path: path.clone(),
+        };
         let mut literal = String::new();
         let mut rest = text;
         let mut sound = true;
@@ -137,19 +141,34 @@ impl Template {
                 None => {
                     let mut roots: Vec<_> = known.collect();
                     roots.sort_unstable();
-                    format!("a placeholder begins with one of: {}; write `{{{{` for a literal brace", roots.join(", "))
+                    format!(
+                        "a placeholder begins with one of: {}; write `{{{{` for a literal brace",
+                        roots.join(", ")
+                    )
                 }
             };
-            diagnostics.error_with_help(path, format_args!("`{{{text}}}` refers to `{root}`, which is unknown here"), help);
+            diagnostics.error_with_help(
+                path,
+                format_args!("`{{{text}}}` refers to `{root}`, which is unknown here"),
+                help,
+            );
         }
         self.variables.extend(variables);
-        self.parts.push(Part::Placeholder { text: text.to_owned(), expression });
+        self.parts.push(Part::Placeholder {
+            text: text.to_owned(),
+            expression,
+        });
         sound
     }
 
     /// The names used, as dotted paths.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(String::as_str)
+    }
+
+    /// Where in the config it stands.
+    pub fn path(&self) -> &KeyPath {
+        &self.path
     }
 
     /// Whether the text holds no placeholder.
@@ -178,7 +197,9 @@ impl Template {
                 Part::Literal(literal) => rendered.push_str(literal),
                 Part::Placeholder { text, expression } => {
                     let value = evaluate(text, expression, context)?;
-                    let shown = scalar_text(&value).ok_or_else(|| RenderError::Undefined { placeholder: text.clone() })?;
+                    let shown = scalar_text(&value).ok_or_else(|| RenderError::Undefined {
+                        placeholder: text.clone(),
+                    })?;
                     rendered.push_str(&encode(shown));
                 }
             }
@@ -190,10 +211,14 @@ impl Template {
 fn evaluate(text: &str, expression: &Expression<'_, '_>, context: &Value) -> Result<Value, RenderError> {
     let value = expression.eval(context.clone()).map_err(|error| RenderError::Failed {
         placeholder: text.to_owned(),
-        reason: error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned),
+        reason: error
+            .detail()
+            .map_or_else(|| error.kind().to_string(), ToOwned::to_owned),
     })?;
     if value.is_undefined() {
-        return Err(RenderError::Undefined { placeholder: text.to_owned() });
+        return Err(RenderError::Undefined {
+            placeholder: text.to_owned(),
+        });
     }
     Ok(value)
 }
@@ -245,7 +270,9 @@ fn date(value: &Value, format: &str) -> Result<String, Error> {
     let micros = match i64::try_from(value.clone()) {
         Ok(seconds) => seconds.saturating_mul(1_000_000),
         Err(_) => {
-            let text = value.as_str().ok_or_else(|| invalid(format!("`{value}` is not a moment")))?;
+            let text = value
+                .as_str()
+                .ok_or_else(|| invalid(format!("`{value}` is not a moment")))?;
             let text = text.trim();
             restload_model::iso_time::parse_timestamp(text)
                 .or_else(|| {
@@ -253,7 +280,11 @@ fn date(value: &Value, format: &str) -> Result<String, Error> {
                         .map(|days| i64::from(days) * restload_model::iso_time::MICROS_PER_DAY)
                 })
                 // A header can hold nothing but text; digits there are seconds.
-                .or_else(|| text.parse::<i64>().ok().map(|seconds| seconds.saturating_mul(1_000_000)))
+                .or_else(|| {
+                    text.parse::<i64>()
+                        .ok()
+                        .map(|seconds| seconds.saturating_mul(1_000_000))
+                })
                 .ok_or_else(|| invalid(format!("`{text}` is not a moment")))?
         }
     };
@@ -276,7 +307,9 @@ fn reason(value: &Value) -> String {
             texts.join("; ")
         }
         ValueKind::Seq => {
-            let elements = value.try_iter().map(|elements| elements.map(|element| reason(&element)).collect::<Vec<_>>());
+            let elements = value
+                .try_iter()
+                .map(|elements| elements.map(|element| reason(&element)).collect::<Vec<_>>());
             elements.unwrap_or_default().join("; ")
         }
         _ => value.to_string(),
@@ -308,8 +341,14 @@ mod tests {
 
     fn context() -> Value {
         Context::default()
-            .with("vars", to_value(serde_json::json!({"n": 5, "none": null, "list": [1, 2], "t": "a b"})))
-            .with("resources", to_value(serde_json::json!({"p": {"id": 7, "deep": {"x": true}}})))
+            .with(
+                "vars",
+                to_value(serde_json::json!({"n": 5, "none": null, "list": [1, 2], "t": "a b"})),
+            )
+            .with(
+                "resources",
+                to_value(serde_json::json!({"p": {"id": 7, "deep": {"x": true}}})),
+            )
             .to_value()
     }
 
@@ -338,7 +377,10 @@ mod tests {
             ("{resources.p.deep.x}", "true"),
             ("{vars.t | urlencode}", r#""a%20b""#),
             ("{'}'}", r#""}""#),
-            ("{'2024-01-02T03:04:05Z' | date('%Y-%m-%d %s')}", r#""2024-01-02 1704164645""#),
+            (
+                "{'2024-01-02T03:04:05Z' | date('%Y-%m-%d %s')}",
+                r#""2024-01-02 1704164645""#,
+            ),
             ("{1704164645 | date('%Y')}", r#""2024""#),
             ("{['a', 'b'] | reason}", r#""a; b""#),
             ("{{{vars.n}}}", r#""{5}""#),
@@ -352,10 +394,16 @@ mod tests {
         for (text, message) in [
             ("{vars.missing}", "error: `{vars.missing}` has no value"),
             ("x{vars.none}", "error: `{vars.none}` has no value"),
-            ("{secret.token}", "error: `{secret.token}` refers to `secret`, which is unknown here (did you mean `secrets`?)"),
+            (
+                "{secret.token}",
+                "error: `{secret.token}` refers to `secret`, which is unknown here (did you mean `secrets`?)",
+            ),
             ("{", "error: a `{` without its `}` (write `{{` for a literal brace)"),
             ("a}", "error: a `}` without its `{` (write `}}` for a literal brace)"),
-            ("{}", "error: an empty placeholder `{}` (write `{{}}` for literal braces)"),
+            (
+                "{}",
+                "error: an empty placeholder `{}` (write `{{}}` for literal braces)",
+            ),
         ] {
             assert_eq!(render(text), message, "{text}");
         }

@@ -63,7 +63,11 @@ impl ApiKeyConfig {
             diagnostics.error(&path.key("name"), format_args!("`{}` is not a header name", self.name));
             return None;
         }
-        Some(ApiKey { name: self.name.clone(), key, location: self.location })
+        Some(ApiKey {
+            name: self.name.clone(),
+            key,
+            location: self.location,
+        })
     }
 }
 
@@ -74,8 +78,12 @@ impl ApiKey {
             Location::Header => draft.set_header(&self.name, &key).map_err(ApplyError::Header)?,
             Location::Query | Location::Param => {
                 // A next link often repeats the key; sending it twice confuses servers.
-                let others: Vec<(String, String)> =
-                    draft.url.query_pairs().filter(|(name, _)| *name != self.name).map(|(n, v)| (n.into(), v.into())).collect();
+                let others: Vec<(String, String)> = draft
+                    .url
+                    .query_pairs()
+                    .filter(|(name, _)| *name != self.name)
+                    .map(|(n, v)| (n.into(), v.into()))
+                    .collect();
                 if others.len() != draft.url.query_pairs().count() {
                     draft.url.set_query(None);
                     if !others.is_empty() {

@@ -31,14 +31,18 @@ pub struct Bearer {
 
 impl BearerConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Bearer> {
-        Some(Bearer { token: compile_secret(self.token.as_deref(), "token", path, diagnostics)? })
+        Some(Bearer {
+            token: compile_secret(self.token.as_deref(), "token", path, diagnostics)?,
+        })
     }
 }
 
 impl Bearer {
     pub(super) fn apply(&self, context: &Value, draft: &mut Draft) -> Result<(), ApplyError> {
         let token = self.token.text(context)?;
-        draft.set_header("authorization", &format!("Bearer {token}")).map_err(ApplyError::Header)
+        draft
+            .set_header("authorization", &format!("Bearer {token}"))
+            .map_err(ApplyError::Header)
     }
 
     pub(super) fn secrets(&self, context: &Value) -> Vec<Secret> {

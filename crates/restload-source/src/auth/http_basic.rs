@@ -39,18 +39,27 @@ impl HttpBasicConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<HttpBasic> {
         let username = compile_secret(self.username.as_deref(), "username", path, diagnostics);
         let password = compile_secret(self.password.as_deref(), "password", path, diagnostics);
-        Some(HttpBasic { username: username?, password: password? })
+        Some(HttpBasic {
+            username: username?,
+            password: password?,
+        })
     }
 }
 
 impl HttpBasic {
     fn encoded(&self, context: &Value) -> Result<String, RenderError> {
-        Ok(STANDARD.encode(format!("{}:{}", self.username.text(context)?, self.password.text(context)?)))
+        Ok(STANDARD.encode(format!(
+            "{}:{}",
+            self.username.text(context)?,
+            self.password.text(context)?
+        )))
     }
 
     pub(super) fn apply(&self, context: &Value, draft: &mut Draft) -> Result<(), ApplyError> {
         let encoded = self.encoded(context)?;
-        draft.set_header("authorization", &format!("Basic {encoded}")).map_err(ApplyError::Header)
+        draft
+            .set_header("authorization", &format!("Basic {encoded}"))
+            .map_err(ApplyError::Header)
     }
 
     pub(super) fn secrets(&self, context: &Value) -> Vec<Secret> {

@@ -48,7 +48,9 @@ impl<'de> Deserialize<'de> for AuthChoice {
             return Ok(Self::Disabled);
         }
         // dlt reads a map without `type` as a bearer token.
-        crate::choice::read(value, Some("bearer")).map(Self::Enabled).map_err(serde::de::Error::custom)
+        crate::choice::read(value, Some("bearer"))
+            .map(Self::Enabled)
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -124,19 +126,17 @@ pub enum ApplyError {
 }
 
 /// Compiles a credential, which must be there.
-fn compile_secret(
-    value: Option<&str>,
-    key: &str,
-    path: &KeyPath,
-    diagnostics: &mut Diagnostics,
-) -> Option<Template> {
+fn compile_secret(value: Option<&str>, key: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Template> {
     match value {
         Some(text) => Template::compile(text, &[], &path.key(key), diagnostics),
         None => {
             diagnostics.error_with_help(
                 path,
                 format_args!("the credentials have no `{key}`"),
-                format_args!("write `{key}: \"{{secrets.my_{key}}}\"` and set MY_{} in the environment", key.to_uppercase()),
+                format_args!(
+                    "write `{key}: \"{{secrets.my_{key}}}\"` and set MY_{} in the environment",
+                    key.to_uppercase()
+                ),
             );
             None
         }

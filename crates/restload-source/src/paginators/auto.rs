@@ -9,7 +9,11 @@ pub(super) fn next(page: &Page<'_>) -> Result<Step, PaginateError> {
     if let Some(link) = header_link::find(page.headers, "next") {
         return follow(&link, page);
     }
-    let link = page.body.as_object().and_then(|body| body.get("next")).and_then(Value::as_text);
+    let link = page
+        .body
+        .as_object()
+        .and_then(|body| body.get("next"))
+        .and_then(Value::as_text);
     match link {
         Some(link) if link.starts_with("http") || link.starts_with('/') => follow(link, page),
         _ => Ok(Step::Done),

@@ -41,10 +41,16 @@ pub struct HeaderCursor {
 impl HeaderCursorConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<HeaderCursor> {
         let Ok(header) = http::HeaderName::try_from(&self.cursor_key) else {
-            diagnostics.error(&path.key("cursor_key"), format_args!("`{}` is not a header name", self.cursor_key));
+            diagnostics.error(
+                &path.key("cursor_key"),
+                format_args!("`{}` is not a header name", self.cursor_key),
+            );
             return None;
         };
-        Some(HeaderCursor { header, param: self.cursor_param.clone() })
+        Some(HeaderCursor {
+            header,
+            param: self.cursor_param.clone(),
+        })
     }
 }
 
@@ -57,7 +63,16 @@ impl HeaderCursor {
 
     #[expect(clippy::unnecessary_wraps, reason = "the family's signature")]
     pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
-        let token = page.headers.get(&self.header).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
-        if token.is_empty() { Ok(Step::Done) } else { Ok(Step::Next(Position::Cursor(token.into()))) }
+        let token = page
+            .headers
+            .get(&self.header)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .trim();
+        if token.is_empty() {
+            Ok(Step::Done)
+        } else {
+            Ok(Step::Next(Position::Cursor(token.into())))
+        }
     }
 }

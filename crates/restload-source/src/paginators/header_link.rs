@@ -31,7 +31,9 @@ pub struct HeaderLink {
 
 impl HeaderLinkConfig {
     pub(super) fn compile(&self) -> HeaderLink {
-        HeaderLink { relation: self.links_next_key.clone() }
+        HeaderLink {
+            relation: self.links_next_key.clone(),
+        }
     }
 }
 
@@ -46,7 +48,10 @@ impl HeaderLink {
 
 /// The target of the first link of a relation.
 pub(super) fn find(headers: &HeaderMap, relation: &str) -> Option<String> {
-    let values = headers.get_all(http::header::LINK).into_iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(http::header::LINK)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     for value in values {
         let mut rest = value;
         while let Some(start) = rest.find('<') {
@@ -75,8 +80,15 @@ fn end_of_parameters(text: &str) -> usize {
 }
 
 fn has_relation(parameters: &str, relation: &str) -> bool {
-    parameters.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
-        name.trim().eq_ignore_ascii_case("rel")
-            && value.trim().trim_matches('"').split_whitespace().any(|known| known.eq_ignore_ascii_case(relation))
-    })
+    parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .any(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("rel")
+                && value
+                    .trim()
+                    .trim_matches('"')
+                    .split_whitespace()
+                    .any(|known| known.eq_ignore_ascii_case(relation))
+        })
 }

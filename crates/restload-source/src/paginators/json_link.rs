@@ -34,7 +34,9 @@ pub struct JsonLink {
 
 impl JsonLinkConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<JsonLink> {
-        Some(JsonLink { path: compile_path(&self.next_url_path, &path.key("next_url_path"), diagnostics)? })
+        Some(JsonLink {
+            path: compile_path(&self.next_url_path, &path.key("next_url_path"), diagnostics)?,
+        })
     }
 }
 

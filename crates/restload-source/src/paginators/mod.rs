@@ -59,8 +59,16 @@ pub enum PaginatorConfig {
 pub struct NoOptions {}
 
 /// The names a paginator can be written by alone.
-pub const NAMES: [&str; 8] =
-    ["auto", "single_page", "page_number", "cursor", "json_link", "header_link", "header_cursor", "json_response"];
+pub const NAMES: [&str; 8] = [
+    "auto",
+    "single_page",
+    "page_number",
+    "cursor",
+    "json_link",
+    "header_link",
+    "header_cursor",
+    "json_response",
+];
 
 /// A compiled paginator.
 #[derive(Debug)]
@@ -145,7 +153,9 @@ pub struct PaginateError {
 
 impl PaginateError {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self {
+            message: message.into(),
+        }
     }
 }
 
@@ -319,10 +329,14 @@ fn has_more(path: Option<&JsonPath>, page: &Page<'_>) -> Result<bool, PaginateEr
     match text.as_deref() {
         Some("true" | "yes" | "t" | "y" | "1") => Ok(true),
         Some("false" | "no" | "f" | "n" | "0") => Ok(false),
-        Some(other) => {
-            Err(PaginateError::new(format!("has_more_path `{}` holds `{other}`, which is neither true nor false", path.as_str())))
-        }
-        None => Err(PaginateError::new(format!("has_more_path `{}` is not in the answer", path.as_str()))),
+        Some(other) => Err(PaginateError::new(format!(
+            "has_more_path `{}` holds `{other}`, which is neither true nor false",
+            path.as_str()
+        ))),
+        None => Err(PaginateError::new(format!(
+            "has_more_path `{}` is not in the answer",
+            path.as_str()
+        ))),
     }
 }
 
@@ -334,7 +348,11 @@ fn read_integer(value: &Value<'_>, path: &JsonPath) -> Result<i64, PaginateError
         _ => None,
     };
     number.ok_or_else(|| {
-        PaginateError::new(format!("total_path `{}` holds {}, which is not a whole number", path.as_str(), value.to_json()))
+        PaginateError::new(format!(
+            "total_path `{}` holds {}, which is not a whole number",
+            path.as_str(),
+            value.to_json()
+        ))
     })
 }
 
@@ -355,7 +373,8 @@ impl StopOptions<'_> {
         let total = optional("total_path", self.total_path, diagnostics);
         let has_more = optional("has_more_path", self.has_more_path, diagnostics);
         let (maximum_key, maximum) = self.maximum;
-        if self.total_path.is_none() && self.has_more_path.is_none() && maximum.is_none() && !self.stop_after_empty_page {
+        if self.total_path.is_none() && self.has_more_path.is_none() && maximum.is_none() && !self.stop_after_empty_page
+        {
             diagnostics.error_with_help(
                 path,
                 "nothing would ever stop the paging",
@@ -363,7 +382,12 @@ impl StopOptions<'_> {
             );
             return None;
         }
-        Some(StopRules { total: total?, maximum, stop_after_empty_page: self.stop_after_empty_page, has_more: has_more? })
+        Some(StopRules {
+            total: total?,
+            maximum,
+            stop_after_empty_page: self.stop_after_empty_page,
+            has_more: has_more?,
+        })
     }
 }
 

@@ -111,7 +111,11 @@ impl Offset {
 
     pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
         let next = self.offset(page.position) + self.limit;
-        if self.stop.is_over(page, next, 0)? { Ok(Step::Done) } else { Ok(Step::Next(Position::Offset(next))) }
+        if self.stop.is_over(page, next, 0)? {
+            Ok(Step::Done)
+        } else {
+            Ok(Step::Next(Position::Offset(next)))
+        }
     }
 
     pub(super) fn writes_body(&self) -> bool {

@@ -76,7 +76,12 @@ impl PageNumberConfig {
         };
         let stop = stop.compile(path, diagnostics);
         let first = self.page.unwrap_or(self.base_page);
-        Some(PageNumber { base: self.base_page, first, placement: placement?, stop: stop? })
+        Some(PageNumber {
+            base: self.base_page,
+            first,
+            placement: placement?,
+            stop: stop?,
+        })
     }
 }
 
@@ -94,7 +99,11 @@ impl PageNumber {
 
     pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
         let next = self.number(page.position) + 1;
-        if self.stop.is_over(page, next, self.base)? { Ok(Step::Done) } else { Ok(Step::Next(Position::Page(next))) }
+        if self.stop.is_over(page, next, self.base)? {
+            Ok(Step::Done)
+        } else {
+            Ok(Step::Next(Position::Page(next)))
+        }
     }
 
     pub(super) fn writes_body(&self) -> bool {

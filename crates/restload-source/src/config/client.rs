@@ -1,0 +1,160 @@
+//! `client`: what all resources share.
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::auth::{self, AuthChoice, AuthConfig};
+use crate::choice;
+use crate::paginators::{self, PaginatorConfig};
+use crate::response_actions::StatusCondition;
+
+/// What all resources share: the API's address, credentials, headers and limits.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientConfig {
+    /// The address that endpoint paths are joined to. Placeholders may refer to `vars`, `env` and `secrets`.
+    pub base_url: String,
+    /// Headers of every request. Placeholders may refer to `vars`, `env` and `secrets`.
+    #[serde(default)]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>")]
+    pub headers: Option<IndexMap<String, Option<String>>>,
+    /// Credentials of every request; an endpoint's own `auth` takes their place. They are sent to the origin of the
+    /// address in this config only, and to `trusted_hosts`.
+    #[serde(default)]
+    #[schemars(schema_with = "auth_schema")]
+    pub auth: Option<AuthChoice>,
+    /// How pages follow each other, where an endpoint does not say so itself.
+    #[serde(default, deserialize_with = "paginator")]
+    #[schemars(schema_with = "paginator_schema")]
+    pub paginator: Option<PaginatorConfig>,
+    /// Requests under way at the same time, over all resources.
+    #[serde(default = "default_concurrency")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub concurrency: usize,
+    /// Requests per time, over all resources; unlimited when absent.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimitConfig>,
+    /// What is sent again, how often and when.
+    #[serde(default)]
+    pub retry: RetryConfig,
+    /// Seconds after which a request that has not been answered in full is given up (and sent again).
+    #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1))]
+    pub timeout_secs: u64,
+    /// Seconds after which an attempt to connect is given up.
+    #[serde(default = "default_connect_timeout")]
+    #[schemars(range(min = 1))]
+    pub connect_timeout_secs: u64,
+    /// Largest answer that is read, in MiB after decompression; a larger one fails the resource.
+    #[serde(default = "default_max_response")]
+    #[schemars(range(min = 1))]
+    pub max_response_mib: u64,
+    /// Hosts besides `base_url`'s that next links may lead to with credentials, such as `api2.example.com`.
+    #[serde(default)]
+    pub trusted_hosts: Vec<String>,
+}
+
+fn default_concurrency() -> usize {
+    4
+}
+
+fn default_timeout() -> u64 {
+    60
+}
+
+fn default_connect_timeout() -> u64 {
+    10
+}
+
+fn default_max_response() -> u64 {
+    256
+}
+
+/// Requests per time, spaced evenly.
+///
+/// ```yaml
+/// rate_limit: { requests: 10, per_secs: 1 }
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitConfig {
+    /// How many requests.
+    #[schemars(range(min = 1))]
+    pub requests: u32,
+    /// In how many seconds.
+    #[serde(default = "default_per_secs")]
+    #[schemars(range(min = 1))]
+    pub per_secs: u32,
+}
+
+fn default_per_secs() -> u32 {
+    1
+}
+
+/// What is sent again, how often and when. A transport failure (no connection, a broken answer, a timeout) is always
+/// sent again, unless the endpoint has side effects. Delays double from try to try and are jittered; a `Retry-After`
+/// of the server is obeyed instead.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryConfig {
+    /// Tries in all, the first included.
+    #[serde(default = "default_max_attempts")]
+    #[schemars(range(min = 1))]
+    pub max_attempts: u32,
+    /// Statuses that are sent again.
+    #[serde(default = "default_statuses")]
+    pub statuses: StatusCondition,
+    /// Least delay before a further try, in seconds.
+    #[serde(default)]
+    pub min_delay_secs: u64,
+    /// Longest delay before a further try, in seconds, also when the server asks for more.
+    #[serde(default = "default_max_delay")]
+    pub max_delay_secs: u64,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            max_attempts: default_max_attempts(),
+            statuses: default_statuses(),
+            min_delay_secs: 0,
+            max_delay_secs: default_max_delay(),
+        }
+    }
+}
+
+fn default_max_attempts() -> u32 {
+    5
+}
+
+fn default_statuses() -> StatusCondition {
+    StatusCondition::Several(vec![
+        StatusCondition::One(408),
+        StatusCondition::One(425),
+        StatusCondition::One(429),
+        StatusCondition::Class("5xx".to_owned()),
+    ])
+}
+
+fn default_max_delay() -> u64 {
+    300
+}
+
+pub(super) fn paginator<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PaginatorConfig>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    choice::read(value, Some("auto"))
+        .map(Some)
+        .map_err(serde::de::Error::custom)
+}
+
+pub(super) fn paginator_schema(generator: &mut SchemaGenerator) -> Schema {
+    choice::schema::<PaginatorConfig>(generator, &paginators::NAMES)
+}
+
+pub(super) fn auth_schema(generator: &mut SchemaGenerator) -> Schema {
+    choice::schema::<AuthConfig>(generator, &auth::NAMES)
+}

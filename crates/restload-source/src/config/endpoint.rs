@@ -1,0 +1,107 @@
+//! `endpoint`: how a resource is requested.
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::client::{auth_schema, paginator, paginator_schema};
+use crate::auth::AuthChoice;
+use crate::paginators::PaginatorConfig;
+use crate::response_actions::ResponseActionConfig;
+
+/// How a resource is requested.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// Path below `base_url`, or a whole URL; the resource's name when absent. Values of placeholders are
+    /// percent-encoded. `{name}` takes the value of the entry `name` of `params`, which then leaves the query.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The verb, in any case. Verbs other than GET, HEAD, POST and OPTIONS need `allow_side_effects: true`.
+    #[serde(default = "default_method")]
+    pub method: String,
+    /// Query parameters. A list repeats its parameter, null leaves it out. `{type: resolve, resource: …, field: …}`
+    /// takes a field of a parent's record for use in the path.
+    #[serde(default)]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, ParamValue>>")]
+    pub params: Option<IndexMap<String, ParamValue>>,
+    /// JSON body. A string that is exactly one placeholder takes the value with its type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<serde_json::Value>,
+    /// Form body: a map, or a text that is sent as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "data_schema")]
+    pub data: Option<serde_json::Value>,
+    /// Headers, over the client's; null takes one of the client's away.
+    #[serde(default)]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>")]
+    pub headers: Option<IndexMap<String, Option<String>>>,
+    /// How the pages follow each other; the client's when absent.
+    #[serde(default, deserialize_with = "paginator")]
+    #[schemars(schema_with = "paginator_schema")]
+    pub paginator: Option<PaginatorConfig>,
+    /// JSONPath of the records in a page; `$` is the whole answer, and a path may leave out its `$.`. An object that
+    /// is picked is one record. Without it the answer must leave no doubt: a list, an object with one list of
+    /// objects, or an object without any.
+    #[serde(default)]
+    pub data_selector: Option<String>,
+    /// Whether a page may lack what `data_selector` picks. Otherwise that is an error, as a typo would be.
+    #[serde(default)]
+    pub allow_missing_data: bool,
+    /// What answers that are not plainly good mean; the first that matches counts.
+    #[serde(default)]
+    pub response_actions: Option<Vec<ResponseActionConfig>>,
+    /// Credentials instead of the client's; null for none.
+    #[serde(default)]
+    #[schemars(schema_with = "auth_schema")]
+    pub auth: Option<AuthChoice>,
+    /// Marks an endpoint whose requests change something at the API. `false`: it is refused. `true`: it is requested
+    /// when its resource is selected by name, once, and never again after a failure. Absent: it only reads.
+    #[serde(default)]
+    pub allow_side_effects: Option<bool>,
+}
+
+fn default_method() -> String {
+    "GET".to_owned()
+}
+
+/// A query parameter's value.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParamValue(pub serde_json::Value);
+
+impl JsonSchema for ParamValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ParamValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": ["string", "number", "boolean", "null"] },
+                { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
+                {
+                    "type": "object",
+                    "description": "A field of a parent's record, for use in the path.",
+                    "properties": {
+                        "type": { "type": "string", "const": "resolve" },
+                        "resource": { "type": "string", "description": "The parent resource." },
+                        "field": { "type": "string", "description": "The field of its records." },
+                    },
+                    "required": ["type", "resource", "field"],
+                    "additionalProperties": false,
+                },
+            ]
+        })
+    }
+}
+
+fn data_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [
+            { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } },
+            { "type": "string" },
+            { "type": "null" },
+        ]
+    })
+}

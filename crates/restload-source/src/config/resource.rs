@@ -1,0 +1,346 @@
+//! `resources`: named sets of records, and what they are stored as.
+
+use indexmap::IndexMap;
+use restload_model::DataType;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::endpoint::EndpointConfig;
+use crate::steps::StepConfig;
+
+/// One named set of records; it becomes one root table and its child tables.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceConfig {
+    /// The resource's name: its path unless `endpoint` says otherwise, its table's name, and what placeholders call it.
+    pub name: String,
+    /// How it is requested: a map, or just the path.
+    #[serde(default)]
+    #[schemars(schema_with = "endpoint_schema")]
+    pub endpoint: Option<EndpointConfig>,
+    /// Records that are given here instead of requested, for child resources to refer to: a list, or a placeholder
+    /// that gives one. An element that is not an object becomes the field `value`.
+    #[serde(default)]
+    pub records: Option<RecordsConfig>,
+    /// Fields of the parent's record that every record takes along, as `_parent_field`.
+    #[serde(default)]
+    pub include_from_parent: Option<Vec<String>>,
+    /// Changes to the records of a page, in the order written, before they are stored and before children see them.
+    #[serde(default)]
+    pub processing_steps: Option<Vec<StepConfig>>,
+    /// Whether the resource is loaded. One that is not is still requested when a child needs it.
+    #[serde(default)]
+    pub selected: Selected,
+    /// Accepted for dlt's sake: children always run concurrently, within the client's limits.
+    #[serde(default)]
+    pub parallelized: Option<bool>,
+    /// How many levels of objects and lists become columns and child tables; what lies deeper is stored as JSON.
+    #[serde(default)]
+    pub max_table_nesting: Option<usize>,
+    /// The root table's name; the resource's name when absent.
+    #[serde(default)]
+    pub table_name: Option<String>,
+    /// What happens to the rows already there.
+    #[serde(default)]
+    pub write_disposition: Disposition,
+    /// The field or fields that identify a record; `merge` needs it.
+    #[serde(default)]
+    pub primary_key: Option<Keys>,
+    /// What is known of columns beforehand; a type given here always wins over the data.
+    #[serde(default)]
+    pub columns: Option<ColumnsConfig>,
+    /// How many records may be rejected (kept in `_rl_rejects` with the reason) before the resource fails.
+    #[serde(default)]
+    pub max_rejects: u64,
+}
+
+/// Records given in the config.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RecordsConfig {
+    /// The records.
+    Given(Vec<Value>),
+    /// A placeholder whose value is a list: `{vars.receipts}`.
+    Placeholder(String),
+}
+
+/// Whether a resource is loaded.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Selected {
+    /// Always, or only when it is named by `--select`.
+    Always(bool),
+    /// When what it needs is given; otherwise the summary says that it was left out, and why.
+    When(SelectedWhen),
+}
+
+impl Default for Selected {
+    fn default() -> Self {
+        Self::Always(true)
+    }
+}
+
+/// What must be given for a resource to be loaded.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SelectedWhen {
+    /// Names such as `vars.receipts` or `secrets.pushover_secret`; all must be there and not be empty.
+    pub when_set: Vec<String>,
+}
+
+/// What happens to the rows already there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Disposition {
+    /// New rows are added.
+    #[default]
+    Append,
+    /// The table holds the rows of this load only. Readers see the old rows until the last page has come.
+    Replace,
+    /// Rows with the same primary key are updated, others are added.
+    Merge,
+}
+
+/// One name, or several.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Keys {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Keys {
+    /// The names.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Several(names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// What is known of columns: a map by name, or a list with names.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ColumnsConfig {
+    /// By name.
+    #[schemars(with = "std::collections::BTreeMap<String, ColumnConfig>")]
+    Map(IndexMap<String, ColumnConfig>),
+    /// Each with its `name`.
+    List(Vec<ColumnConfig>),
+}
+
+/// What is known of a column.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnConfig {
+    /// The column's name, where columns are written as a list.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// What the column holds. Values that cannot be converted are rejected.
+    #[serde(default)]
+    pub data_type: Option<DataTypeName>,
+    /// Whether the column takes NULL.
+    #[serde(default)]
+    pub nullable: Option<bool>,
+    /// Total digits of a numeric.
+    #[serde(default)]
+    pub precision: Option<u32>,
+    /// Digits after the point of a numeric.
+    #[serde(default)]
+    pub scale: Option<u32>,
+    /// Whether the column is part of the primary key.
+    #[serde(default)]
+    pub primary_key: Option<bool>,
+    /// What the column means.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// What a column holds, by its name or by dlt's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DataTypeName {
+    /// Any text.
+    Text,
+    /// A whole number of 64 bits.
+    Bigint,
+    /// A floating point number.
+    Double,
+    /// True or false.
+    Bool,
+    /// True or false.
+    Boolean,
+    /// A moment, from ISO 8601 text or from seconds since 1970.
+    Timestamp,
+    /// A calendar day.
+    Date,
+    /// A time of day.
+    Time,
+    /// An exact number of any size.
+    Numeric,
+    /// dlt's name of `numeric`.
+    Decimal,
+    /// A JSON document, kept whole.
+    Json,
+    /// Bytes, from base64 or `0x` text.
+    Binary,
+}
+
+impl DataTypeName {
+    /// The type.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Text => DataType::Text,
+            Self::Bigint => DataType::Bigint,
+            Self::Double => DataType::Double,
+            Self::Bool | Self::Boolean => DataType::Bool,
+            Self::Timestamp => DataType::Timestamp,
+            Self::Date => DataType::Date,
+            Self::Time => DataType::Time,
+            Self::Numeric | Self::Decimal => DataType::Numeric,
+            Self::Json => DataType::Json,
+            Self::Binary => DataType::Binary,
+        }
+    }
+}
+
+fn endpoint_schema(generator: &mut SchemaGenerator) -> Schema {
+    let full = generator.subschema_for::<EndpointConfig>();
+    json_schema!({ "anyOf": [ { "type": "string" }, full, { "type": "null" } ] })
+}
+
+/// Writes a resource out in full: a bare name is a resource whose path is its name, a bare endpoint is a path.
+pub fn expand_resource(value: &Value) -> Value {
+    let mut members = match value {
+        Value::String(name) => {
+            let mut members = Map::new();
+            members.insert("name".to_owned(), Value::String(name.clone()));
+            members
+        }
+        Value::Object(members) => members.clone(),
+        other => return other.clone(),
+    };
+    expand_endpoint(&mut members);
+    Value::Object(members)
+}
+
+fn expand_endpoint(members: &mut Map<String, Value>) {
+    if let Some(endpoint @ Value::String(_)) = members.get_mut("endpoint") {
+        let path = endpoint.take();
+        *endpoint = serde_json::json!({ "path": path });
+    }
+}
+
+/// Merges `resource_defaults` into a resource that is written out in full: its own values win. `endpoint.params`,
+/// `endpoint.json`, `endpoint.headers` and `columns` are merged by key, everything else is taken whole; an explicit
+/// null counts as a value.
+pub fn merge_defaults(resource: &mut Value, defaults: &Value) {
+    let (Value::Object(resource), Value::Object(defaults)) = (resource, defaults) else {
+        return;
+    };
+    let mut defaults = defaults.clone();
+    expand_endpoint(&mut defaults);
+    // Records given in the config are not requested.
+    if resource.contains_key("records") {
+        defaults.remove("endpoint");
+    }
+    for (key, default) in defaults {
+        match (key.as_str(), resource.get_mut(&key)) {
+            (_, None) => {
+                resource.insert(key, default);
+            }
+            ("endpoint", Some(Value::Object(own))) => merge_endpoint(own, default),
+            ("columns", Some(own)) => merge_columns(own, &default),
+            _ => {}
+        }
+    }
+}
+
+fn merge_endpoint(own: &mut Map<String, Value>, defaults: Value) {
+    let Value::Object(defaults) = defaults else { return };
+    for (key, default) in defaults {
+        match (key.as_str(), own.get_mut(&key)) {
+            (_, None) => {
+                own.insert(key, default);
+            }
+            ("params" | "json" | "headers", Some(Value::Object(own))) => {
+                if let Value::Object(default) = default {
+                    for (name, value) in default {
+                        own.entry(name).or_insert(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn merge_columns(own: &mut Value, defaults: &Value) {
+    let by_name = |columns: &Value| -> Option<Map<String, Value>> {
+        match columns {
+            Value::Object(columns) => Some(columns.clone()),
+            Value::Array(columns) => columns
+                .iter()
+                .map(|column| {
+                    let mut column = column.as_object()?.clone();
+                    let name = column.remove("name")?.as_str()?.to_owned();
+                    Some((name, Value::Object(column)))
+                })
+                .collect(),
+            _ => None,
+        }
+    };
+    let (Some(mut merged), Some(own_columns)) = (by_name(defaults), by_name(own)) else {
+        return;
+    };
+    for (name, hints) in own_columns {
+        match (merged.get_mut(&name), hints) {
+            (Some(Value::Object(known)), Value::Object(hints)) => known.extend(hints),
+            (_, hints) => {
+                merged.insert(name, hints);
+            }
+        }
+    }
+    *own = Value::Object(merged);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn merges_as_dlt_does() {
+        let defaults = json!({
+            "write_disposition": "replace",
+            "columns": {"a": {"data_type": "text", "nullable": true}},
+            "endpoint": {"params": {"limit": 5, "x": 1}, "headers": {"A": "1"}, "data_selector": "data", "paginator": "offset"},
+        });
+        for (resource, merged) in [
+            (
+                json!("posts"),
+                json!({"name": "posts", "write_disposition": "replace", "columns": {"a": {"data_type": "text", "nullable": true}},
+                    "endpoint": {"params": {"limit": 5, "x": 1}, "headers": {"A": "1"}, "data_selector": "data", "paginator": "offset"}}),
+            ),
+            (
+                json!({"name": "p", "endpoint": "posts", "columns": [{"name": "a", "nullable": false}, {"name": "b"}], "write_disposition": "append"}),
+                json!({"name": "p", "write_disposition": "append", "columns": {"a": {"data_type": "text", "nullable": false}, "b": {}},
+                    "endpoint": {"path": "posts", "params": {"limit": 5, "x": 1}, "headers": {"A": "1"}, "data_selector": "data", "paginator": "offset"}}),
+            ),
+            (
+                json!({"name": "p", "columns": null, "endpoint": {"params": {"x": 2}, "data_selector": null, "paginator": {"type": "cursor"}, "headers": null}}),
+                json!({"name": "p", "columns": null, "write_disposition": "replace",
+                    "endpoint": {"params": {"x": 2, "limit": 5}, "data_selector": null, "paginator": {"type": "cursor"}, "headers": null}}),
+            ),
+        ] {
+            let mut expanded = expand_resource(&resource);
+            merge_defaults(&mut expanded, &defaults);
+            assert_eq!(expanded, merged);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Decoders turn a response's body into a [`Value`] tree.
+
+mod json;
+
+use restload_model::Value;
+
+/// Why a body could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DecodeError {
+    message: String,
+}
+
+/// Decodes a JSON body. `exact` keeps every number's own digits, at half the speed; numbers beyond 64 bits are exact
+/// either way.
+pub fn decode_json(body: &[u8], exact: bool) -> Result<Value<'_>, DecodeError> {
+    json::decode(body, exact)
+}

@@ -1,0 +1,567 @@
+//! A compiled endpoint: from a position and a parent's record to a request.
+
+use http::{HeaderMap, HeaderName, Method};
+use indexmap::IndexMap;
+use minijinja::Value as Computed;
+use minijinja::value::ValueKind;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use restload_model::diagnostics::{Diagnostics, KeyPath};
+use serde_json::Value;
+use url::Url;
+
+use super::body::JsonTemplate;
+use crate::auth::{ApplyError, Auth, AuthChoice};
+use crate::config::{ClientConfig, EndpointConfig, ParamValue};
+use crate::json_path::JsonPath;
+use crate::paginators::{Paginator, PaginatorConfig, Position};
+use crate::request::{Draft, DraftBody, Request, join_url};
+use crate::response_actions::ResponseAction;
+use crate::template::{RenderError, Template, scalar_text};
+
+/// What may stand in a path segment as it is; everything else, the slash included, is percent-encoded.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The client's part of every request.
+#[derive(Debug)]
+pub(super) struct ClientPlan {
+    headers: Vec<HeaderTemplate>,
+    auth: Option<Auth>,
+    pub(super) paginator: Option<PaginatorConfig>,
+    trusted_hosts: Vec<String>,
+}
+
+/// A header and its value.
+#[derive(Debug)]
+pub struct HeaderTemplate {
+    name: HeaderName,
+    /// `None` takes the client's header of that name away.
+    value: Option<Template>,
+}
+
+/// A compiled endpoint.
+#[derive(Debug)]
+pub struct EndpointPlan {
+    method: Method,
+    path: Template,
+    /// Values of `{name}` in the path.
+    bindings: Vec<(String, ParamTemplate)>,
+    params: Vec<(String, ParamTemplate)>,
+    headers: Vec<HeaderTemplate>,
+    json: Option<JsonTemplate>,
+    form: Option<Vec<(String, Template)>>,
+    text: Option<Template>,
+    auth: OwnAuth,
+    /// How its pages follow each other.
+    pub paginator: Paginator,
+    /// What its records are; found in the first page when the config does not say.
+    pub selector: Option<JsonPath>,
+    /// Whether a page may lack them.
+    pub allow_missing_data: bool,
+    /// What answers mean.
+    pub actions: Vec<ResponseAction>,
+    /// Whether requests change something, so that none is sent twice.
+    pub has_side_effects: bool,
+    pub(super) refused: bool,
+    /// Whether the last segment of the path is a parent's field, so that an answer is one record.
+    base_url: String,
+    trusted_hosts: Vec<String>,
+}
+
+#[derive(Debug)]
+enum OwnAuth {
+    Inherit,
+    None,
+    Own(Auth),
+}
+
+/// A parameter's value.
+#[derive(Debug)]
+enum ParamTemplate {
+    Constant(Value),
+    Text(Template),
+    List(Vec<ParamTemplate>),
+}
+
+/// Why no request can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DraftError {
+    /// A placeholder has no value.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// Credentials cannot be put on it.
+    #[error(transparent)]
+    Auth(#[from] ApplyError),
+    /// It is not something HTTP can carry.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl ClientPlan {
+    pub(super) fn compile(config: &ClientConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let headers = compile_headers(config.headers.as_ref(), &path.key("headers"), diagnostics);
+        let auth = match &config.auth {
+            Some(AuthChoice::Enabled(auth)) => Some(auth.compile(&path.key("auth"), diagnostics)?),
+            _ => None,
+        };
+        if let Some(paginator) = &config.paginator {
+            paginator.compile(&path.key("paginator"), diagnostics)?;
+        }
+        let trusted_hosts = config.trusted_hosts.iter().map(|host| host.to_lowercase()).collect();
+        Some(Self {
+            headers,
+            auth,
+            paginator: config.paginator.clone(),
+            trusted_hosts,
+        })
+    }
+
+    pub(super) fn templates(&self) -> Vec<&Template> {
+        let mut templates: Vec<&Template> = self.headers.iter().filter_map(|header| header.value.as_ref()).collect();
+        templates.extend(self.auth.iter().flat_map(Auth::templates));
+        templates
+    }
+
+    pub(super) fn auths(&self) -> impl Iterator<Item = &Auth> {
+        self.auth.iter()
+    }
+}
+
+fn compile_headers(
+    headers: Option<&IndexMap<String, Option<String>>>,
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) -> Vec<HeaderTemplate> {
+    let mut compiled = Vec::new();
+    for (name, value) in headers.into_iter().flatten() {
+        let path = path.key(name.clone());
+        let Ok(header) = HeaderName::try_from(name) else {
+            diagnostics.key_error(&path, format_args!("`{name}` is not a header name"), None);
+            continue;
+        };
+        let value = value
+            .as_ref()
+            .map(|value| Template::compile(value, &[], &path, diagnostics));
+        match value {
+            Some(None) => {}
+            Some(value @ Some(_)) => compiled.push(HeaderTemplate { name: header, value }),
+            None => compiled.push(HeaderTemplate {
+                name: header,
+                value: None,
+            }),
+        }
+    }
+    compiled
+}
+
+impl EndpointPlan {
+    /// Compiles an endpoint; mistakes are noted.
+    pub(super) fn compile(
+        config: &EndpointConfig,
+        resource: &str,
+        client: Option<&ClientPlan>,
+        path: &KeyPath,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let method = compile_method(config, path, diagnostics);
+        let path_text = config.path.as_deref().unwrap_or(resource);
+        let path_path = path.key("path");
+        let param_names: Vec<&str> = config.params.iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let url_path = Template::compile(path_text, &param_names, &path_path, diagnostics);
+        let mut bindings = Vec::new();
+        let mut params = Vec::new();
+        for (name, value) in config.params.iter().flatten() {
+            let param_path = path.key("params").key(name.clone());
+            let in_path = url_path
+                .as_ref()
+                .is_some_and(|template| template.variables().any(|used| used == name));
+            let is_resolve = value.0.is_object();
+            if is_resolve && !in_path && url_path.is_some() {
+                diagnostics.error_with_help(
+                    &param_path,
+                    format_args!("the path has no `{{{name}}}` for this value"),
+                    format_args!("use it in the path, or write `{name}: \"{{resources.PARENT.FIELD}}\"`"),
+                );
+            }
+            if let Some(value) = ParamTemplate::compile(value, &param_path, diagnostics) {
+                if in_path { &mut bindings } else { &mut params }.push((name.clone(), value));
+            }
+        }
+        let headers = compile_headers(config.headers.as_ref(), &path.key("headers"), diagnostics);
+        let (json, form, text) = compile_body(config, path, diagnostics)?;
+        let auth = match &config.auth {
+            None => OwnAuth::Inherit,
+            Some(AuthChoice::Disabled) => OwnAuth::None,
+            Some(AuthChoice::Enabled(auth)) => OwnAuth::Own(auth.compile(&path.key("auth"), diagnostics)?),
+        };
+        let url_path = url_path?;
+        let is_single = names_one_record(path_text, &url_path);
+        let paginator_config = config
+            .paginator
+            .clone()
+            .or_else(|| is_single.then(|| PaginatorConfig::SinglePage(Default::default())))
+            .or_else(|| client.and_then(|client| client.paginator.clone()))
+            .unwrap_or(PaginatorConfig::Auto(Default::default()));
+        let paginator = paginator_config.compile(&path.key("paginator"), diagnostics);
+        let selector = match config.data_selector.as_deref().filter(|text| !text.is_empty()) {
+            None if is_single => JsonPath::parse("$").ok(),
+            None => None,
+            Some(text) => match JsonPath::parse(text) {
+                Ok(selector) => Some(selector),
+                Err(reason) => {
+                    let path = path.key("data_selector");
+                    diagnostics.error(&path, format_args!("`{text}` is not a JSONPath: {reason}"));
+                    None
+                }
+            },
+        };
+        let paginator = paginator?;
+        if paginator.writes_body() && config.data.is_some() {
+            diagnostics.error(
+                &path.key("data"),
+                "the paginator writes into a JSON body, which a form body (`data`) leaves no room for; use `json`",
+            );
+        }
+        let actions = config
+            .response_actions
+            .iter()
+            .flatten()
+            .enumerate()
+            .filter_map(|(index, action)| {
+                action.compile(
+                    paginator.counts(),
+                    &path.key("response_actions").index(index),
+                    diagnostics,
+                )
+            });
+        let actions = actions.collect();
+        let (method, writes) = method?;
+        Some(Self {
+            method,
+            path: url_path,
+            bindings,
+            params,
+            headers,
+            json,
+            form,
+            text,
+            auth,
+            paginator,
+            selector,
+            allow_missing_data: config.allow_missing_data,
+            actions,
+            has_side_effects: config.allow_side_effects.is_some() || writes,
+            refused: config.allow_side_effects == Some(false) || (writes && config.allow_side_effects.is_none()),
+            base_url: String::new(),
+            trusted_hosts: Vec::new(),
+        })
+    }
+
+    /// Takes over what is known only once the run is: the base URL and the client's headers and credentials.
+    pub(super) fn finish(&mut self, base_url: &str, client: &ClientPlan) -> Result<(), String> {
+        base_url.clone_into(&mut self.base_url);
+        self.trusted_hosts.clone_from(&client.trusted_hosts);
+        if self.path.is_constant() {
+            let joined = join_url(base_url, &self.path.text(&Computed::from(())).unwrap_or_default());
+            parse_url(&joined)?;
+        }
+        Ok(())
+    }
+
+    /// The verb and path, for messages.
+    pub(super) fn describe(&self, path_text: &str) -> String {
+        format!("{} {path_text}", self.method)
+    }
+
+    pub(super) fn own_auth(&self) -> Option<&Auth> {
+        match &self.auth {
+            OwnAuth::Own(auth) => Some(auth),
+            _ => None,
+        }
+    }
+
+    pub(super) fn own_templates(&self) -> Vec<&Template> {
+        let mut templates = vec![&self.path];
+        for (_, param) in self.bindings.iter().chain(&self.params) {
+            param.templates(&mut templates);
+        }
+        templates.extend(self.headers.iter().filter_map(|header| header.value.as_ref()));
+        if let Some(json) = &self.json {
+            json.templates(&mut templates);
+        }
+        templates.extend(self.form.iter().flatten().map(|(_, value)| value));
+        templates.extend(&self.text);
+        templates.extend(self.own_auth().into_iter().flat_map(Auth::templates));
+        templates.extend(self.actions.iter().filter_map(|action| action.message.as_ref()));
+        templates
+    }
+
+    pub(super) fn templates<'t>(&'t self, client: &'t ClientPlan) -> Vec<&'t Template> {
+        let mut templates = self.own_templates();
+        templates.extend(client.headers.iter().filter_map(|header| header.value.as_ref()));
+        if matches!(self.auth, OwnAuth::Inherit) {
+            templates.extend(client.auth.iter().flat_map(Auth::templates));
+        }
+        templates
+    }
+
+    /// The request for a position. A link is taken as it is; to a foreign origin it goes without credentials and
+    /// without the config's headers.
+    pub(super) fn request(
+        &self,
+        client: &ClientPlan,
+        position: &Position,
+        context: &Computed,
+    ) -> Result<Request, DraftError> {
+        let home = self.home(context)?;
+        let link = match position {
+            Position::Link(link) => Some(parse_url(link).map_err(DraftError::Invalid)?),
+            _ => None,
+        };
+        let is_trusted = link.as_ref().is_none_or(|link| self.trusts(&home, link));
+        let mut draft = Draft {
+            method: self.method.clone(),
+            params: if link.is_some() {
+                Vec::new()
+            } else {
+                self.render_params(context)?
+            },
+            url: link.unwrap_or(home),
+            headers: HeaderMap::new(),
+            cookies: Vec::new(),
+            body: self.render_body(context)?,
+        };
+        draft
+            .set_header("accept", "application/json")
+            .map_err(DraftError::Invalid)?;
+        if is_trusted {
+            for header in client.headers.iter().chain(&self.headers) {
+                match &header.value {
+                    Some(value) => {
+                        let value = value.text(context)?;
+                        draft
+                            .set_header(header.name.as_str(), &value)
+                            .map_err(DraftError::Invalid)?;
+                    }
+                    None => {
+                        draft.headers.remove(&header.name);
+                    }
+                }
+            }
+        } else if !matches!(draft.body, DraftBody::None) {
+            let host = draft.url.host_str().unwrap_or_default();
+            return Err(DraftError::Invalid(format!(
+                "the next page is at another host, `{host}`, and the request has a body; \
+                 add the host to `client.trusted_hosts` if it may see it"
+            )));
+        }
+        self.paginator.apply(position, &mut draft);
+        let auth = match &self.auth {
+            OwnAuth::Own(auth) => Some(auth),
+            OwnAuth::Inherit => client.auth.as_ref(),
+            OwnAuth::None => None,
+        };
+        if is_trusted && let Some(auth) = auth {
+            auth.apply(context, &mut draft)?;
+        }
+        draft.finish().map_err(DraftError::Invalid)
+    }
+
+    /// The address of the endpoint, without its parameters.
+    fn home(&self, context: &Computed) -> Result<Url, DraftError> {
+        let mut scope = context.clone();
+        if !self.bindings.is_empty() {
+            let mut roots: Vec<(String, Computed)> = Vec::new();
+            for key in context.try_iter().into_iter().flatten() {
+                let value = context.get_item(&key).unwrap_or_default();
+                roots.push((key.to_string(), value));
+            }
+            for (name, param) in &self.bindings {
+                roots.push((name.clone(), param.computed(context)?));
+            }
+            scope = roots.into_iter().collect::<std::collections::BTreeMap<_, _>>().into();
+        }
+        let path = self.path.text_with(&scope, |value| {
+            // A dot segment would climb out of the path even when it is encoded.
+            match value.as_str() {
+                "." => "%2E".to_owned(),
+                ".." => "%2E%2E".to_owned(),
+                _ => utf8_percent_encode(&value, SEGMENT).to_string(),
+            }
+        })?;
+        parse_url(&join_url(&self.base_url, &path)).map_err(DraftError::Invalid)
+    }
+
+    /// Whether credentials may go to an address: the endpoint's own origin, or a trusted host.
+    pub fn trusts(&self, home: &Url, url: &Url) -> bool {
+        home.origin() == url.origin()
+            || (url
+                .host_str()
+                .is_some_and(|host| self.trusted_hosts.iter().any(|trusted| trusted == host))
+                && (url.scheme() == "https" || home.scheme() == "http"))
+    }
+
+    fn render_params(&self, context: &Computed) -> Result<Vec<(String, String)>, DraftError> {
+        let mut params = Vec::new();
+        for (name, param) in &self.params {
+            param.render(name, context, &mut params)?;
+        }
+        Ok(params)
+    }
+
+    fn render_body(&self, context: &Computed) -> Result<DraftBody, DraftError> {
+        if let Some(json) = &self.json {
+            return Ok(DraftBody::Json(json.render(context)?));
+        }
+        if let Some(text) = &self.text {
+            return Ok(DraftBody::Text(text.text(context)?));
+        }
+        let Some(form) = &self.form else {
+            return Ok(DraftBody::None);
+        };
+        let mut fields = Vec::new();
+        for (name, value) in form {
+            // A null field is left out, as a null parameter is.
+            if let Some(text) = scalar_text(&value.value(context)?) {
+                fields.push((name.clone(), text));
+            }
+        }
+        Ok(DraftBody::Form(fields))
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(url)
+    } else {
+        Err(format!("`{text}` is not an http or https URL"))
+    }
+}
+
+/// The verb, and whether it is one that changes something by its nature.
+fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<(Method, bool)> {
+    let text = config.method.trim().to_uppercase();
+    match Method::from_bytes(text.as_bytes()) {
+        Ok(method) if !text.is_empty() => {
+            let reads = ["GET", "HEAD", "POST", "OPTIONS", "QUERY"].contains(&text.as_str());
+            Some((method, !reads))
+        }
+        _ => {
+            diagnostics.error(
+                &path.key("method"),
+                format_args!("`{}` is not an HTTP method", config.method),
+            );
+            None
+        }
+    }
+}
+
+type Body = (Option<JsonTemplate>, Option<Vec<(String, Template)>>, Option<Template>);
+
+fn compile_body(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Body> {
+    if config.json.is_some() && config.data.is_some() {
+        diagnostics.error(
+            &path.key("data"),
+            "`json` and `data` exclude each other: a request has one body",
+        );
+        return None;
+    }
+    let json = match &config.json {
+        None | Some(Value::Null) => None,
+        Some(json) => Some(JsonTemplate::compile(json, &path.key("json"), diagnostics)?),
+    };
+    let path = path.key("data");
+    match &config.data {
+        None | Some(Value::Null) => Some((json, None, None)),
+        Some(Value::String(text)) => Some((json, None, Some(Template::compile(text, &[], &path, diagnostics)?))),
+        Some(Value::Object(fields)) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| {
+                    let text = match value {
+                        Value::String(text) => text.clone(),
+                        other => other.to_string(),
+                    };
+                    Some((
+                        name.clone(),
+                        Template::compile(&text, &[], &path.key(name.clone()), diagnostics)?,
+                    ))
+                })
+                .collect();
+            let fields = fields.into_iter().collect::<Option<Vec<_>>>()?;
+            Some((json, (!fields.is_empty()).then_some(fields), None))
+        }
+        Some(_) => None,
+    }
+}
+
+/// dlt's rule for single records, without its trap: the last segment of the path holds a parent's field.
+fn names_one_record(path_text: &str, template: &Template) -> bool {
+    let last = path_text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    last.contains("{resources.") && template.variables().any(|variable| variable.starts_with("resources."))
+}
+
+impl ParamTemplate {
+    fn compile(value: &ParamValue, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        match &value.0 {
+            Value::String(text) => Some(Self::Text(Template::compile(text, &[], path, diagnostics)?)),
+            Value::Array(elements) => {
+                let compiled: Vec<_> = elements
+                    .iter()
+                    .enumerate()
+                    .map(|(index, element)| {
+                        Self::compile(&ParamValue(element.clone()), &path.index(index), diagnostics)
+                    })
+                    .collect();
+                Some(Self::List(compiled.into_iter().collect::<Option<_>>()?))
+            }
+            Value::Object(members) => {
+                let text = |key: &str| members.get(key).and_then(Value::as_str).unwrap_or_default();
+                if text("type") != "resolve" {
+                    diagnostics.error_with_help(
+                        path,
+                        "a parameter that is a map must be `{type: resolve, resource: …, field: …}`",
+                        "write a value, a list, or a placeholder",
+                    );
+                    return None;
+                }
+                let placeholder = format!("{{resources.{}.{}}}", text("resource"), text("field"));
+                Some(Self::Text(Template::compile(&placeholder, &[], path, diagnostics)?))
+            }
+            constant => Some(Self::Constant(constant.clone())),
+        }
+    }
+
+    fn computed(&self, context: &Computed) -> Result<Computed, RenderError> {
+        match self {
+            Self::Constant(value) => Ok(crate::template::to_value(value)),
+            Self::Text(template) => template.value(context),
+            Self::List(elements) => elements
+                .iter()
+                .map(|element| element.computed(context))
+                .collect::<Result<Vec<_>, _>>()
+                .map(Computed::from),
+        }
+    }
+
+    fn render(&self, name: &str, context: &Computed, out: &mut Vec<(String, String)>) -> Result<(), RenderError> {
+        let value = self.computed(context)?;
+        if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+            for element in value.try_iter().into_iter().flatten() {
+                out.extend(scalar_text(&element).map(|text| (name.to_owned(), text)));
+            }
+        } else {
+            out.extend(scalar_text(&value).map(|text| (name.to_owned(), text)));
+        }
+        Ok(())
+    }
+
+    fn templates<'t>(&'t self, out: &mut Vec<&'t Template>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Text(template) => out.push(template),
+            Self::List(elements) => elements.iter().for_each(|element| element.templates(out)),
+        }
+    }
+}

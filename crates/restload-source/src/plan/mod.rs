@@ -1,0 +1,569 @@
+//! From config to plan: everything that can be compiled or decided before the first request is, and every mistake is
+//! found here. Config types are not used after planning.
+
+mod body;
+mod endpoint;
+mod resource;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use minijinja::Value as Computed;
+use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
+use restload_model::secret::{Redactor, Secret};
+
+use crate::config::{ClientConfig, ResourceConfig};
+use crate::template::{Context, Template, to_value};
+
+pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
+pub use resource::{ParentLink, RecordSource, ResourcePlan};
+
+/// What the environment of a run gives to a config.
+pub trait Lookup {
+    /// The value of `{secrets.name}`.
+    fn secret(&self, name: &str) -> Option<Secret>;
+    /// Every place that a secret is looked for in, in plain words.
+    fn secret_places(&self, name: &str) -> Vec<String>;
+    /// The value of `{env.NAME}`.
+    fn env(&self, name: &str) -> Option<String>;
+}
+
+/// A config as planning takes it: resources written out in full, each with its place in the file.
+#[derive(Debug)]
+pub struct SourceConfig {
+    /// The pipeline's name.
+    pub name: String,
+    /// What all resources share.
+    pub client: ClientConfig,
+    /// The resources, defaults merged in.
+    pub resources: Vec<(KeyPath, ResourceConfig)>,
+    /// The user's own values.
+    pub vars: IndexMap<String, serde_json::Value>,
+}
+
+/// What a run wants of a config.
+#[derive(Debug, Default)]
+pub struct PlanOptions {
+    /// The resources to load; those that the config selects when empty.
+    pub select: Vec<String>,
+    /// An address in the place of the client's `base_url`.
+    pub base_url: Option<String>,
+    /// The moment the run started, ISO 8601.
+    pub started_at: String,
+    /// Whether a missing secret only warns, because nothing will be requested.
+    pub offline: bool,
+}
+
+/// A pipeline that is ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub name: String,
+    /// The limits of the client.
+    pub limits: Limits,
+    /// Parents stand before their children. Holds what is loaded and what a loaded child needs.
+    pub resources: Vec<ResourcePlan>,
+    /// What is not loaded, and why.
+    pub left_out: Vec<LeftOut>,
+    /// What placeholders refer to.
+    pub context: Context,
+    /// Removes secrets from whatever is shown or stored.
+    pub redactor: Redactor,
+}
+
+/// A resource that is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The resource.
+    pub resource: String,
+    /// Why, in words that follow a colon.
+    pub reason: String,
+}
+
+/// The limits of a client.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Requests under way at the same time.
+    pub concurrency: usize,
+    /// Requests per time.
+    pub rate: Option<(u32, Duration)>,
+    /// Tries in all.
+    pub max_attempts: u32,
+    /// Statuses that are sent again.
+    pub retry_statuses: Vec<std::ops::RangeInclusive<u16>>,
+    /// Least delay before a further try.
+    pub min_delay: Duration,
+    /// Longest delay before a further try.
+    pub max_delay: Duration,
+    /// Bound on a whole request.
+    pub timeout: Duration,
+    /// Bound on connecting.
+    pub connect_timeout: Duration,
+    /// Largest answer in bytes.
+    pub max_response_bytes: u64,
+}
+
+impl Limits {
+    /// Whether a status is sent again.
+    pub fn retries(&self, status: u16) -> bool {
+        self.retry_statuses.iter().any(|range| range.contains(&status))
+    }
+}
+
+/// Compiles a config, whatever it selects, and plans the run. `None` when a mistake was noted.
+pub fn plan(
+    config: &SourceConfig,
+    options: &PlanOptions,
+    lookup: &dyn Lookup,
+    diagnostics: &mut Diagnostics,
+) -> Option<Plan> {
+    let client = KeyPath::root().key("client");
+    let base_url = Template::compile(&config.client.base_url, &[], &client.key("base_url"), diagnostics);
+    let shared = endpoint::ClientPlan::compile(&config.client, &client, diagnostics).map(Arc::new);
+    let retry_path = client.key("retry").key("statuses");
+    let retry_statuses = config.client.retry.statuses.compile(&retry_path, diagnostics);
+
+    let names: Vec<&str> = config
+        .resources
+        .iter()
+        .map(|(_, resource)| resource.name.as_str())
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut compiled: Vec<(KeyPath, &ResourceConfig, Option<ResourcePlan>)> = Vec::new();
+    for (path, resource) in &config.resources {
+        if !seen.insert(resource.name.as_str()) {
+            diagnostics.error(
+                &path.key("name"),
+                format_args!("two resources are named `{}`", resource.name),
+            );
+        }
+        let plan = resource::compile(resource, shared.as_deref(), &names, path, diagnostics);
+        compiled.push((path.clone(), resource, plan));
+    }
+    for (path, resource, plan) in &compiled {
+        if let Some(plan) = plan {
+            check_tables(path, resource, plan, &compiled, diagnostics);
+        }
+    }
+    let order = parents_first(&compiled, diagnostics);
+    check_variables(config, base_url.as_ref(), shared.as_deref(), &compiled, diagnostics);
+    let chosen = choose(config, options, lookup, &compiled, diagnostics);
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let (base_url, shared, order) = (base_url?, shared?, order?);
+    let Chosen {
+        loaded,
+        needed,
+        left_out,
+    } = chosen;
+
+    let mut templates: Vec<&Template> = vec![&base_url];
+    for (_, resource, plan) in &compiled {
+        if needed.contains(&resource.name) {
+            templates.extend(plan.as_ref().map(|plan| plan.templates(&shared)).into_iter().flatten());
+        }
+    }
+    let context = bind(config, options, lookup, &templates, diagnostics);
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let values = context.context.to_value();
+    let base_path = client.key("base_url");
+    let base = match &options.base_url {
+        Some(given) => given.clone(),
+        None => base_url
+            .text(&values)
+            .map_err(|error| diagnostics.error(&base_path, error))
+            .ok()?,
+    };
+    let mut secrets = context.secrets;
+    for auth in shared
+        .auths()
+        .chain(compiled.iter().filter_map(|(_, _, plan)| plan.as_ref()?.own_auth()))
+    {
+        secrets.extend(
+            auth.secrets(&values)
+                .into_iter()
+                .enumerate()
+                .map(|(n, secret)| (format!("auth{n}"), secret)),
+        );
+    }
+
+    let mut plans: BTreeMap<String, ResourcePlan> = compiled
+        .into_iter()
+        .filter_map(|(_, resource, plan)| Some((resource.name.clone(), plan?)))
+        .collect();
+    let mut resources = Vec::new();
+    for name in order.iter().filter(|name| needed.contains(*name)) {
+        let Some(mut plan) = plans.remove(name) else { continue };
+        plan.is_loaded = loaded.contains(name);
+        let path = config
+            .resources
+            .iter()
+            .find(|(_, resource)| resource.name == *name)
+            .map(|(path, _)| path.clone());
+        plan.finish(&base, &shared, &values, &path.unwrap_or_default(), diagnostics);
+        resources.push(plan);
+    }
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let client = &config.client;
+    Some(Plan {
+        name: config.name.clone(),
+        limits: Limits {
+            concurrency: client.concurrency.max(1),
+            rate: client.rate_limit.as_ref().map(|limit| {
+                (
+                    limit.requests.max(1),
+                    Duration::from_secs(u64::from(limit.per_secs.max(1))),
+                )
+            }),
+            max_attempts: client.retry.max_attempts.max(1),
+            retry_statuses,
+            min_delay: Duration::from_secs(client.retry.min_delay_secs),
+            max_delay: Duration::from_secs(client.retry.max_delay_secs),
+            timeout: Duration::from_secs(client.timeout_secs),
+            connect_timeout: Duration::from_secs(client.connect_timeout_secs),
+            max_response_bytes: client.max_response_mib.saturating_mul(1 << 20),
+        },
+        resources,
+        left_out,
+        context: context.context,
+        redactor: Redactor::new(secrets),
+    })
+}
+
+type Compiled<'c> = (KeyPath, &'c ResourceConfig, Option<ResourcePlan>);
+
+/// Two resources in one table would replace each other's rows.
+fn check_tables(
+    path: &KeyPath,
+    resource: &ResourceConfig,
+    plan: &ResourcePlan,
+    all: &[Compiled<'_>],
+    diagnostics: &mut Diagnostics,
+) {
+    let other = all.iter().find(|(_, other, other_plan)| {
+        other.name < resource.name
+            && other_plan
+                .as_ref()
+                .is_some_and(|other| other.target.table == plan.target.table)
+    });
+    if let Some((_, other, _)) = other {
+        let key = if resource.table_name.is_some() {
+            "table_name"
+        } else {
+            "name"
+        };
+        diagnostics.error_with_help(
+            &path.key(key),
+            format_args!(
+                "`{}` and `{}` would both be stored in table `{}`",
+                other.name, resource.name, plan.target.table
+            ),
+            "give one of them a `table_name`",
+        );
+    }
+}
+
+/// The resources' names in an order in which parents come first, or a cycle.
+fn parents_first(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
+    let parent_of = |name: &str| {
+        all.iter()
+            .find(|(_, resource, _)| resource.name == name)?
+            .2
+            .as_ref()?
+            .parent
+            .as_ref()
+            .map(|link| link.resource.clone())
+    };
+    let mut order: Vec<String> = Vec::new();
+    for (path, resource, _) in all {
+        let mut chain = vec![resource.name.clone()];
+        while let Some(parent) = chain.last().and_then(|name| parent_of(name)) {
+            if chain.contains(&parent) {
+                if parent == resource.name {
+                    chain.push(parent);
+                    diagnostics.error(
+                        path,
+                        format_args!("resources refer to each other in a circle: {}", chain.join(" -> ")),
+                    );
+                }
+                return None;
+            }
+            chain.push(parent);
+        }
+        for name in chain.into_iter().rev() {
+            if !order.contains(&name) {
+                order.push(name);
+            }
+        }
+    }
+    Some(order)
+}
+
+/// Every `{vars.…}` must be one of the config's.
+fn check_variables(
+    config: &SourceConfig,
+    base_url: Option<&Template>,
+    shared: Option<&endpoint::ClientPlan>,
+    all: &[Compiled<'_>],
+    diagnostics: &mut Diagnostics,
+) {
+    let mut templates: Vec<&Template> = base_url.into_iter().collect();
+    templates.extend(shared.map(endpoint::ClientPlan::templates).into_iter().flatten());
+    templates.extend(
+        all.iter()
+            .filter_map(|(_, _, plan)| plan.as_ref())
+            .flat_map(ResourcePlan::own_templates),
+    );
+    for template in templates {
+        for name in template
+            .variables()
+            .filter_map(|variable| variable.strip_prefix("vars."))
+        {
+            let name = name.split('.').next().unwrap_or(name);
+            if !config.vars.contains_key(name) {
+                unknown_var(name, template.path(), &config.vars, diagnostics);
+            }
+        }
+    }
+}
+
+fn unknown_var(name: &str, path: &KeyPath, vars: &IndexMap<String, serde_json::Value>, diagnostics: &mut Diagnostics) {
+    let help = match did_you_mean(name, vars.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("add it: `vars: {{ {name}: … }}`, or give it with `--var {name}=…`"),
+    };
+    diagnostics.error_with_help(path, format_args!("`vars` has no `{name}`"), help);
+}
+
+struct Chosen {
+    loaded: BTreeSet<String>,
+    needed: BTreeSet<String>,
+    left_out: Vec<LeftOut>,
+}
+
+/// Which resources are loaded, which are requested for a child's sake, and why the others are left out.
+fn choose(
+    config: &SourceConfig,
+    options: &PlanOptions,
+    lookup: &dyn Lookup,
+    all: &[Compiled<'_>],
+    diagnostics: &mut Diagnostics,
+) -> Chosen {
+    let mut chosen = Chosen {
+        loaded: BTreeSet::new(),
+        needed: BTreeSet::new(),
+        left_out: Vec::new(),
+    };
+    let names = || all.iter().map(|(_, resource, _)| resource.name.as_str());
+    for wanted in &options.select {
+        if !names().any(|name| name == wanted) {
+            let help = match did_you_mean(wanted, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the config has: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            diagnostics.error_with_help(
+                &KeyPath::root().key("resources"),
+                format_args!("`--select {wanted}`: there is no such resource"),
+                help,
+            );
+        }
+    }
+    for (path, resource, plan) in all {
+        let is_named = options.select.contains(&resource.name);
+        let refused = plan.as_ref().and_then(ResourcePlan::refuses_side_effects);
+        let reason = if !options.select.is_empty() && !is_named {
+            Some("not named by --select".to_owned())
+        } else {
+            reason_to_leave_out(config, resource, path, is_named, lookup, diagnostics)
+        };
+        let reason = reason.or_else(|| {
+            let request = refused?;
+            if is_named {
+                diagnostics.error_with_help(
+                    &path.key("endpoint").key("allow_side_effects"),
+                    format_args!("`{}` is refused: {request} changes something at the API", resource.name),
+                    "set `allow_side_effects: true` on its endpoint if that is what you want",
+                );
+            }
+            Some(format!(
+                "{request} changes something at the API, and `allow_side_effects` is not true"
+            ))
+        });
+        match reason {
+            Some(reason) => chosen.left_out.push(LeftOut {
+                resource: resource.name.clone(),
+                reason,
+            }),
+            None => {
+                chosen.loaded.insert(resource.name.clone());
+            }
+        }
+    }
+    for name in &chosen.loaded {
+        let mut next = Some(name.clone());
+        while let Some(name) = next {
+            let plan = all
+                .iter()
+                .find(|(_, resource, _)| resource.name == name)
+                .and_then(|(_, _, plan)| plan.as_ref());
+            next = plan
+                .and_then(|plan| plan.parent.as_ref())
+                .map(|link| link.resource.clone());
+            if !chosen.needed.insert(name) {
+                break;
+            }
+        }
+    }
+    chosen
+}
+
+fn reason_to_leave_out(
+    config: &SourceConfig,
+    resource: &ResourceConfig,
+    path: &KeyPath,
+    is_named: bool,
+    lookup: &dyn Lookup,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    match &resource.selected {
+        crate::config::Selected::Always(true) => None,
+        crate::config::Selected::Always(false) => (!is_named).then(|| {
+            format!(
+                "not selected; `--select {}` or `selected: true` loads it",
+                resource.name
+            )
+        }),
+        crate::config::Selected::When(condition) => {
+            let path = path.key("selected").key("when_set");
+            for (index, name) in condition.when_set.iter().enumerate() {
+                let missing = match name.split_once('.') {
+                    Some(("vars", var)) => match config.vars.get(var) {
+                        Some(value) => is_empty(value).then(|| format!("`vars.{var}` is empty")),
+                        None => {
+                            unknown_var(var, &path.index(index), &config.vars, diagnostics);
+                            None
+                        }
+                    },
+                    Some(("secrets", secret)) => lookup
+                        .secret(secret)
+                        .is_none()
+                        .then(|| format!("no `{secret}` is given ({})", lookup.secret_places(secret).join(", "))),
+                    Some(("env", variable)) => lookup
+                        .env(variable)
+                        .is_none_or(|value| value.is_empty())
+                        .then(|| format!("{variable} is not set")),
+                    _ => {
+                        diagnostics.error_with_help(
+                            &path.index(index),
+                            format_args!("`{name}` is not something that can be set"),
+                            "write vars.NAME, secrets.NAME or env.NAME",
+                        );
+                        None
+                    }
+                };
+                if missing.is_some() {
+                    return missing;
+                }
+            }
+            None
+        }
+    }
+}
+
+fn is_empty(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => true,
+        serde_json::Value::String(text) => text.is_empty(),
+        serde_json::Value::Array(elements) => elements.is_empty(),
+        serde_json::Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
+}
+
+struct Bound {
+    context: Context,
+    secrets: Vec<(String, Secret)>,
+}
+
+/// Looks up what the templates refer to. A missing secret names every place that was looked in.
+fn bind(
+    config: &SourceConfig,
+    options: &PlanOptions,
+    lookup: &dyn Lookup,
+    templates: &[&Template],
+    diagnostics: &mut Diagnostics,
+) -> Bound {
+    let mut secrets: BTreeMap<String, Option<Secret>> = BTreeMap::new();
+    let mut env: BTreeMap<String, String> = BTreeMap::new();
+    for template in templates {
+        for variable in template.variables() {
+            if let Some(name) = variable.strip_prefix("secrets.") {
+                let value = secrets.entry(name.to_owned()).or_insert_with(|| lookup.secret(name));
+                if value.is_none() {
+                    let message = format!("secret `{name}` is not set");
+                    let help = format!("it was looked for in: {}", lookup.secret_places(name).join(", "));
+                    if options.offline {
+                        diagnostics.warning(template.path(), message, Some(help));
+                    } else {
+                        diagnostics.error_with_help(template.path(), message, help);
+                    }
+                }
+            } else if let Some(name) = variable.strip_prefix("env.") {
+                match lookup.env(name) {
+                    Some(value) => {
+                        env.insert(name.to_owned(), value);
+                    }
+                    None if options.offline => {
+                        diagnostics.warning(
+                            template.path(),
+                            format_args!("environment variable {name} is not set"),
+                            None,
+                        );
+                    }
+                    None => diagnostics.error(template.path(), format_args!("environment variable {name} is not set")),
+                }
+            }
+        }
+    }
+    let shown: BTreeMap<&String, &str> = secrets
+        .iter()
+        // A plan that is only shown has a mask where the secret would be.
+        .map(|(name, secret)| {
+            (
+                name,
+                secret.as_ref().map_or(restload_model::secret::MASK, Secret::expose),
+            )
+        })
+        .collect();
+    let context = Context::default()
+        .with("vars", to_value(&config.vars))
+        .with("secrets", to_value(&shown))
+        .with("env", to_value(&env))
+        .with("run", to_value(serde_json::json!({ "started_at": options.started_at })));
+    let secrets = secrets
+        .into_iter()
+        .filter_map(|(name, secret)| Some((name, secret?)))
+        .collect();
+    Bound { context, secrets }
+}
+
+/// The context of a partition: the run's, and the parent's record under `resources`.
+pub fn partition_context(run: &Context, parent: Option<(&str, &serde_json::Value)>) -> Computed {
+    match parent {
+        None => run.to_value(),
+        Some((name, record)) => {
+            let resources = to_value(BTreeMap::from([(name, record)]));
+            run.with("resources", resources).to_value()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,396 @@
+//! A compiled resource.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use minijinja::Value as Computed;
+use restload_model::DataType;
+use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
+use restload_model::naming::{self, MAX_LENGTH};
+use restload_model::schema::{ColumnHint, Target, WriteDisposition};
+use serde_json::Value;
+
+use super::body::JsonTemplate;
+use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
+use crate::auth::Auth;
+use crate::config::{ColumnConfig, ColumnsConfig, Disposition, RecordsConfig, ResourceConfig};
+use crate::json_path::JsonPath;
+use crate::paginators::Position;
+use crate::request::Request;
+use crate::steps::Step;
+use crate::template::Template;
+
+/// dlt nests without end; so does restload, short of what a stack can hold.
+const DEFAULT_NESTING: usize = 1000;
+
+/// A compiled resource.
+#[derive(Debug)]
+pub struct ResourcePlan {
+    /// The resource's name.
+    pub name: Arc<str>,
+    /// Where its records go.
+    pub target: Target,
+    /// How many levels become columns and tables.
+    pub max_nesting: usize,
+    /// Whether its records are stored; a parent may be requested for its children only.
+    pub is_loaded: bool,
+    /// Where its records come from.
+    pub source: RecordSource,
+    /// The resource whose records it is requested for.
+    pub parent: Option<ParentLink>,
+    /// What is done to its records.
+    pub steps: Vec<Step>,
+    /// Whether some column wants every digit of a number.
+    pub exact_numbers: bool,
+    /// How many records may be rejected.
+    pub max_rejects: u64,
+    /// The selector found in the first page that left no doubt, where the config has none.
+    pub found_selector: OnceLock<JsonPath>,
+    path_text: String,
+    client: OnceLock<Arc<ClientPlan>>,
+}
+
+/// Where records come from.
+#[derive(Debug)]
+pub enum RecordSource {
+    /// From the API.
+    Endpoint(Box<EndpointPlan>),
+    /// From the config.
+    Given(Vec<Value>),
+    /// From the config, before the placeholders in it have values.
+    Template(GivenTemplate),
+}
+
+/// Records in the config that hold placeholders.
+#[derive(Debug)]
+pub struct GivenTemplate(JsonTemplate);
+
+/// What a child takes from its parent.
+#[derive(Debug, Clone)]
+pub struct ParentLink {
+    /// The parent.
+    pub resource: String,
+    /// The top-level fields that requests refer to; `None` when all may be.
+    pub fields: Option<BTreeSet<String>>,
+    /// The fields that records take along, each with the name it gets.
+    pub included: Vec<(String, String)>,
+}
+
+/// Compiles a resource; mistakes are noted.
+pub(super) fn compile(
+    config: &ResourceConfig,
+    client: Option<&ClientPlan>,
+    names: &[&str],
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) -> Option<ResourcePlan> {
+    if config.name.trim().is_empty() {
+        diagnostics.error(&path.key("name"), "the name is empty");
+    }
+    let endpoint_path = path.key("endpoint");
+    let endpoint_config = config.endpoint.clone().unwrap_or_default();
+    let source = match &config.records {
+        Some(records) => {
+            if config.endpoint.is_some() {
+                diagnostics.error(&path.key("records"), "`records` and `endpoint` exclude each other");
+            }
+            compile_records(records, &path.key("records"), diagnostics)
+        }
+        None => EndpointPlan::compile(&endpoint_config, &config.name, client, &endpoint_path, diagnostics)
+            .map(|endpoint| RecordSource::Endpoint(Box::new(endpoint))),
+    };
+    let steps = config.processing_steps.iter().flatten().enumerate();
+    let steps: Vec<Step> = steps
+        .flat_map(|(index, step)| step.compile(&path.key("processing_steps").index(index), diagnostics))
+        .collect();
+    let (target, exact_numbers) = compile_target(config, path, diagnostics);
+    let source = source?;
+    let parent = compile_parent(config, &source, names, path, diagnostics);
+    Some(ResourcePlan {
+        name: config.name.as_str().into(),
+        target: target?,
+        max_nesting: config.max_table_nesting.unwrap_or(DEFAULT_NESTING),
+        is_loaded: true,
+        source,
+        parent,
+        steps,
+        exact_numbers,
+        max_rejects: config.max_rejects,
+        found_selector: OnceLock::new(),
+        path_text: endpoint_config.path.unwrap_or_else(|| config.name.clone()),
+        client: OnceLock::new(),
+    })
+}
+
+fn compile_records(records: &RecordsConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<RecordSource> {
+    let value = match records {
+        RecordsConfig::Given(records) => Value::Array(records.clone()),
+        RecordsConfig::Placeholder(text) => Value::String(text.clone()),
+    };
+    Some(RecordSource::Template(GivenTemplate(JsonTemplate::compile(
+        &value,
+        path,
+        diagnostics,
+    )?)))
+}
+
+fn compile_target(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> (Option<Target>, bool) {
+    let table = naming::normalize(config.table_name.as_deref().unwrap_or(&config.name), MAX_LENGTH);
+    let columns: Vec<(KeyPath, String, ColumnConfig)> = match &config.columns {
+        None => Vec::new(),
+        Some(ColumnsConfig::Map(columns)) => {
+            let path = path.key("columns");
+            columns
+                .iter()
+                .map(|(name, column)| (path.key(name.clone()), name.clone(), column.clone()))
+                .collect()
+        }
+        Some(ColumnsConfig::List(columns)) => columns
+            .iter()
+            .enumerate()
+            .filter_map(|(index, column)| {
+                let path = path.key("columns").index(index);
+                match &column.name {
+                    Some(name) => Some((path, name.clone(), column.clone())),
+                    None => {
+                        diagnostics.error(&path, "a column in a list needs a `name`");
+                        None
+                    }
+                }
+            })
+            .collect(),
+    };
+    let mut hints: Vec<ColumnHint> = Vec::new();
+    let mut primary_key: Vec<Arc<str>> = Vec::new();
+    if let Some(keys) = &config.primary_key {
+        primary_key.extend(
+            keys.names()
+                .into_iter()
+                .map(|name| Arc::from(naming::normalize(name, MAX_LENGTH))),
+        );
+    }
+    for (path, name, column) in columns {
+        let normalized: Arc<str> = naming::normalize(&name, MAX_LENGTH).into();
+        if hints.iter().any(|hint| hint.name == normalized) {
+            diagnostics.error(&path, format_args!("two columns are named `{normalized}`"));
+        }
+        if column.primary_key == Some(true) && !primary_key.contains(&normalized) {
+            primary_key.push(Arc::clone(&normalized));
+        }
+        hints.push(ColumnHint {
+            name: normalized,
+            data_type: column.data_type.map(super::super::config::DataTypeName::data_type),
+            nullable: column.nullable,
+            precision: column.precision,
+            scale: column.scale,
+            unique: false,
+        });
+    }
+    let write_disposition = match config.write_disposition {
+        Disposition::Append => WriteDisposition::Append,
+        Disposition::Replace => WriteDisposition::Replace,
+        Disposition::Merge => WriteDisposition::Merge,
+    };
+    if write_disposition == WriteDisposition::Merge && primary_key.is_empty() {
+        diagnostics.error_with_help(
+            &path.key("write_disposition"),
+            "`merge` needs a `primary_key`: without one no record can be told from another",
+            "name the field that identifies a record, or use `append` or `replace`",
+        );
+        return (None, false);
+    }
+    let exact = hints
+        .iter()
+        .any(|hint| matches!(hint.data_type, Some(DataType::Numeric | DataType::Json)));
+    let target = Target {
+        resource: config.name.as_str().into(),
+        table: table.into(),
+        write_disposition,
+        primary_key,
+        columns: hints,
+    };
+    (Some(target), exact)
+}
+
+/// The parent that placeholders name; there is one at most.
+fn compile_parent(
+    config: &ResourceConfig,
+    source: &RecordSource,
+    names: &[&str],
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) -> Option<ParentLink> {
+    let mut link: Option<ParentLink> = None;
+    let templates = match source {
+        RecordSource::Endpoint(endpoint) => endpoint.own_templates(),
+        RecordSource::Template(GivenTemplate(template)) => {
+            let mut templates = Vec::new();
+            template.templates(&mut templates);
+            templates
+        }
+        RecordSource::Given(_) => Vec::new(),
+    };
+    for template in templates {
+        for variable in template
+            .variables()
+            .filter(|variable| variable.split('.').next() == Some("resources"))
+        {
+            let mut parts = variable.split('.').skip(1);
+            let Some(parent) = parts.next() else {
+                diagnostics.error_with_help(
+                    template.path(),
+                    "`resources` needs a resource and a field",
+                    "write `{resources.parent.field}`",
+                );
+                continue;
+            };
+            if !names.contains(&parent) {
+                let help = match did_you_mean(parent, names.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the config has: {}", names.join(", ")),
+                };
+                diagnostics.error_with_help(template.path(), format_args!("there is no resource `{parent}`"), help);
+                continue;
+            }
+            if let Some(known) = &link
+                && known.resource != parent
+            {
+                diagnostics.error(
+                    template.path(),
+                    format_args!(
+                        "`{}` has two parents, `{}` and `{parent}`; one is possible",
+                        config.name, known.resource
+                    ),
+                );
+                continue;
+            }
+            let link = link.get_or_insert_with(|| ParentLink {
+                resource: parent.to_owned(),
+                fields: Some(BTreeSet::new()),
+                included: Vec::new(),
+            });
+            match (parts.next(), &mut link.fields) {
+                (Some(field), Some(fields)) => {
+                    fields.insert(field.to_owned());
+                }
+                _ => link.fields = None,
+            }
+        }
+    }
+    let Some(included) = &config.include_from_parent else {
+        return link;
+    };
+    let Some(link) = &mut link else {
+        diagnostics.error_with_help(
+            &path.key("include_from_parent"),
+            format_args!("`{}` has no parent to include fields from", config.name),
+            "refer to the parent in the endpoint: `{resources.parent.field}`",
+        );
+        return None;
+    };
+    for field in included {
+        link.included
+            .push((field.clone(), format!("_{}_{field}", link.resource)));
+        if let Some(fields) = &mut link.fields {
+            fields.insert(field.clone());
+        }
+    }
+    Some(link.clone())
+}
+
+impl ResourcePlan {
+    /// The request for a position of a partition.
+    pub fn request(&self, position: &Position, context: &Computed) -> Result<Request, DraftError> {
+        match (&self.source, self.client.get()) {
+            (RecordSource::Endpoint(endpoint), Some(client)) => endpoint.request(client, position, context),
+            _ => Err(DraftError::Invalid(format!(
+                "`{}` is not requested: its records are given in the config",
+                self.name
+            ))),
+        }
+    }
+
+    /// The endpoint, where there is one.
+    pub fn endpoint(&self) -> Option<&EndpointPlan> {
+        match &self.source {
+            RecordSource::Endpoint(endpoint) => Some(endpoint),
+            _ => None,
+        }
+    }
+
+    /// The verb and path of an endpoint whose side effects the config does not allow.
+    pub(super) fn refuses_side_effects(&self) -> Option<String> {
+        let endpoint = self.endpoint()?;
+        endpoint.refused.then(|| endpoint.describe(&self.path_text))
+    }
+
+    pub(super) fn own_auth(&self) -> Option<&Auth> {
+        self.endpoint().and_then(EndpointPlan::own_auth)
+    }
+
+    pub(super) fn own_templates(&self) -> Vec<&Template> {
+        match &self.source {
+            RecordSource::Endpoint(endpoint) => endpoint.own_templates(),
+            RecordSource::Template(GivenTemplate(template)) => {
+                let mut templates = Vec::new();
+                template.templates(&mut templates);
+                templates
+            }
+            RecordSource::Given(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn templates<'t>(&'t self, client: &'t ClientPlan) -> Vec<&'t Template> {
+        match &self.source {
+            RecordSource::Endpoint(endpoint) => endpoint.templates(client),
+            _ => self.own_templates(),
+        }
+    }
+
+    /// Takes over what is known only once the run is.
+    pub(super) fn finish(
+        &mut self,
+        base_url: &str,
+        client: &Arc<ClientPlan>,
+        context: &Computed,
+        path: &KeyPath,
+        diagnostics: &mut Diagnostics,
+    ) {
+        match &mut self.source {
+            RecordSource::Endpoint(endpoint) => {
+                if let Err(reason) = endpoint.finish(base_url, client) {
+                    let own = self.path_text.starts_with("http");
+                    let path = if own {
+                        path.key("endpoint").key("path")
+                    } else {
+                        KeyPath::root().key("client").key("base_url")
+                    };
+                    diagnostics.error(&path, reason);
+                }
+            }
+            RecordSource::Template(GivenTemplate(template)) => match template.render(context) {
+                Ok(Value::Array(records)) => {
+                    self.source = RecordSource::Given(records.into_iter().map(as_record).collect())
+                }
+                Ok(other) => {
+                    diagnostics.error(
+                        &path.key("records"),
+                        format_args!("`records` must be a list; this is {other}"),
+                    );
+                }
+                Err(error) => diagnostics.error(&path.key("records"), error),
+            },
+            RecordSource::Given(_) => {}
+        }
+        let _ = self.client.set(Arc::clone(client));
+    }
+}
+
+/// A given record that is not an object has its value in the field `value`, as its row will.
+fn as_record(value: Value) -> Value {
+    if value.is_object() {
+        value
+    } else {
+        serde_json::json!({ "value": value })
+    }
+}
