@@ -274,3 +274,6 @@ impl Conversion<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

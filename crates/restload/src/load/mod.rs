@@ -5,6 +5,7 @@
 //! the two into the report that a person reads. [`settings`] and [`secrets`] find what is not in the YAML: how this
 //! run differs, and what must not be written down.
 
+mod dotenv;
 mod masking;
 mod schema;
 mod source;
@@ -13,6 +14,8 @@ mod syntax;
 
 pub(crate) mod document;
 pub(crate) mod render;
+pub(crate) mod secrets;
+pub(crate) mod settings;
 pub(crate) mod validate;
 
 use std::fmt;

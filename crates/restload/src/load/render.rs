@@ -274,3 +274,6 @@ impl Paint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,15 @@ fn explain(source: &Source, message: &Message<'_>, place: Option<Span>, began: O
         let help = "put it in quotes if it is an identifier";
         return ("this number is too large".to_owned(), Some(help.to_owned()), place);
     }
+    if let Some(position) = problem.strip_prefix("control characters are not allowed at position ") {
+        let place = position.parse().ok().map(|byte| source.span_at_byte(byte));
+        let help = "in quotes it can be written as an escape: \"\\u0007\"";
+        return (
+            "a control character cannot stand here".to_owned(),
+            Some(help.to_owned()),
+            place,
+        );
+    }
     if problem.contains("recursion limit exceeded") {
         let help = "an anchor must not hold its own alias";
         return ("this is nested too deeply".to_owned(), Some(help.to_owned()), place);

@@ -79,7 +79,10 @@ impl<'s> Check<'s, '_> {
         forms: &[&'f Form<'s>],
         path: &KeyPath,
     ) -> Option<&'f Form<'s>> {
-        let (tagged, untagged): (Vec<&Form<'_>>, Vec<&Form<'_>>) = forms.iter().partition(|form| form.tag().is_some());
+        // A tag that may be left out distinguishes nothing where it is left out.
+        let is_tagged =
+            |form: &&Form<'_>| form.tag().is_some() && (map.contains_key("type") || form.required().contains(&"type"));
+        let (tagged, untagged): (Vec<&Form<'_>>, Vec<&Form<'_>>) = forms.iter().partition(|form| is_tagged(form));
         match map.get("type") {
             _ if tagged.is_empty() => {}
             Some(Value::String(tag)) => {
