@@ -25,20 +25,36 @@ const SECRET_NAMES: [&str; 14] = [
     "credentials",
 ];
 
-/// Whether a key of this name holds a secret.
+/// How alike a mistyped name is to the one that was meant: one letter of `token`.
+const MISTYPED: f64 = 0.8;
+
+/// Whether a key of this name holds a secret. The report about `tokn` shows the line that holds the token.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase().replace('-', "_");
-    SECRET_NAMES.iter().any(|secret| name.ends_with(secret))
+    let last_word = name.rsplit('_').next().unwrap_or_default();
+    SECRET_NAMES.iter().any(|secret| {
+        let is_mistyped = |name: &str| strsim::normalized_damerau_levenshtein(name, secret) >= MISTYPED;
+        name.ends_with(secret) || is_mistyped(&name) || is_mistyped(last_word)
+    })
 }
 
 /// Whether a value gives a secret away; a placeholder, a path and an absent value do not.
 fn is_revealing(value: &str) -> bool {
     let value = value.trim();
     !(value.is_empty()
-        || value.contains('{')
+        || holds_placeholder(value)
         || value.starts_with("$.")
         || matches!(value, "null" | "~" | "true" | "false" | "|" | ">" | "|-" | ">-")
         || value.starts_with(['*', '&']))
+}
+
+/// Whether a value has the beginning of a placeholder in it, as `Bearer {secrets.token}` or a mistyped one.
+fn holds_placeholder(value: &str) -> bool {
+    value.split('{').skip(1).any(|inside| {
+        let inside = inside.trim_start();
+        let root = inside.trim_start_matches(|character: char| character.is_ascii_alphabetic() || character == '_');
+        root.len() < inside.len() && root.starts_with('.')
+    })
 }
 
 /// The character ranges of secrets in a scanned text.
@@ -158,7 +174,13 @@ mod tests {
             ("to: postgres://me:abc@host/db", vec!["abc"]),
             ("api_key: \"{secrets.token}\"", vec![]),
             ("api_key: {secrets.token}", vec![]),
+            ("Authorization: Bearer {secret.token}", vec![]),
+            ("token: {abc", vec!["{abc"]),
+            ("tokn: abc", vec!["abc"]),
+            ("{api_kye: abc, path: b}", vec!["abc"]),
             ("type: api_key", vec![]),
+            ("key: abc", vec![]),
+            ("auth: bearer", vec![]),
             ("token: $.token", vec![]),
         ] {
             let characters: Vec<char> = line.chars().collect();

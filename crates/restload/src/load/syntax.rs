@@ -86,7 +86,7 @@ fn explain(source: &Source, message: &Message<'_>, place: Option<Span>, began: O
         );
     }
     if problem.contains("recursion limit exceeded") {
-        let help = "an anchor must not hold its own alias";
+        let help = "at most 128 levels; an anchor must not hold its own alias";
         return ("this is nested too deeply".to_owned(), Some(help.to_owned()), place);
     }
     if problem.contains("repetition limit exceeded") {

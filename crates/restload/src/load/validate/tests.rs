@@ -648,3 +648,27 @@ fn crlf_and_wide_letters() {
     1 error in shop.yaml
     ");
 }
+
+#[test]
+fn a_mistyped_secret_is_not_shown() {
+    assert_snapshot!(check("client: {base_url: a, api_kye: s3cret, headers: {Authorization: 123456}}\nresources: [a]\n"), @r"
+    error: unknown key `api_kye`
+     --> shop.yaml:1:23
+      |
+    1 | client: {base_url: a, api_kye: ***, headers: {Authorization: ***}}
+      |                       ^^^^^^^
+      |
+      = in client
+      = help: known here: `base_url`, `headers`, `paginator`, `concurrency`, `timeout_secs`, `follow_redirects`
+
+    error: expected a string, found a number
+     --> shop.yaml:1:65
+      |
+    1 | client: {base_url: a, api_kye: ***, headers: {Authorization: ***}}
+      |                                                              ^^^ put it in quotes
+      |
+      = in client.headers
+
+    2 errors in shop.yaml
+    ");
+}
