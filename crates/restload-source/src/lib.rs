@@ -4,6 +4,7 @@ pub mod auth;
 pub mod choice;
 pub mod config;
 pub mod decoders;
+pub mod extraction;
 pub mod json_path;
 pub mod paginators;
 pub mod plan;

@@ -21,7 +21,7 @@ pub(super) fn next(page: &Page<'_>) -> Result<Step, PaginateError> {
 }
 
 /// How the config would say what was followed.
-pub(crate) fn explain(position: &Position, headers: &http::HeaderMap) -> Option<&'static str> {
+pub(super) fn explain(position: &Position, headers: &http::HeaderMap) -> Option<&'static str> {
     match position {
         Position::Link(_) if header_link::find(headers, "next").is_some() => Some("paginator: header_link"),
         Position::Link(_) => Some("paginator: {type: json_link, next_url_path: next}"),

@@ -131,7 +131,7 @@ pub struct Page<'p> {
     pub body: &'p Value<'p>,
     /// How many records the selector picked.
     pub record_count: usize,
-    /// The last record, for keyset paging.
+    /// Where the page stands.
     pub position: &'p Position,
 }
 
@@ -217,6 +217,11 @@ impl Paginator {
     pub fn counts(&self) -> bool {
         matches!(self, Self::PageNumber(_) | Self::Offset(_))
     }
+}
+
+/// How a config would say what `auto` has followed.
+pub(crate) fn explain_auto(position: &Position, headers: &HeaderMap) -> Option<&'static str> {
+    auto::explain(position, headers)
 }
 
 /// Compiles a JSONPath that a member is configured with.

@@ -103,6 +103,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Largest answer in bytes.
     pub max_response_bytes: u64,
+    /// Hosts besides the client's own that credentials may go to.
+    pub trusted_hosts: Vec<String>,
 }
 
 impl Limits {
@@ -229,6 +231,7 @@ pub fn plan(
             timeout: Duration::from_secs(client.timeout_secs),
             connect_timeout: Duration::from_secs(client.connect_timeout_secs),
             max_response_bytes: client.max_response_mib.saturating_mul(1 << 20),
+            trusted_hosts: client.trusted_hosts.iter().map(|host| host.to_lowercase()).collect(),
         },
         resources,
         left_out,

@@ -1,0 +1,134 @@
+//! Requests over the wire, by reqwest.
+
+use std::time::Duration;
+
+use restload_source::plan::Limits;
+use restload_source::request::{Request, Response};
+
+/// How restload introduces itself.
+const USER_AGENT: &str = concat!("restload/", env!("CARGO_PKG_VERSION"));
+/// Redirects within the same origin that are followed.
+const MAX_REDIRECTS: usize = 10;
+
+/// A connection pool with its limits.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    max_response_bytes: u64,
+}
+
+/// Why there is no response.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TransportError {
+    /// It may go better another time.
+    #[error("{0}")]
+    Passing(String),
+    /// It will not.
+    #[error("{0}")]
+    Final(String),
+}
+
+impl Http {
+    /// A pool that keeps as many connections as may be in use.
+    pub(crate) fn new(limits: &Limits) -> Result<Self, String> {
+        // Another part of the process may have chosen the provider already; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let trusted = limits.trusted_hosts.clone();
+        let redirects = reqwest::redirect::Policy::custom(move |attempt| {
+            let first = attempt.previous().first().cloned();
+            let is_trusted = first.is_some_and(|first| {
+                first.origin() == attempt.url().origin()
+                    || attempt
+                        .url()
+                        .host_str()
+                        .is_some_and(|host| trusted.iter().any(|known| known == host))
+            });
+            if !is_trusted {
+                // Credentials would go along in the query or in headers that reqwest does not know to be secret.
+                attempt.stop()
+            } else if attempt.previous().len() > MAX_REDIRECTS {
+                attempt.error("too many redirects")
+            } else {
+                attempt.follow()
+            }
+        });
+        let client = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirects)
+            .connect_timeout(limits.connect_timeout)
+            .timeout(limits.timeout)
+            .pool_max_idle_per_host(limits.concurrency)
+            .pool_idle_timeout(Duration::from_secs(60))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;
+        Ok(Self {
+            client,
+            max_response_bytes: limits.max_response_bytes,
+        })
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        let mut builder = self.client.request(request.method.clone(), request.url.clone());
+        builder = builder.headers(request.headers.clone());
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let mut answer = builder.send().await.map_err(|error| explain(&error))?;
+        let expected = answer.content_length().unwrap_or(0);
+        let mut body = Vec::with_capacity(expected.min(self.max_response_bytes) as usize);
+        while let Some(chunk) = answer.chunk().await.map_err(|error| explain(&error))? {
+            if (body.len() + chunk.len()) as u64 > self.max_response_bytes {
+                return Err(TransportError::Final(format!(
+                    "the answer is larger than {} MiB (`client.max_response_mib`)",
+                    self.max_response_bytes >> 20
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response {
+            url: answer.url().clone(),
+            status: answer.status().as_u16(),
+            headers: answer.headers().clone(),
+            body,
+        })
+    }
+}
+
+fn explain(error: &reqwest::Error) -> TransportError {
+    let cause = chain(error);
+    let message = if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else if error.is_connect() {
+        format!("no connection: {cause}")
+    } else if error.is_redirect() {
+        return TransportError::Final(format!("the redirects do not end: {cause}"));
+    } else if error.is_builder() || error.is_request() && cause.contains("builder") {
+        return TransportError::Final(format!("the request cannot be sent: {cause}"));
+    } else if error.is_body() || error.is_decode() {
+        format!("the answer broke off: {cause}")
+    } else {
+        format!("the connection failed: {cause}")
+    };
+    TransportError::Passing(message)
+}
+
+/// The causes of an error on one line, innermost last, without the address that reqwest repeats in each.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut innermost = error.to_string();
+    let mut next = error.source();
+    let mut said = Vec::new();
+    while let Some(cause) = next {
+        innermost = cause.to_string();
+        if !said.contains(&innermost) {
+            said.push(innermost.clone());
+        }
+        next = cause.source();
+    }
+    match said.as_slice() {
+        [] => innermost,
+        [.., last] if said.len() > 2 => last.clone(),
+        several => several.join(": "),
+    }
+}

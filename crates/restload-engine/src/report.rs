@@ -1,0 +1,163 @@
+//! What a run tells while it goes on, and at its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use restload_destination::StepReport;
+use serde::Serialize;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A resource's requests begin.
+    Started {
+        /// The resource.
+        resource: Arc<str>,
+    },
+    /// A page was decoded and normalised.
+    Page {
+        /// The resource.
+        resource: Arc<str>,
+        /// Records on it.
+        records: u64,
+    },
+    /// A request is about to be sent again.
+    Retrying {
+        /// The resource.
+        resource: Arc<str>,
+        /// Why, redacted.
+        reason: String,
+        /// The number of the try.
+        attempt: u32,
+        /// How many there are at most.
+        max_attempts: u32,
+        /// The wait before it.
+        delay: Duration,
+    },
+    /// Something worth saying once.
+    Note {
+        /// The resource.
+        resource: Arc<str>,
+        /// What, redacted.
+        text: String,
+    },
+    /// Rows and checkpoints became durable.
+    Committed {
+        /// What was written.
+        step: StepReport,
+    },
+    /// A resource has come to its end.
+    Finished {
+        /// How it went.
+        resource: ResourceReport,
+    },
+}
+
+/// Takes events.
+#[derive(Clone)]
+pub(crate) struct Reporter(pub(crate) Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Reporter {
+    pub(crate) fn report(&self, event: Event) {
+        (self.0)(event);
+    }
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reporter")
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything was loaded.
+    Completed,
+    /// Some resource failed; the others are committed.
+    Failed,
+    /// The user stopped it; what was whole is committed.
+    Interrupted,
+}
+
+/// How a resource ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceStatus {
+    /// All of it was loaded.
+    Completed,
+    /// It failed.
+    Failed,
+    /// The user stopped it, or the resource it depends on failed.
+    Interrupted,
+}
+
+/// What became of one resource.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResourceReport {
+    /// The resource.
+    pub resource: Arc<str>,
+    /// Its root table.
+    pub table: Arc<str>,
+    /// Whether its records were stored, or only read for a child.
+    pub loaded: bool,
+    /// How it ended.
+    pub status: ResourceStatus,
+    /// Pages received.
+    pub pages: u64,
+    /// Records received.
+    pub records: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Of these, sent again.
+    pub retries: u64,
+    /// Bytes received, decompressed.
+    pub bytes: u64,
+    /// Answers that a response action ignored.
+    pub ignored: u64,
+    /// Records kept out of the table.
+    pub rejected: u64,
+    /// Why it failed, redacted.
+    pub error: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// What became of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TableTotals {
+    /// Rows written.
+    pub rows: u64,
+    /// Rows left out because a later one had the same key.
+    pub duplicates: u64,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The load's id.
+    pub load_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The resources, parents first.
+    pub resources: Vec<ResourceReport>,
+    /// What was written, by table.
+    pub tables: indexmap::IndexMap<String, TableTotals>,
+    /// Changes to tables, in words.
+    pub schema_changes: Vec<String>,
+    /// Milliseconds from start to end.
+    pub duration_ms: u64,
+}
+
+impl Report {
+    /// Requests of all resources.
+    pub fn requests(&self) -> u64 {
+        self.resources.iter().map(|resource| resource.requests).sum()
+    }
+
+    /// Retries of all resources.
+    pub fn retries(&self) -> u64 {
+        self.resources.iter().map(|resource| resource.retries).sum()
+    }
+}

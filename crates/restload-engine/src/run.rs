@@ -1,0 +1,370 @@
+//! One run of a plan.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Instant;
+
+use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatus};
+use restload_model::checkpoint::Checkpoint;
+use restload_model::normalizer::NormalizePlan;
+use restload_model::normalizer::names::Names;
+use restload_model::schema::{Target, WriteDisposition};
+use restload_source::extraction::Progress;
+use restload_source::plan::{Plan, ResourcePlan};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::clock::Moment;
+use crate::fetch::{Fetcher, Traffic};
+use crate::http::Http;
+use crate::limiter::Limiter;
+use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus};
+use crate::resource::{self, Child, Counts, Shared, Spawned};
+use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
+
+/// Partitions that a parent may be ahead of its child.
+const PARTITIONS_AHEAD: usize = 64;
+
+/// What is particular to a run.
+pub struct RunOptions {
+    /// The load's id; the destination was opened with the same.
+    pub load_id: String,
+    /// Forget what is stored and load everything anew.
+    pub full_refresh: bool,
+    /// Records per resource at most.
+    pub limit: Option<u64>,
+    /// Takes events as they happen.
+    pub events: Arc<dyn Fn(Event) + Send + Sync>,
+    /// Turns true when the user asks to stop.
+    pub cancelled: watch::Receiver<bool>,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The HTTP client cannot be set up.
+    #[error("{0}")]
+    Client(String),
+    /// The destination failed; what was committed before stays.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+}
+
+/// How far a resource can be picked up again after an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resumption {
+    /// At the page it was on.
+    Continue,
+    /// From the first page, leaving out rows that are stored: a child that is replaced needs every parent again.
+    Replay,
+    /// From the first page.
+    Restart,
+}
+
+/// Moves the records of a plan into a destination.
+pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) -> Result<Report, RunError> {
+    let started = Instant::now();
+    let Plan {
+        limits,
+        resources,
+        context,
+        redactor,
+        ..
+    } = plan;
+    let http = Http::new(&limits).map_err(RunError::Client)?;
+    let reporter = Reporter(Arc::clone(&options.events));
+    let fetcher = Arc::new(Fetcher {
+        http,
+        limiter: Limiter::new(&limits),
+        limits,
+        redactor,
+        cancelled: options.cancelled.clone(),
+        reporter: reporter.clone(),
+    });
+    let resources: Vec<Arc<ResourcePlan>> = resources.into_iter().map(Arc::new).collect();
+    let targets: Vec<Target> = resources
+        .iter()
+        .filter(|plan| plan.is_loaded)
+        .map(|plan| plan.target.clone())
+        .collect();
+    destination.prepare(targets, options.full_refresh).await?;
+    let names = Arc::new(Names::new(destination.tables()));
+    let resumptions: Vec<Resumption> = resources
+        .iter()
+        .map(|plan| resumption(plan, &resources, &options))
+        .collect();
+    let stored: Vec<Vec<Spawned>> = resources
+        .iter()
+        .zip(&resumptions)
+        .map(|(plan, resumption)| match resumption {
+            Resumption::Restart => Vec::new(),
+            _ => read_stored(&destination, &fetcher, &plan.name),
+        })
+        .collect();
+
+    let (messages, received) = mpsc::unbounded_channel();
+    let mut writer = Writer {
+        destination,
+        names: Arc::clone(&names),
+        reporter: reporter.clone(),
+        totals: Totals::default(),
+    };
+    let tasks = Tasks {
+        fetcher,
+        names,
+        messages,
+        options: &options,
+        context,
+    };
+    let (reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored), writer.run(received));
+    let outcome = outcome(&reports);
+    if written.is_ok() {
+        let finished = reports_to_forget(&resources, &reports, outcome);
+        let checkpoints = finished
+            .iter()
+            .flat_map(|resource| writer.destination.checkpoints(resource).to_vec());
+        let checkpoints: Vec<Checkpoint> = checkpoints
+            .map(|checkpoint| Checkpoint {
+                position: None,
+                ..checkpoint
+            })
+            .collect();
+        if !checkpoints.is_empty() {
+            writer.forget(checkpoints).await?;
+        }
+    }
+    let requests = reports.iter().map(|report| report.requests).sum();
+    let retries = reports.iter().map(|report| report.retries).sum();
+    let status = match (&written, outcome) {
+        (Err(_), _) | (Ok(()), Outcome::Failed) => LoadStatus::Failed,
+        (Ok(()), Outcome::Interrupted) => LoadStatus::Interrupted,
+        (Ok(()), Outcome::Completed) => LoadStatus::Completed,
+    };
+    let error = match &written {
+        Err(error) => Some(error.to_string()),
+        Ok(()) => reports
+            .iter()
+            .find_map(|report| Some(format!("{}: {}", report.resource, report.error.as_ref()?))),
+    };
+    let load = LoadOutcome {
+        status,
+        finished_at: Moment::now().micros(),
+        requests,
+        retries,
+        error,
+    };
+    let finished = writer.destination.finish(load).await;
+    // The first failure is the one to tell.
+    written?;
+    finished?;
+    Ok(Report {
+        load_id: options.load_id,
+        outcome,
+        resources: reports,
+        tables: writer.totals.tables,
+        schema_changes: writer.totals.schema_changes,
+        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+/// What the resources' tasks are made with.
+struct Tasks<'o> {
+    fetcher: Arc<Fetcher>,
+    names: Arc<Names>,
+    messages: mpsc::UnboundedSender<Message>,
+    options: &'o RunOptions,
+    context: restload_source::template::Context,
+}
+
+impl Tasks<'_> {
+    /// Runs every resource to its end. The writer ends when this returns, because its last sender is gone.
+    async fn run(
+        self,
+        resources: &[Arc<ResourcePlan>],
+        resumptions: &[Resumption],
+        mut stored: Vec<Vec<Spawned>>,
+    ) -> Vec<ResourceReport> {
+        let budget = Arc::new(Semaphore::new(BUDGET_KIB));
+        let mut inputs: Vec<Option<mpsc::Receiver<Spawned>>> = resources.iter().map(|_| None).collect();
+        let mut running = JoinSet::new();
+        for (index, plan) in resources.iter().enumerate() {
+            let mut children = Vec::new();
+            for (child_index, child) in resources.iter().enumerate() {
+                if let Some(link) = child.parent.as_ref().filter(|link| *link.resource == *plan.name) {
+                    let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
+                    inputs[child_index] = Some(receiver);
+                    children.push(Child {
+                        resource: Arc::clone(&child.name),
+                        link: link.clone(),
+                        partitions: sender,
+                        is_resumable: resumptions[child_index] == Resumption::Continue,
+                    });
+                }
+            }
+            let stored = std::mem::take(&mut stored[index]);
+            let (stored, pages_to_skip) = match resumptions[index] {
+                Resumption::Replay => (Vec::new(), pages_stored(&stored)),
+                _ => (stored, 0),
+            };
+            let limit = self.options.limit.filter(|_| plan.is_loaded);
+            let shared = Arc::new(Shared {
+                plan: Arc::clone(plan),
+                fetcher: Arc::clone(&self.fetcher),
+                context: self.context.clone(),
+                normalize_plan: Arc::new(NormalizePlan {
+                    target: plan.target.clone(),
+                    max_nesting: plan.max_nesting,
+                    load_id: self.options.load_id.as_str().into(),
+                }),
+                names: Arc::clone(&self.names),
+                normalizers: std::sync::Mutex::default(),
+                writer: self.messages.clone(),
+                budget: Arc::clone(&budget),
+                children,
+                is_resumable: resumptions[index] != Resumption::Restart,
+                pages_to_skip,
+                remaining: limit.map(|limit| AtomicI64::new(i64::try_from(limit).unwrap_or(i64::MAX))),
+                traffic: Traffic::default(),
+                counts: Counts::default(),
+            });
+            let input = inputs[index].take();
+            running.spawn(async move { (index, resource::load(shared, stored, input).await) });
+        }
+        self.gather(resources, running).await
+    }
+
+    async fn gather(
+        self,
+        resources: &[Arc<ResourcePlan>],
+        mut running: JoinSet<(usize, ResourceReport)>,
+    ) -> Vec<ResourceReport> {
+        let mut reports: Vec<Option<ResourceReport>> = resources.iter().map(|_| None).collect();
+        let mut told = vec![false; resources.len()];
+        while let Some(ended) = running.join_next().await {
+            // A task only ends without a report when it panicked; its resource is missing from the report then.
+            if let Ok((index, report)) = ended {
+                reports[index] = Some(report);
+            }
+            for index in 0..resources.len() {
+                if !told[index] && settle(resources, &mut reports, index) {
+                    told[index] = true;
+                    self.tell(&resources[index], reports[index].as_ref());
+                }
+            }
+        }
+        reports.into_iter().flatten().collect()
+    }
+
+    fn tell(&self, plan: &ResourcePlan, report: Option<&ResourceReport>) {
+        let Some(report) = report else { return };
+        if report.status == ResourceStatus::Completed && plan.is_loaded {
+            // The writer is gone only when the destination has failed, which is told elsewhere.
+            let _ = self.messages.send(Message::Complete(Arc::clone(&plan.name)));
+        }
+        self.fetcher.reporter.report(Event::Finished {
+            resource: report.clone(),
+        });
+    }
+}
+
+/// Whether a resource's fate is known: its own end and its parent's. A child whose parent did not come to its end is
+/// not complete either, however well its own partitions went.
+fn settle(resources: &[Arc<ResourcePlan>], reports: &mut [Option<ResourceReport>], index: usize) -> bool {
+    let parent = resources[index].parent.as_ref();
+    let parent = parent.and_then(|link| resources.iter().position(|plan| *plan.name == *link.resource));
+    let parent_status = match parent.map(|parent| reports[parent].as_ref().map(|report| report.status)) {
+        Some(None) => return false,
+        Some(Some(status)) => status,
+        None => ResourceStatus::Completed,
+    };
+    let Some(report) = &mut reports[index] else {
+        return false;
+    };
+    if report.status == ResourceStatus::Completed && parent_status != ResourceStatus::Completed {
+        report.status = ResourceStatus::Interrupted;
+    }
+    true
+}
+
+/// How a resource goes on after an interruption.
+fn resumption(plan: &ResourcePlan, all: &[Arc<ResourcePlan>], options: &RunOptions) -> Resumption {
+    let replaces = |plan: &ResourcePlan| plan.is_loaded && plan.target.write_disposition == WriteDisposition::Replace;
+    if options.full_refresh || options.limit.is_some() || replaces(plan) {
+        return Resumption::Restart;
+    }
+    let has_replaced_descendant = all
+        .iter()
+        .any(|other| replaces(other) && ancestors(other, all).any(|ancestor| ancestor.name == plan.name));
+    if !has_replaced_descendant {
+        Resumption::Continue
+    } else if plan.is_loaded && plan.target.write_disposition == WriteDisposition::Append {
+        Resumption::Replay
+    } else {
+        Resumption::Restart
+    }
+}
+
+fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> impl Iterator<Item = &'p Arc<ResourcePlan>> {
+    let parent_of = |plan: &ResourcePlan| {
+        let name = plan.parent.as_ref()?.resource.clone();
+        all.iter().find(|other| *other.name == *name)
+    };
+    std::iter::successors(parent_of(plan), move |plan| parent_of(plan))
+}
+
+/// The partitions that an interrupted load has left.
+fn read_stored(destination: &Destination, fetcher: &Fetcher, resource: &str) -> Vec<Spawned> {
+    let stored = destination.checkpoints(resource).iter().filter_map(|checkpoint| {
+        let text = fetcher.redactor.restore(checkpoint.position.as_deref()?);
+        let progress: Progress = serde_json::from_str(&text).ok()?;
+        Some(Spawned {
+            partition: fetcher.redactor.restore(&checkpoint.partition).into(),
+            progress,
+        })
+    });
+    stored.collect()
+}
+
+fn pages_stored(stored: &[Spawned]) -> u64 {
+    let root = stored.iter().find(|spawned| spawned.partition.is_empty());
+    root.map_or(0, |root| {
+        if root.progress.done {
+            u64::MAX
+        } else {
+            root.progress.pages
+        }
+    })
+}
+
+fn outcome(reports: &[ResourceReport]) -> Outcome {
+    let any = |status| reports.iter().any(|report| report.status == status);
+    if any(ResourceStatus::Failed) {
+        Outcome::Failed
+    } else if any(ResourceStatus::Interrupted) {
+        Outcome::Interrupted
+    } else {
+        Outcome::Completed
+    }
+}
+
+/// The resources whose checkpoints have done their duty. After an interruption all are kept, so that the next run goes
+/// on with the load; after a failure those are dropped whose whole family came to its end, so that one broken resource
+/// does not keep the others from being loaded anew.
+fn reports_to_forget(resources: &[Arc<ResourcePlan>], reports: &[ResourceReport], outcome: Outcome) -> Vec<Arc<str>> {
+    if outcome == Outcome::Interrupted {
+        return Vec::new();
+    }
+    let family = |plan: &ResourcePlan| {
+        ancestors(plan, resources)
+            .last()
+            .map_or_else(|| Arc::clone(&plan.name), |root| Arc::clone(&root.name))
+    };
+    let broken: Vec<Arc<str>> = resources
+        .iter()
+        .zip(reports)
+        .filter(|(_, report)| report.status != ResourceStatus::Completed)
+        .map(|(plan, _)| family(plan))
+        .collect();
+    let settled = resources.iter().filter(|plan| !broken.contains(&family(plan)));
+    settled.map(|plan| Arc::clone(&plan.name)).collect()
+}

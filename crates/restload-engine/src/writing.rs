@@ -1,0 +1,175 @@
+//! The one task that writes: it gathers pages into steps, and a step becomes durable as a whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use restload_destination::{Destination, DestinationError, Step, StepPart};
+use restload_model::batch::Batch;
+use restload_model::checkpoint::Checkpoint;
+use restload_model::normalizer::names::Names;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, timeout_at};
+
+use crate::clock::Moment;
+use crate::report::{Event, Reporter, TableTotals};
+
+/// A step is written once it holds this much: enough for one bulk insert to be worth its transaction.
+pub(crate) const STEP_BYTES: usize = 8 << 20;
+/// Pages that wait for the writer hold no more than this, in KiB; whoever would exceed it waits.
+pub(crate) const BUDGET_KIB: usize = 16 << 10;
+/// A step is written when nothing has come for this long, so that a slow API's pages are soon durable.
+const IDLE: Duration = Duration::from_millis(1000);
+/// A step is written at the latest this long after its first page.
+const MAX_AGE: Duration = Duration::from_secs(5);
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A page's rows, with the checkpoints that are true once they are stored.
+    Page(PageRows),
+    /// A resource is complete: a replace takes effect.
+    Complete(Arc<str>),
+}
+
+/// The rows of a page.
+#[derive(Debug)]
+pub(crate) struct PageRows {
+    /// The resource.
+    pub(crate) resource: Arc<str>,
+    /// Its rows; none for a resource that is only read for its children.
+    pub(crate) batch: Option<Batch>,
+    /// Where the partition stands after it, and the partitions of child resources that it gives rise to.
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    /// The part of the budget that the rows take.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The destination, and what was written to it.
+pub(crate) struct Writer {
+    pub(crate) destination: Destination,
+    pub(crate) names: Arc<Names>,
+    pub(crate) reporter: Reporter,
+    pub(crate) totals: Totals,
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) tables: IndexMap<String, TableTotals>,
+    pub(crate) schema_changes: Vec<String>,
+}
+
+/// A step that is being gathered.
+#[derive(Default)]
+struct Gathered {
+    parts: IndexMap<Arc<str>, Part>,
+    permits: Vec<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Part {
+    batches: Vec<Batch>,
+    /// By partition; the last one counts.
+    checkpoints: IndexMap<Arc<str>, Checkpoint>,
+    last: bool,
+}
+
+impl Writer {
+    /// Writes until every sender is gone.
+    pub(crate) async fn run(&mut self, mut messages: mpsc::UnboundedReceiver<Message>) -> Result<(), DestinationError> {
+        let mut step = Gathered::default();
+        let mut deadline: Option<Instant> = None;
+        loop {
+            let received = match deadline {
+                None => messages.recv().await,
+                Some(deadline) => match timeout_at(deadline.min(Instant::now() + IDLE), messages.recv()).await {
+                    Ok(received) => received,
+                    Err(_) => {
+                        self.commit(std::mem::take(&mut step)).await?;
+                        continue_fresh(&mut deadline);
+                        continue;
+                    }
+                },
+            };
+            let Some(message) = received else { break };
+            step.add(message);
+            deadline.get_or_insert_with(|| Instant::now() + MAX_AGE);
+            if step.bytes >= STEP_BYTES {
+                self.commit(std::mem::take(&mut step)).await?;
+                continue_fresh(&mut deadline);
+            }
+        }
+        self.commit(step).await
+    }
+
+    /// Removes checkpoints, in a step of their own.
+    pub(crate) async fn forget(&mut self, checkpoints: Vec<Checkpoint>) -> Result<(), DestinationError> {
+        let mut step = Gathered::default();
+        for checkpoint in checkpoints {
+            step.part(&Arc::clone(&checkpoint.resource))
+                .checkpoints
+                .insert(Arc::clone(&checkpoint.partition), checkpoint);
+        }
+        self.commit(step).await
+    }
+
+    async fn commit(&mut self, step: Gathered) -> Result<(), DestinationError> {
+        if step.parts.is_empty() {
+            return Ok(());
+        }
+        let parts = step.parts.into_iter().map(|(resource, part)| StepPart {
+            resource,
+            batches: part.batches,
+            checkpoints: part.checkpoints.into_values().collect(),
+            last: part.last,
+        });
+        let step_to_write = Step {
+            parts: parts.collect(),
+            committed_at: Moment::now().micros(),
+        };
+        let written = self.destination.commit(step_to_write).await?;
+        drop(step.permits);
+        self.names.set_types(&written.column_types);
+        for table in &written.tables {
+            let totals = self.totals.tables.entry(table.table.to_string()).or_default();
+            totals.rows += table.written;
+            totals.duplicates += table.duplicates;
+        }
+        self.totals
+            .schema_changes
+            .extend(written.schema_changes.iter().map(ToString::to_string));
+        self.reporter.report(Event::Committed { step: written });
+        Ok(())
+    }
+}
+
+fn continue_fresh(deadline: &mut Option<Instant>) {
+    *deadline = None;
+}
+
+impl Gathered {
+    fn part(&mut self, resource: &Arc<str>) -> &mut Part {
+        self.parts.entry(Arc::clone(resource)).or_default()
+    }
+
+    fn add(&mut self, message: Message) {
+        match message {
+            Message::Complete(resource) => self.part(&resource).last = true,
+            Message::Page(page) => {
+                if let Some(batch) = page.batch {
+                    self.bytes += batch.byte_count();
+                    self.part(&page.resource).batches.push(batch);
+                }
+                for checkpoint in page.checkpoints {
+                    let partition = Arc::clone(&checkpoint.partition);
+                    self.part(&Arc::clone(&checkpoint.resource))
+                        .checkpoints
+                        .insert(partition, checkpoint);
+                }
+                self.permits.extend(page.permit);
+            }
+        }
+    }
+}
