@@ -97,9 +97,9 @@ pub enum ResourceStatus {
 #[derive(Debug, Clone, Serialize)]
 pub struct ResourceReport {
     /// The resource.
-    pub resource: Arc<str>,
+    pub resource: String,
     /// Its root table.
-    pub table: Arc<str>,
+    pub table: String,
     /// Whether its records were stored, or only read for a child.
     pub loaded: bool,
     /// How it ended.

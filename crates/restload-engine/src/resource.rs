@@ -130,8 +130,8 @@ pub(crate) async fn load(
     };
     let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
     ResourceReport {
-        resource: Arc::clone(&shared.plan.name),
-        table: Arc::clone(&shared.plan.target.table),
+        resource: shared.plan.name.to_string(),
+        table: shared.plan.target.table.to_string(),
         loaded: shared.plan.is_loaded,
         status,
         pages: load(&shared.counts.pages),
@@ -258,14 +258,11 @@ async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Pro
                 response = fetched?;
             }
             Decoded::Again(same, answer, reason) => {
-                let wait = shared.fetcher.wait_to_retry(
-                    &name,
-                    &request,
-                    &reason.to_string(),
-                    Some(&answer),
-                    &attempts,
-                    &shared.traffic,
-                );
+                let reason = reason.to_string();
+                let wait =
+                    shared
+                        .fetcher
+                        .wait_to_retry(&name, &request, &reason, Some(&answer), &attempts, &shared.traffic);
                 wait.await.map_err(fetch_failed)?;
                 walk = same;
                 response = fetch(shared, &request, &mut attempts).await?;

@@ -82,11 +82,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         reporter: reporter.clone(),
     });
     let resources: Vec<Arc<ResourcePlan>> = resources.into_iter().map(Arc::new).collect();
-    let targets: Vec<Target> = resources
-        .iter()
-        .filter(|plan| plan.is_loaded)
-        .map(|plan| plan.target.clone())
-        .collect();
+    let targets: Vec<Target> = resources.iter().map(|plan| target_of(plan)).collect();
     destination.prepare(targets, options.full_refresh).await?;
     let names = Arc::new(Names::new(destination.tables()));
     let resumptions: Vec<Resumption> = resources
@@ -284,6 +280,16 @@ fn settle(resources: &[Arc<ResourcePlan>], reports: &mut [Option<ResourceReport>
         report.status = ResourceStatus::Interrupted;
     }
     true
+}
+
+/// What the destination is told of a resource. One that is only read for its children has checkpoints and no rows, so
+/// there is nothing to replace.
+fn target_of(plan: &ResourcePlan) -> Target {
+    let mut target = plan.target.clone();
+    if !plan.is_loaded {
+        target.write_disposition = WriteDisposition::Append;
+    }
+    target
 }
 
 /// How a resource goes on after an interruption.

@@ -84,21 +84,22 @@ impl Writer {
         loop {
             let received = match deadline {
                 None => messages.recv().await,
-                Some(deadline) => match timeout_at(deadline.min(Instant::now() + IDLE), messages.recv()).await {
-                    Ok(received) => received,
-                    Err(_) => {
+                Some(latest) => {
+                    let patience = latest.min(Instant::now() + IDLE);
+                    let Ok(received) = timeout_at(patience, messages.recv()).await else {
+                        deadline = None;
                         self.commit(std::mem::take(&mut step)).await?;
-                        continue_fresh(&mut deadline);
                         continue;
-                    }
-                },
+                    };
+                    received
+                }
             };
             let Some(message) = received else { break };
             step.add(message);
             deadline.get_or_insert_with(|| Instant::now() + MAX_AGE);
             if step.bytes >= STEP_BYTES {
+                deadline = None;
                 self.commit(std::mem::take(&mut step)).await?;
-                continue_fresh(&mut deadline);
             }
         }
         self.commit(step).await
@@ -143,10 +144,6 @@ impl Writer {
         self.reporter.report(Event::Committed { step: written });
         Ok(())
     }
-}
-
-fn continue_fresh(deadline: &mut Option<Instant>) {
-    *deadline = None;
 }
 
 impl Gathered {

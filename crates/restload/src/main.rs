@@ -1,6 +1,55 @@
 //! The restload command.
 
-#[expect(dead_code, reason = "the commands that read a config are not built yet")]
+mod cli;
+mod commands;
+mod config;
+mod demo;
 mod load;
+mod pipeline;
+mod progress;
+mod summary;
+mod terminal;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use cli::{Cli, Command};
+use commands::{CommandError, OK, Outcome};
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let terminal = Terminal::new(cli.verbose, cli.quiet);
+    match dispatch(&cli, &terminal) {
+        Ok(code) => code,
+        Err(error) => {
+            terminal.error(&error.message);
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
+    match &cli.command {
+        Command::Check(args) => commands::check::check(args, terminal),
+        Command::Plan(args) => commands::plan::plan(args, terminal),
+        Command::Schema => {
+            terminal.print(&serde_json::to_string_pretty(&config::schema()).unwrap_or_default())?;
+            Ok(ExitCode::from(OK))
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "restload", &mut script);
+            terminal.print(&String::from_utf8_lossy(&script))?;
+            Ok(ExitCode::from(OK))
+        }
+        Command::Run(args) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| CommandError::failed(format!("error: threads cannot be started: {error}")))?;
+            runtime.block_on(commands::run::run(args, terminal))
+        }
+    }
+}

@@ -213,6 +213,16 @@ fn unparsed(file: &Path, line: Option<usize>, reason: &str) -> LoadError {
     }
 }
 
+/// Whether the user wants no colours (<https://no-color.org>): the variable is set and not empty.
+pub(crate) fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the terminal cannot redraw lines.
+pub(crate) fn is_dumb_terminal() -> bool {
+    std::env::var_os("TERM").is_some_and(|value| value == "dumb")
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

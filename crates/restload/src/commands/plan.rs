@@ -1,0 +1,175 @@
+//! `restload plan`: the resources in order and the first request of each, without sending one.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use restload_source::extraction::Progress;
+use restload_source::plan::{Plan, RecordSource, ResourcePlan, partition_context};
+use serde_json::{Value, json};
+
+use super::{OK, Outcome};
+use crate::cli::{Format, PlanArgs};
+use crate::pipeline::{Overrides, Pipeline};
+use crate::terminal::Terminal;
+
+pub(crate) fn plan(args: &PlanArgs, terminal: &Terminal) -> Outcome {
+    let pipeline = Pipeline::read(&args.config, terminal)?;
+    let overrides = Overrides {
+        select: args.select.clone(),
+        offline: true,
+        ..Overrides::default()
+    };
+    let planned = pipeline.plan(&overrides, terminal)?;
+    let described: Vec<Value> = planned
+        .plan
+        .resources
+        .iter()
+        .map(|resource| describe(resource, &planned.plan))
+        .collect();
+    match args.format {
+        Format::Json => {
+            let left_out: Vec<Value> = planned
+                .plan
+                .left_out
+                .iter()
+                .map(|left_out| json!({ "resource": left_out.resource, "reason": left_out.reason }))
+                .collect();
+            let all = json!({ "pipeline": planned.plan.name, "resources": described, "left_out": left_out });
+            terminal.print(&serde_json::to_string_pretty(&all).unwrap_or_default())?;
+        }
+        Format::Text => terminal.print(&as_text(&planned.plan, &described, terminal))?,
+    }
+    Ok(ExitCode::from(OK))
+}
+
+fn describe(resource: &ResourcePlan, plan: &Plan) -> Value {
+    let mut described = json!({
+        "resource": &*resource.name,
+        "table": &*resource.target.table,
+        "write_disposition": resource.target.write_disposition,
+        "loaded": resource.is_loaded,
+    });
+    let Value::Object(members) = &mut described else {
+        return described;
+    };
+    if let Some(parent) = &resource.parent {
+        members.insert("parent".into(), parent.resource.clone().into());
+    }
+    if !resource.target.primary_key.is_empty() {
+        let key: Vec<&str> = resource.target.primary_key.iter().map(|name| &**name).collect();
+        members.insert("primary_key".into(), key.into());
+    }
+    match &resource.source {
+        RecordSource::Given(records) => {
+            members.insert("records_given".into(), records.len().into());
+        }
+        _ => {
+            let request = first_request(resource, plan);
+            members.insert("first_request".into(), request);
+        }
+    }
+    described
+}
+
+/// The first request, with every secret masked. A child's stands for all of them: the parent's fields are shown as
+/// placeholders, because no parent has been requested.
+fn first_request(resource: &ResourcePlan, plan: &Plan) -> Value {
+    let placeholder = resource.parent.as_ref().map(|link| {
+        let fields = link
+            .fields
+            .iter()
+            .flatten()
+            .map(|field| (field.clone(), Value::String(format!("<{field}>"))));
+        (link.resource.clone(), Value::Object(fields.collect()))
+    });
+    let context = partition_context(
+        &plan.context,
+        placeholder.as_ref().map(|(name, record)| (name.as_str(), record)),
+    );
+    let start = Progress::start(None).position;
+    let request = match resource.request(&start, &context) {
+        Ok(request) => request,
+        Err(error) => return json!({ "unknown": plan.redactor.redact(&error.to_string()) }),
+    };
+    let redact = |text: &str| plan.redactor.redact(text).replace("%3C", "<").replace("%3E", ">");
+    let headers: serde_json::Map<String, Value> = request
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            // A credential that was typed into the config as it stands is masked too.
+            let is_credential = ["authorization", "cookie"].contains(&name.as_str());
+            let shown = if is_credential {
+                "***".to_owned()
+            } else {
+                redact(value.to_str().unwrap_or("***"))
+            };
+            (name.to_string(), shown.into())
+        })
+        .collect();
+    let mut shown =
+        json!({ "method": request.method.as_str(), "url": redact(request.url.as_str()), "headers": headers });
+    if let (Some(body), Value::Object(members)) = (&request.body, &mut shown) {
+        members.insert("body".into(), redact(&String::from_utf8_lossy(body)).into());
+    }
+    shown
+}
+
+fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "pipeline {}: {} resources, at most {} requests at a time",
+        plan.name,
+        described.len(),
+        plan.limits.concurrency
+    );
+    for (resource, described) in plan.resources.iter().zip(described) {
+        let stored = if resource.is_loaded {
+            format!(
+                "-> table {} ({})",
+                resource.target.table,
+                described["write_disposition"].as_str().unwrap_or_default()
+            )
+        } else {
+            "(only read, for its children)".to_owned()
+        };
+        let _ = writeln!(text, "\n{} {stored}", terminal.bold(&resource.name));
+        if let Some(parent) = &resource.parent {
+            let _ = writeln!(text, "  one request for each record of {}", parent.resource);
+        }
+        if let Some(count) = described.get("records_given") {
+            let _ = writeln!(text, "  {count} records given in the config");
+        }
+        let Some(request) = described.get("first_request") else {
+            continue;
+        };
+        if let Some(reason) = request.get("unknown").and_then(Value::as_str) {
+            let _ = writeln!(text, "  {reason}");
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "  {} {}",
+            request["method"].as_str().unwrap_or_default(),
+            request["url"].as_str().unwrap_or_default()
+        );
+        for (name, value) in request["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| *name != "accept")
+        {
+            let _ = writeln!(text, "  {name}: {}", value.as_str().unwrap_or_default());
+        }
+        if let Some(body) = request.get("body").and_then(Value::as_str) {
+            let _ = writeln!(text, "  {body}");
+        }
+    }
+    if !plan.left_out.is_empty() {
+        let _ = writeln!(text, "\nleft out:");
+        for left_out in &plan.left_out {
+            let _ = writeln!(text, "  {}: {}", left_out.resource, left_out.reason);
+        }
+    }
+    text
+}

@@ -1,0 +1,86 @@
+//! The root of a config, and the JSON Schema of the whole.
+
+use indexmap::IndexMap;
+use restload_source::config::{ClientConfig, ResourceConfig};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A restload pipeline: a client, its resources and a destination, in the shape of dlt's `RESTAPIConfig`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "restload pipeline")]
+pub(crate) struct RootConfig {
+    /// The pipeline's name, under which its state is stored; the file's name without its ending when absent.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// Your own values, for placeholders `{vars.name}`. `--var name=value` takes the place of one for a run.
+    #[serde(default)]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, Value>>")]
+    pub(crate) vars: Option<IndexMap<String, Value>>,
+    /// What all resources share: the API's address, credentials, headers and limits.
+    pub(crate) client: ClientConfig,
+    /// Values for every resource that does not say otherwise. `endpoint.params`, `endpoint.json`, `endpoint.headers`
+    /// and `columns` are merged by key, everything else is taken whole.
+    #[serde(default)]
+    #[schemars(schema_with = "defaults_schema")]
+    pub(crate) resource_defaults: Option<Value>,
+    /// The sets of records to load: a name (which is the path too), or a map.
+    #[schemars(schema_with = "resources_schema")]
+    pub(crate) resources: Vec<Value>,
+    /// Where the records go; `sqlite:NAME.db` in the working directory when absent. `--to` takes its place for a run.
+    #[serde(default)]
+    #[schemars(schema_with = "destination_schema")]
+    pub(crate) destination: Option<Value>,
+}
+
+/// Where the records go.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DestinationConfig {
+    /// `sqlite:shop.db`, or `postgres://user@host/database`. Placeholders may refer to `vars`, `env` and `secrets`.
+    pub(crate) url: String,
+    /// The Postgres schema that takes the tables; the pipeline's name when absent.
+    #[serde(default)]
+    pub(crate) dataset: Option<String>,
+}
+
+fn resources_schema(generator: &mut SchemaGenerator) -> Schema {
+    let full = generator.subschema_for::<ResourceConfig>();
+    json_schema!({ "type": "array", "items": { "anyOf": [ { "type": "string", "minLength": 1 }, full ] } })
+}
+
+/// A resource without its name, in which nothing is required.
+fn defaults_schema(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<ResourceConfig>();
+    let mut schema = generator
+        .definitions()
+        .get("ResourceConfig")
+        .cloned()
+        .unwrap_or_default();
+    if let Some(schema) = schema.as_object_mut() {
+        schema.remove("required");
+        schema.insert(
+            "description".to_owned(),
+            "Values for every resource that does not say otherwise.".into(),
+        );
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.remove("name");
+        }
+    }
+    json_schema!({ "anyOf": [ schema, { "type": "null" } ] })
+}
+
+fn destination_schema(generator: &mut SchemaGenerator) -> Schema {
+    let full = generator.subschema_for::<DestinationConfig>();
+    json_schema!({ "anyOf": [ { "type": "string" }, full, { "type": "null" } ] })
+}
+
+/// The JSON Schema of a config.
+pub(crate) fn schema() -> Value {
+    SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<RootConfig>()
+        .to_value()
+}

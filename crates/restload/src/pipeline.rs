@@ -1,0 +1,293 @@
+//! From a config file to a plan: read, validate, expand, plan, with every mistake shown at its line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use restload_engine::Moment;
+use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
+use restload_model::secret::Secret;
+use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
+use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, partition_context, plan};
+use restload_source::template::Template;
+use serde_json::Value;
+
+use crate::cli::ConfigArgs;
+use crate::config::{DestinationConfig, RootConfig, schema};
+use crate::load::document::Document;
+use crate::load::render::render;
+use crate::load::secrets::Secrets;
+use crate::load::validate::validate;
+use crate::terminal::Terminal;
+
+/// A config that was read, and is sound as far as its text goes.
+pub(crate) struct Pipeline {
+    document: Document,
+    source: SourceConfig,
+    destination: Option<DestinationConfig>,
+    destination_path: KeyPath,
+    secrets: Secrets,
+    diagnostics: Diagnostics,
+}
+
+/// What a run differs in from what the config says.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) select: Vec<String>,
+    pub(crate) offline: bool,
+    pub(crate) demo: Option<Demo>,
+}
+
+/// What a simulator takes the place of.
+#[derive(Debug)]
+pub(crate) struct Demo {
+    pub(crate) base_url: String,
+    pub(crate) secrets: BTreeMap<String, String>,
+    pub(crate) vars: BTreeMap<String, Value>,
+}
+
+/// A plan and where it goes.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) destination: Option<DestinationConfig>,
+}
+
+/// A report that was shown to the user; the config cannot be used.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) String);
+
+impl Pipeline {
+    /// Reads a config and its surroundings.
+    pub(crate) fn read(args: &ConfigArgs, terminal: &Terminal) -> Result<Self, Refused> {
+        let refused = |error: crate::load::LoadError| Refused(error.render(terminal.color));
+        let document = Document::read(&args.config).map_err(refused)?;
+        let folder = folder_of(&args.config);
+        let secrets = Secrets::open(&folder).map_err(refused)?;
+        let mut diagnostics = Diagnostics::default();
+        validate(document.value(), &schema(), &mut diagnostics);
+        let read = if diagnostics.has_errors() {
+            None
+        } else {
+            typed(document.value(), &mut diagnostics)
+        };
+        let Some(root) = read else {
+            return Err(Refused(render(
+                Some(&document),
+                &diagnostics.into_vec(),
+                terminal.color,
+            )));
+        };
+        let name = root.name.clone().unwrap_or_else(|| stem_of(&args.config));
+        let mut vars = root.vars.clone().unwrap_or_default();
+        for (var, value) in &args.vars {
+            if !vars.contains_key(var) {
+                let help = did_you_mean(var, vars.keys().map(String::as_str)).map_or_else(
+                    || "the config's `vars` name what can be given".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                diagnostics.error_with_help(
+                    &KeyPath::root().key("vars"),
+                    format_args!("`--var {var}=…`: the config has no such variable"),
+                    help,
+                );
+            }
+            vars.insert(var.clone(), value.clone());
+        }
+        let resources = expand(&root, &mut diagnostics);
+        let (destination, destination_path) = destination(&root);
+        let source = SourceConfig {
+            name,
+            client: root.client,
+            resources,
+            vars,
+        };
+        Ok(Self {
+            document,
+            source,
+            destination,
+            destination_path,
+            secrets,
+            diagnostics,
+        })
+    }
+
+    /// The pipeline's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// The address that the config gives, for choosing a simulator.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.source.client.base_url
+    }
+
+    /// Plans a run. Warnings are handed to the terminal; a mistake refuses the config.
+    pub(crate) fn plan(mut self, overrides: &Overrides, terminal: &Terminal) -> Result<Planned, Refused> {
+        let started_at = Moment::now().to_iso();
+        let options = PlanOptions {
+            select: overrides.select.clone(),
+            base_url: overrides.demo.as_ref().map(|demo| demo.base_url.clone()),
+            started_at,
+            offline: overrides.offline,
+        };
+        if let Some(demo) = &overrides.demo {
+            for (name, value) in &demo.vars {
+                if let Some(own) = self.source.vars.get_mut(name)
+                    && (own.is_null() || *own == Value::Array(Vec::new()) || *own == "")
+                {
+                    *own = value.clone();
+                }
+            }
+        }
+        let lookup = Surroundings {
+            secrets: &self.secrets,
+            demo: overrides.demo.as_ref(),
+        };
+        let planned = plan(&self.source, &options, &lookup, &mut self.diagnostics);
+        let destination = self.destination.take();
+        let destination = match (&planned, destination) {
+            (Some(plan), Some(destination)) if !overrides.offline => {
+                self.render_destination(destination, plan, overrides.demo.as_ref())
+            }
+            (_, destination) => destination,
+        };
+        let failed = self.diagnostics.has_errors();
+        let found = self.diagnostics.into_vec();
+        match planned {
+            Some(plan) if !failed => {
+                if !found.is_empty() {
+                    terminal.say(&render(Some(&self.document), &found, terminal.color));
+                }
+                Ok(Planned { plan, destination })
+            }
+            _ => Err(Refused(render(Some(&self.document), &found, terminal.color))),
+        }
+    }
+
+    /// The destination with its placeholders filled in.
+    fn render_destination(
+        &mut self,
+        destination: DestinationConfig,
+        plan: &Plan,
+        demo: Option<&Demo>,
+    ) -> Option<DestinationConfig> {
+        let path = &self.destination_path;
+        let template = Template::compile(&destination.url, &[], path, &mut self.diagnostics)?;
+        let lookup = Surroundings {
+            secrets: &self.secrets,
+            demo,
+        };
+        let mut secrets = BTreeMap::new();
+        let mut env = BTreeMap::new();
+        for variable in template.variables() {
+            if let Some(name) = variable.strip_prefix("secrets.") {
+                match lookup.secret(name) {
+                    Some(secret) => {
+                        secrets.insert(name.to_owned(), secret.expose().to_owned());
+                    }
+                    None => self.diagnostics.error_with_help(
+                        path,
+                        format_args!("secret `{name}` is not set"),
+                        format_args!("it was looked for in: {}", lookup.secret_places(name).join(", ")),
+                    ),
+                }
+            } else if let Some(name) = variable.strip_prefix("env.") {
+                env.insert(name.to_owned(), lookup.env(name).unwrap_or_default());
+            }
+        }
+        let context = plan
+            .context
+            .with("secrets", restload_source::template::to_value(secrets))
+            .with("env", restload_source::template::to_value(env));
+        match template.text(&partition_context(&context, None)) {
+            Ok(url) => Some(DestinationConfig { url, ..destination }),
+            Err(error) => {
+                self.diagnostics.error(path, error);
+                None
+            }
+        }
+    }
+}
+
+/// Secrets and the environment, or what a simulator gives in their place.
+struct Surroundings<'s> {
+    secrets: &'s Secrets,
+    demo: Option<&'s Demo>,
+}
+
+impl Lookup for Surroundings<'_> {
+    fn secret(&self, name: &str) -> Option<Secret> {
+        match self.demo {
+            // A demo must not send anybody's real credentials to a simulator.
+            Some(demo) => demo.secrets.get(name).map(|value| Secret::new(value.clone())),
+            None => self.secrets.find(name).map(|found| found.value),
+        }
+    }
+
+    fn secret_places(&self, name: &str) -> Vec<String> {
+        match self.demo {
+            Some(_) => vec!["the simulator, which has no such credential".to_owned()],
+            None => self.secrets.places(name),
+        }
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.secrets.env(name)
+    }
+}
+
+/// The typed root. The validated document fits; a message of serde's own is the safety net.
+fn typed(value: &Value, diagnostics: &mut Diagnostics) -> Option<RootConfig> {
+    match serde_json::from_value(value.clone()) {
+        Ok(root) => Some(root),
+        Err(error) => {
+            diagnostics.error(&KeyPath::root(), error);
+            None
+        }
+    }
+}
+
+/// The resources, written out in full and with the defaults merged in.
+fn expand(root: &RootConfig, diagnostics: &mut Diagnostics) -> Vec<(KeyPath, ResourceConfig)> {
+    let mut resources = Vec::new();
+    for (index, resource) in root.resources.iter().enumerate() {
+        let path = KeyPath::root().key("resources").index(index);
+        let mut full = expand_resource(resource);
+        if let Some(defaults) = &root.resource_defaults {
+            merge_defaults(&mut full, defaults);
+        }
+        match serde_json::from_value(full) {
+            Ok(resource) => resources.push((path, resource)),
+            Err(error) => diagnostics.error(&path, error),
+        }
+    }
+    resources
+}
+
+fn destination(root: &RootConfig) -> (Option<DestinationConfig>, KeyPath) {
+    let path = KeyPath::root().key("destination");
+    match &root.destination {
+        Some(Value::String(url)) => (
+            Some(DestinationConfig {
+                url: url.clone(),
+                dataset: None,
+            }),
+            path,
+        ),
+        Some(full @ Value::Object(_)) => (serde_json::from_value(full.clone()).ok(), path.key("url")),
+        _ => (None, path),
+    }
+}
+
+/// The folder of the config, in which its secrets and settings lie.
+pub(crate) fn folder_of(config: &Path) -> PathBuf {
+    match config.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn stem_of(config: &Path) -> String {
+    config
+        .file_stem()
+        .map_or_else(|| "pipeline".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}

@@ -1,0 +1,144 @@
+//! What a run says at its end.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use restload_engine::{Outcome, Report, ResourceStatus};
+use restload_source::plan::LeftOut;
+use serde_json::json;
+
+use crate::progress::seconds;
+use crate::terminal::Terminal;
+
+/// The summary for people.
+pub(crate) fn as_text(
+    pipeline: &str,
+    destination: &str,
+    report: &Report,
+    left_out_resources: &[LeftOut],
+    terminal: &Terminal,
+) -> String {
+    let mut text = String::new();
+    for resource in &report.resources {
+        if let Some(error) = &resource.error {
+            let _ = writeln!(text, "{} {}: {error}", terminal.red("error:"), resource.resource);
+            if let Some(help) = &resource.help {
+                let _ = writeln!(text, "  help: {help}");
+            }
+        }
+    }
+    let duration = seconds(Duration::from_millis(report.duration_ms));
+    let ended = match report.outcome {
+        Outcome::Completed => "loaded into",
+        Outcome::Failed => "loaded in part into",
+        Outcome::Interrupted => "stopped; loaded in part into",
+    };
+    let _ = writeln!(text, "{} {ended} {destination} in {duration}", terminal.bold(pipeline));
+    if !report.tables.is_empty() {
+        text.push_str(&tables(report));
+    }
+    let _ = writeln!(
+        text,
+        "{}, {}{}; load {}",
+        count(report.requests(), "request"),
+        bytes(report.resources.iter().map(|resource| resource.bytes).sum()),
+        if report.retries() == 0 {
+            String::new()
+        } else {
+            format!(", {} sent again", report.retries())
+        },
+        report.load_id
+    );
+    for change in &report.schema_changes {
+        let _ = writeln!(text, "schema: {change}");
+    }
+    for resource in &report.resources {
+        if resource.ignored > 0 {
+            let _ = writeln!(
+                text,
+                "{}: {} ignored by a response action",
+                resource.resource,
+                count(resource.ignored, "answer")
+            );
+        }
+        if resource.rejected > 0 {
+            let _ = writeln!(
+                text,
+                "{}: {} rejected, kept in _rl_rejects",
+                resource.resource,
+                count(resource.rejected, "record")
+            );
+        }
+    }
+    text.push_str(&left_out(left_out_resources));
+    match report.outcome {
+        Outcome::Completed => {}
+        _ => text.push_str("the next run goes on from here; --full-refresh starts over\n"),
+    }
+    text
+}
+
+/// A row per table.
+fn tables(report: &Report) -> String {
+    let width = report
+        .tables
+        .keys()
+        .map(|table| table.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("table".len());
+    let mut text = format!("  {:<width$}  {:>10}\n", "table", "rows");
+    for (table, totals) in &report.tables {
+        let note = match totals.duplicates {
+            0 => String::new(),
+            duplicates => format!("  ({duplicates} left out: a later row has the same key)"),
+        };
+        let _ = writeln!(text, "  {table:<width$}  {:>10}{note}", totals.rows);
+    }
+    for resource in report.resources.iter().filter(|resource| resource.loaded) {
+        if !report.tables.contains_key(resource.table.as_str()) && resource.status == ResourceStatus::Completed {
+            let _ = writeln!(text, "  {:<width$}  {:>10}", resource.table, 0);
+        }
+    }
+    text
+}
+
+/// What was left out, and why.
+pub(crate) fn left_out(resources: &[LeftOut]) -> String {
+    let mut text = String::new();
+    if !resources.is_empty() {
+        text.push_str("left out:\n");
+        for resource in resources {
+            let _ = writeln!(text, "  {}: {}", resource.resource, resource.reason);
+        }
+    }
+    text
+}
+
+/// The summary for programs.
+pub(crate) fn as_json(pipeline: &str, destination: &str, report: &Report, left_out: &[LeftOut]) -> String {
+    let left_out: Vec<_> = left_out
+        .iter()
+        .map(|left_out| json!({ "resource": left_out.resource, "reason": left_out.reason }))
+        .collect();
+    let mut summary = json!({ "pipeline": pipeline, "destination": destination });
+    if let (Some(summary), Ok(serde_json::Value::Object(report))) =
+        (summary.as_object_mut(), serde_json::to_value(report))
+    {
+        summary.extend(report);
+        summary.insert("left_out".to_owned(), left_out.into());
+    }
+    serde_json::to_string_pretty(&summary).unwrap_or_default()
+}
+
+fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn bytes(number: u64) -> String {
+    match number {
+        0..1_000 => format!("{number} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", number as f64 / 1e3),
+        _ => format!("{:.1} MB", number as f64 / 1e6),
+    }
+}

@@ -1,0 +1,75 @@
+//! The user's terminal: what it can show, and how much the user wants to see.
+
+use std::io::{IsTerminal, Write};
+
+use crate::load::settings;
+
+/// Where messages for people go: standard error. Standard output is for data.
+#[derive(Debug, Clone)]
+pub(crate) struct Terminal {
+    /// Whether colours are shown.
+    pub(crate) color: bool,
+    /// Whether lines can be redrawn.
+    pub(crate) is_interactive: bool,
+    /// 0 says the usual, more says more.
+    pub(crate) verbosity: u8,
+    /// Say nothing but errors.
+    pub(crate) quiet: bool,
+}
+
+impl Terminal {
+    /// The terminal of this process.
+    pub(crate) fn new(verbosity: u8, quiet: bool) -> Self {
+        let is_terminal = std::io::stderr().is_terminal() && !settings::is_dumb_terminal();
+        let color = is_terminal && !settings::no_color();
+        Self {
+            color,
+            is_interactive: is_terminal && !quiet,
+            verbosity,
+            quiet,
+        }
+    }
+
+    /// Writes a message, unless the user wants quiet.
+    pub(crate) fn say(&self, message: &str) {
+        if !self.quiet {
+            self.error(message);
+        }
+    }
+
+    /// Writes a message, whatever the user wants.
+    #[expect(clippy::unused_self, reason = "who writes has a terminal to write to")]
+    pub(crate) fn error(&self, message: &str) {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(std::io::stderr().lock(), "{}", message.trim_end());
+    }
+
+    /// Writes data to standard output.
+    pub(crate) fn print(&self, data: &str) -> std::io::Result<()> {
+        let _ = self;
+        let mut stdout = std::io::stdout().lock();
+        match writeln!(stdout, "{}", data.trim_end()) {
+            // The reader of a pipe has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+
+    /// A text in bold, where that can be shown.
+    pub(crate) fn bold(&self, text: &str) -> String {
+        self.styled(text, "1")
+    }
+
+    /// A text in a colour of warning.
+    pub(crate) fn red(&self, text: &str) -> String {
+        self.styled(text, "31;1")
+    }
+
+    fn styled(&self, text: &str, code: &str) -> String {
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
