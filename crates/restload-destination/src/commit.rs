@@ -1,0 +1,508 @@
+//! What a step writes, the same for every database: which rows go where, what they replace, which checkpoints are true
+//! afterwards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use restload_model::batch::{Batch, TableBatch};
+use restload_model::checkpoint::Checkpoint;
+use restload_model::schema::{Column, ROOT_ID, ROW_ID, Table, Target, WriteDisposition};
+
+use crate::destination::merges;
+use crate::error::{Cause, DestinationError};
+use crate::plan::{self, Conflict, Wanted};
+use crate::rows::{Rows, last_of_each_key};
+use crate::step::{SchemaChange, Step, StepReport, TableReport};
+use crate::system::{self, LOADS, STATE};
+use crate::transaction::{CheckpointChange, Transaction, shadow_name};
+use crate::writers::Param;
+
+/// What a step holds for one resource, all of its parts together.
+struct Portion<'t> {
+    target: &'t Target,
+    batches: Vec<Batch>,
+    checkpoints: Vec<Checkpoint>,
+    last: bool,
+}
+
+/// How a portion's rows reach their tables.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Route {
+    /// Beside the rows that are there.
+    Add,
+    /// In the place of rows with the same key.
+    Merge,
+    /// In the place of all rows.
+    Replace,
+    /// Into shadow tables, for now.
+    Gather,
+}
+
+/// A table that rows came for: as it was wanted, and as it then is.
+struct Prepared {
+    wanted: Wanted,
+    table: Table,
+}
+
+impl<'d> Transaction<'d> {
+    /// Writes a step; the transaction around it is the caller's.
+    pub(crate) async fn write_step(&mut self, step: Step) -> Result<StepReport, DestinationError> {
+        let mut report = StepReport {
+            schema_changes: std::mem::take(&mut self.memory.untold),
+            ..StepReport::default()
+        };
+        for portion in self.portions(step)? {
+            Box::pin(self.write_portion(portion, &mut report)).await?;
+        }
+        report.schema_changes.append(&mut self.changes);
+        for table in &self.touched {
+            for column in &table.columns {
+                report
+                    .column_types
+                    .push((Arc::clone(&table.name), Arc::clone(&column.name), column.data_type));
+            }
+        }
+        let rows = counts_as_json(&self.memory.rows);
+        let changes = SchemaChange::to_json(&self.memory.changes);
+        let params = [
+            Param::Text(&rows),
+            Param::Text(&changes),
+            Param::Integer(self.memory.rejects as i64),
+            Param::Text(self.stamp.load_id),
+        ];
+        let sql = self.writer.dialect().advance_load(LOADS);
+        let advanced = self.writer.execute(sql, &params).await;
+        self.during("cannot update the record of the load", advanced)?;
+        Ok(report)
+    }
+
+    /// The parts of a step by resource, in the order in which the resources appear.
+    fn portions(&self, step: Step) -> Result<Vec<Portion<'d>>, DestinationError> {
+        let mut portions: Vec<Portion<'d>> = Vec::new();
+        for part in step.parts {
+            let place = match portions
+                .iter()
+                .position(|portion| portion.target.resource == part.resource)
+            {
+                Some(place) => place,
+                None => {
+                    let targets = self.targets;
+                    let Some(target) = targets.iter().find(|target| target.resource == part.resource) else {
+                        return Err(DestinationError::Misuse(format!(
+                            "resource `{}` was not prepared",
+                            part.resource
+                        )));
+                    };
+                    portions.push(Portion {
+                        target,
+                        batches: Vec::new(),
+                        checkpoints: Vec::new(),
+                        last: false,
+                    });
+                    portions.len() - 1
+                }
+            };
+            let portion = &mut portions[place];
+            portion.batches.extend(part.batches);
+            portion.checkpoints.extend(part.checkpoints);
+            portion.last |= part.last;
+        }
+        Ok(portions)
+    }
+
+    async fn write_portion(
+        &mut self,
+        mut portion: Portion<'d>,
+        report: &mut StepReport,
+    ) -> Result<(), DestinationError> {
+        let target = portion.target;
+        let route = self.route(&portion);
+        self.describe_portion(&portion, route).await?;
+        let prepared = self.evolve_tables(&portion).await?;
+        widen_batches(&mut portion.batches, &prepared);
+        let kept = if merges(target) {
+            last_of_each_key(&portion.batches, &target.table)
+        } else {
+            portion
+                .batches
+                .iter()
+                .map(|batch| vec![None; batch.tables.len()])
+                .collect()
+        };
+        if route == Route::Replace {
+            self.empty_tables(target).await?;
+        }
+        let mut written = BTreeMap::new();
+        for one in &prepared {
+            let name = &one.table.name;
+            let own = portion.batches.iter().zip(&kept).flat_map(|(batch, kept)| {
+                let tables = batch.tables.iter().zip(kept);
+                tables
+                    .filter(|(table, _)| table.name == *name)
+                    .map(|(table, kept)| (table, kept.as_deref()))
+            });
+            let came: usize = own.clone().map(|(table, _)| table.row_count).sum();
+            let rows = Rows::new(&Self::columns_to_write(one, route), own);
+            self.write_rows(one, &rows, route, target).await?;
+            written.insert(Arc::clone(name), rows.count());
+            note(report, name, rows.count(), came as u64 - rows.count());
+        }
+        self.write_rejects(&portion, report).await?;
+        self.write_checkpoints(portion, route, written).await
+    }
+
+    fn route(&self, portion: &Portion<'_>) -> Route {
+        let target = portion.target;
+        if self.full_refresh || target.write_disposition == WriteDisposition::Replace {
+            if portion.last && !self.memory.replacing.contains_key(&target.resource) {
+                Route::Replace
+            } else {
+                Route::Gather
+            }
+        } else if merges(target) {
+            Route::Merge
+        } else {
+            Route::Add
+        }
+    }
+
+    /// Reads what the database has of every table that the portion may touch.
+    async fn describe_portion(&mut self, portion: &Portion<'_>, route: Route) -> Result<(), DestinationError> {
+        let mut names: Vec<Arc<str>> = tables_with_rows(&portion.batches)
+            .map(|table| Arc::clone(&table.name))
+            .collect();
+        if route != Route::Add {
+            names.extend(self.family(portion.target));
+        }
+        if route == Route::Gather {
+            let shadows = names.iter().map(|name| shadow_name(self.stamp.pipeline, name));
+            names.extend(shadows.collect::<Vec<_>>());
+        }
+        names.sort();
+        names.dedup();
+        self.describe(&names).await
+    }
+
+    /// Brings the tables that rows came for in line with them, parents before children.
+    async fn evolve_tables(&mut self, portion: &Portion<'_>) -> Result<Vec<Prepared>, DestinationError> {
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for table in tables_with_rows(&portion.batches) {
+            let place = match wanted.iter().position(|wanted| wanted.name == table.name) {
+                Some(place) => place,
+                None => {
+                    wanted.push(Wanted::new(Arc::clone(&table.name), table.parent.clone()));
+                    wanted.len() - 1
+                }
+            };
+            for column in &table.columns {
+                wanted[place].observe(column);
+            }
+        }
+        let mut prepared = Vec::with_capacity(wanted.len());
+        for mut wanted in wanted {
+            self.add_rules(&mut wanted, portion.target);
+            let table = self.evolve(&wanted, &portion.target.resource).await?;
+            prepared.push(Prepared { wanted, table });
+        }
+        Ok(prepared)
+    }
+
+    /// The columns that the rows of a table set.
+    fn columns_to_write(prepared: &Prepared, route: Route) -> Vec<Column> {
+        let came = |column: &&Column| prepared.wanted.has_values(&column.name);
+        let columns = prepared.table.columns.iter();
+        match route {
+            // A field that a record no longer has is NULL in its row, so every column is set.
+            Route::Merge => columns.cloned().collect(),
+            // A merge in a shadow is a merge too.
+            Route::Gather if !prepared.wanted.key.is_empty() => columns.cloned().collect(),
+            _ => columns.filter(came).cloned().collect(),
+        }
+    }
+
+    async fn write_rows(
+        &mut self,
+        prepared: &Prepared,
+        rows: &Rows<'_>,
+        route: Route,
+        target: &Target,
+    ) -> Result<(), DestinationError> {
+        let table = &prepared.table;
+        let key = &prepared.wanted.key;
+        if let Some(column) = rows.column_with_null(key) {
+            let cause = Cause::new(format!("column `{column}` of the primary key has no value in some row"));
+            return Err(cause.writing(&table.name, rows.count(), self.shown));
+        }
+        let conflict = (!key.is_empty()).then(|| Conflict {
+            key: key.clone(),
+            // With child tables, the load on the root row also stands for its children.
+            skip_unchanged: self.family(target).len() == 1,
+        });
+        let (place, conflict) = match route {
+            Route::Add | Route::Replace => (Arc::clone(&table.name), None),
+            // Nothing can be in the way in a table that was just made.
+            Route::Merge if self.created.contains(&table.name) => (Arc::clone(&table.name), None),
+            Route::Merge => {
+                if let Some(conflict) = &conflict {
+                    self.delete_children(target, table, rows, conflict).await?;
+                }
+                (Arc::clone(&table.name), conflict)
+            }
+            Route::Gather => {
+                let shadow = self.sync_shadow(table, &prepared.wanted).await?;
+                if conflict.is_some() {
+                    self.delete_gathered_children(target, rows).await?;
+                }
+                (shadow, conflict)
+            }
+        };
+        let written = self.writer.insert(&place, rows, conflict.as_ref()).await;
+        written.map_err(|cause| cause.writing(&table.name, rows.count(), self.shown))
+    }
+
+    /// Removes the child rows of root rows that are about to get a new version.
+    async fn delete_children(
+        &mut self,
+        target: &Target,
+        root: &Table,
+        rows: &Rows<'_>,
+        conflict: &Conflict,
+    ) -> Result<(), DestinationError> {
+        let mut children = self.family(target);
+        children.retain(|name| {
+            let has_root_id = |table: &Table| table.columns.iter().any(|column| &*column.name == ROOT_ID);
+            *name != root.name
+                && self.states.contains_key(&**name)
+                && self.memory.catalog.table(name).is_some_and(has_root_id)
+        });
+        if children.is_empty() {
+            return Ok(());
+        }
+        let state = self.states.get(&*root.name);
+        let former = if state.is_some_and(plan::TableState::may_have_foreign_ids) {
+            let former = self.writer.former_ids(&root.name, rows, conflict).await;
+            self.during("cannot look up rows by their keys", former)?
+        } else {
+            Vec::new()
+        };
+        let mut ids = rows.texts(ROW_ID);
+        ids.extend(former.iter().map(String::as_str));
+        for child in children {
+            let sql = self.writer.dialect().delete_children(&child);
+            let deleted = self.writer.execute(sql, &[Param::List(&ids)]).await;
+            self.during(&format!("cannot remove former rows of table `{child}`"), deleted)?;
+        }
+        Ok(())
+    }
+
+    /// The same among the rows that a replace has gathered so far.
+    async fn delete_gathered_children(&mut self, target: &Target, rows: &Rows<'_>) -> Result<(), DestinationError> {
+        let ids = rows.texts(ROW_ID);
+        for name in self.family(target) {
+            let shadow = shadow_name(self.stamp.pipeline, &name);
+            let has_root_id = self
+                .states
+                .get(&*shadow)
+                .is_some_and(|state| state.column(ROOT_ID).is_some());
+            if has_root_id && name != target.table {
+                let sql = self.writer.dialect().delete_children(&shadow);
+                let deleted = self.writer.execute(sql, &[Param::List(&ids)]).await;
+                self.during(&format!("cannot remove former rows of table `{shadow}`"), deleted)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all rows of a resource's tables, and makes the indexes that had to wait for that.
+    async fn empty_tables(&mut self, target: &Target) -> Result<(), DestinationError> {
+        for name in self.family(target) {
+            // A foreign table of the same name that we have never written to is not ours to empty, but then its rows
+            // are not this load's either: a replace says that the table holds this load's rows only.
+            if !self.exists(&name) {
+                continue;
+            }
+            let sql = self.writer.dialect().delete_all(&name);
+            let deleted = self.writer.execute(sql, &[]).await;
+            self.during(&format!("cannot remove the former rows of table `{name}`"), deleted)?;
+            let mut wanted = Wanted::new(Arc::clone(&name), None);
+            self.add_rules(&mut wanted, target);
+            if wanted.defer_indexes {
+                let mut changes = Vec::new();
+                plan::plan_indexes(&wanted, self.states.get(&*name), true, &mut changes);
+                for change in &changes {
+                    self.change_table(&name, change).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what a replace has gathered in the place of the former rows.
+    async fn swap(&mut self, target: &Target) -> Result<(), DestinationError> {
+        let family = self.family(target);
+        let shadows: Vec<Arc<str>> = family
+            .iter()
+            .map(|name| shadow_name(self.stamp.pipeline, name))
+            .collect();
+        // The shadows that this very step made are not in what was described at its start.
+        let described = self
+            .writer
+            .describe(&shadows.iter().map(|name| &**name).collect::<Vec<_>>())
+            .await;
+        let described = self.during("cannot read the catalogue", described)?;
+        self.empty_tables(target).await?;
+        for (name, shadow) in family.iter().zip(&shadows) {
+            let Some(gathered) = described.get(&**shadow) else {
+                continue;
+            };
+            let columns: Vec<Arc<str>> = gathered
+                .columns
+                .iter()
+                .map(|column| column.name.as_str().into())
+                .collect();
+            let sql = self.writer.dialect().insert_from(name, &columns, shadow);
+            let moved = self.writer.execute(sql, &[]).await;
+            let count = self
+                .memory
+                .replacing
+                .get(&target.resource)
+                .and_then(|replacing| replacing.rows.get(name))
+                .copied()
+                .unwrap_or(0);
+            moved.map_err(|cause| cause.writing(name, count, self.shown))?;
+            let sql = self.writer.dialect().drop_table(shadow);
+            let dropped = self.writer.execute(sql, &[]).await;
+            self.during(&format!("cannot drop table `{shadow}`"), dropped)?;
+        }
+        Ok(())
+    }
+
+    async fn write_rejects(&mut self, portion: &Portion<'_>, report: &mut StepReport) -> Result<(), DestinationError> {
+        let rejects = portion.batches.iter().flat_map(|batch| &batch.rejects);
+        let rows = system::reject_rows(self.stamp, &portion.target.resource, rejects);
+        if rows.row_count > 0 {
+            let rejected = rows.row_count as u64;
+            self.write_system(&rows).await?;
+            self.memory.rejects += rejected;
+            note(report, &portion.target.table, 0, 0).rejected += rejected;
+        }
+        Ok(())
+    }
+
+    /// Stores the checkpoints that are true now, and counts the rows that stand in the tables now.
+    async fn write_checkpoints(
+        &mut self,
+        portion: Portion<'_>,
+        route: Route,
+        written: BTreeMap<Arc<str>, u64>,
+    ) -> Result<(), DestinationError> {
+        let target = portion.target;
+        let resource = &target.resource;
+        let mut written = written;
+        let mut newest: BTreeMap<Arc<str>, Checkpoint> = BTreeMap::new();
+        if route == Route::Gather {
+            let replacing = self.memory.replacing.entry(Arc::clone(resource)).or_default();
+            for checkpoint in portion.checkpoints {
+                replacing
+                    .checkpoints
+                    .insert(Arc::clone(&checkpoint.partition), checkpoint);
+            }
+            for (table, count) in written {
+                *replacing.rows.entry(table).or_default() += count;
+            }
+            if !portion.last {
+                return Ok(());
+            }
+            self.swap(target).await?;
+            let replaced = self.memory.replacing.remove(resource).unwrap_or_default();
+            newest = replaced.checkpoints;
+            written = replaced.rows;
+        } else {
+            for checkpoint in portion.checkpoints {
+                newest.insert(Arc::clone(&checkpoint.partition), checkpoint);
+            }
+        }
+        for (table, count) in written {
+            *self.memory.rows.entry(table).or_default() += count;
+        }
+        let forget = matches!(route, Route::Gather | Route::Replace);
+        if forget {
+            // The rows that the stored state tells of are gone.
+            let sql = self.writer.dialect().forget_resource(STATE);
+            let params = [Param::Text(self.stamp.pipeline), Param::Text(resource)];
+            let forgotten = self.writer.execute(sql, &params).await;
+            self.during(&format!("cannot forget the state of resource `{resource}`"), forgotten)?;
+        } else {
+            let removed: Vec<&str> = newest
+                .values()
+                .filter(|checkpoint| checkpoint.position.is_none())
+                .map(|checkpoint| &*checkpoint.partition)
+                .collect();
+            if !removed.is_empty() {
+                let sql = self.writer.dialect().forget_partitions(STATE);
+                let params = [
+                    Param::Text(self.stamp.pipeline),
+                    Param::Text(resource),
+                    Param::List(&removed),
+                ];
+                let forgotten = self.writer.execute(sql, &params).await;
+                self.during(&format!("cannot update the state of resource `{resource}`"), forgotten)?;
+            }
+        }
+        let rows = system::state_rows(self.stamp, &newest.values().collect::<Vec<_>>());
+        self.write_system(&rows).await?;
+        self.checkpoint_changes.push(CheckpointChange {
+            resource: Arc::clone(resource),
+            forget,
+            checkpoints: newest.into_values().collect(),
+        });
+        Ok(())
+    }
+}
+
+fn counts_as_json(counts: &BTreeMap<Arc<str>, u64>) -> String {
+    let counts = counts.iter().map(|(table, count)| (table.to_string(), (*count).into()));
+    serde_json::Value::Object(counts.collect()).to_string()
+}
+
+fn tables_with_rows(batches: &[Batch]) -> impl Iterator<Item = &TableBatch> {
+    batches
+        .iter()
+        .flat_map(|batch| &batch.tables)
+        .filter(|table| table.row_count > 0)
+}
+
+/// Turns the cells of every batch into the types in force.
+fn widen_batches(batches: &mut [Batch], prepared: &[Prepared]) {
+    for table in batches.iter_mut().flat_map(|batch| &mut batch.tables) {
+        let Some(one) = prepared.iter().find(|one| one.table.name == table.name) else {
+            continue;
+        };
+        for buffer in &mut table.columns {
+            let column = one.table.columns.iter().find(|column| column.name == buffer.name);
+            if let (Some(column), true) = (column, buffer.data_type().is_some()) {
+                buffer.widen(column.data_type);
+            }
+        }
+    }
+}
+
+/// Adds to the report of a table.
+fn note<'r>(report: &'r mut StepReport, table: &Arc<str>, written: u64, duplicates: u64) -> &'r mut TableReport {
+    let place = match report.tables.iter().position(|known| known.table == *table) {
+        Some(place) => place,
+        None => {
+            report.tables.push(TableReport {
+                table: Arc::clone(table),
+                written: 0,
+                duplicates: 0,
+                rejected: 0,
+            });
+            report.tables.len() - 1
+        }
+    };
+    let one = &mut report.tables[place];
+    one.written += written;
+    one.duplicates += duplicates;
+    one
+}

@@ -1,0 +1,23 @@
+//! One suite that every writer passes.
+
+mod dispositions;
+mod support;
+
+/// Makes a test for each writer of each function of a module.
+macro_rules! conformance {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(&super::super::support::Database::new(crate::Kind::Sqlite)).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(&super::super::support::Database::new(crate::Kind::Postgres)).await;
+            })*
+        }
+    };
+}
+use conformance;

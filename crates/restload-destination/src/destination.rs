@@ -1,0 +1,433 @@
+//! A destination from opening it to the end of the load.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use restload_model::checkpoint::Checkpoint;
+use restload_model::naming;
+use restload_model::schema::{Table, Target, WriteDisposition};
+
+use crate::error::DestinationError;
+use crate::plan::{TableState, Wanted};
+use crate::step::{LoadOutcome, SchemaChange, Step, StepReport};
+use crate::system::{self, Catalog, LOADS, SCHEMA, STATE, Stamp, moment};
+use crate::transaction::{Memory, Transaction};
+use crate::url::DestinationUrl;
+use crate::writers::{Param, Session, Writer};
+
+/// Which database to open, for which load.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// The database.
+    pub url: DestinationUrl,
+    /// The Postgres schema that holds the tables; the pipeline's normalised name when absent. A SQLite file is a
+    /// dataset of its own.
+    pub dataset: Option<String>,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The load's id.
+    pub load_id: String,
+    /// When the load began, in microseconds since 1970, UTC.
+    pub started_at: i64,
+}
+
+/// An open database, locked for one pipeline.
+///
+/// Dropping it leaves the load's record at `running`; the next [`open`](Self::open) marks it as interrupted.
+pub struct Destination {
+    options: OpenOptions,
+    dataset: String,
+    /// Gone once the load is finished.
+    writer: Option<Writer>,
+    /// A commit has begun and not returned. Set still when the next call comes: its future was dropped half way, and
+    /// nobody knows what the connection was saying.
+    is_cut_off: bool,
+    targets: Vec<Target>,
+    full_refresh: bool,
+    memory: Memory,
+    tables: Vec<Table>,
+    checkpoints: HashMap<Arc<str>, Vec<Checkpoint>>,
+}
+
+impl Destination {
+    /// Connects, takes the lock, and reads what is stored. Makes the dataset and the system tables when they are not
+    /// there; marks earlier loads of the pipeline that never ended as interrupted, and removes their shadow tables.
+    pub async fn open(options: OpenOptions) -> Result<Self, DestinationError> {
+        let dataset = match &options.dataset {
+            Some(dataset) => dataset.clone(),
+            None => naming::normalize(&options.pipeline, naming::MAX_LENGTH),
+        };
+        let mut writer = Box::pin(Writer::connect(&Session {
+            url: &options.url,
+            dataset: &dataset,
+            pipeline: &options.pipeline,
+        }))
+        .await?;
+        let shown = options.url.redacted();
+        let (catalog, checkpoints, tables) = Box::pin(read_stored(&mut writer, &options, &shown)).await?;
+        Ok(Self {
+            options,
+            dataset,
+            writer: Some(writer),
+            is_cut_off: false,
+            targets: Vec::new(),
+            full_refresh: false,
+            memory: Memory {
+                catalog,
+                ..Memory::default()
+            },
+            tables,
+            checkpoints,
+        })
+    }
+
+    /// The tables of this pipeline and of its targets, with the columns that are really there.
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// Where the partitions of a resource stand, ordered by partition. Empty in a full refresh.
+    pub fn checkpoints(&self, resource: &str) -> &[Checkpoint] {
+        self.checkpoints.get(resource).map_or(&[], Vec::as_slice)
+    }
+
+    /// The longest name of a table or column, in characters.
+    pub fn identifier_limit(&self) -> usize {
+        naming::MAX_LENGTH
+    }
+
+    /// Says what is to be loaded, brings the tables that are there in line with it, and starts the load's record.
+    ///
+    /// In a full refresh the state of these resources is forgotten and their rows are replaced by this load's, whatever
+    /// the disposition; both happen in the last step of each, and not at all if it never comes.
+    pub async fn prepare(&mut self, targets: Vec<Target>, full_refresh: bool) -> Result<(), DestinationError> {
+        self.targets = targets;
+        self.full_refresh = full_refresh;
+        let at = self.options.started_at;
+        let done = self.in_transaction(at, Work::Prepare).await?;
+        drop(done);
+        if full_refresh {
+            for target in &self.targets {
+                self.checkpoints.remove(&target.resource);
+            }
+        }
+        for target in &self.targets {
+            for name in self
+                .memory
+                .catalog
+                .family(&self.options.pipeline, &target.resource, &target.table)
+            {
+                // Tables that another pipeline made and this one goes on with.
+                if let Some(table) = self.memory.present.get(&name) {
+                    remember(&mut self.tables, table.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a step in one transaction: changes to tables, rows, checkpoints, rejects and the load's record. On an
+    /// error nothing of it is kept, and the destination can be used further.
+    ///
+    /// The future must be driven to its end: when it is dropped half way, all that can still be done is to
+    /// [`finish`](Self::finish).
+    pub async fn commit(&mut self, step: Step) -> Result<StepReport, DestinationError> {
+        let at = step.committed_at;
+        self.in_transaction(at, Work::Step(step)).await
+    }
+
+    /// Closes the load's record, removes shadow tables of resources that did not come to their last step, gives the
+    /// lock back and closes the connection.
+    pub async fn finish(&mut self, outcome: LoadOutcome) -> Result<(), DestinationError> {
+        if self.is_cut_off {
+            // A new connection: the server undoes what the old one was doing when that is gone.
+            self.writer = None;
+            let session = Session {
+                url: &self.options.url,
+                dataset: &self.dataset,
+                pipeline: &self.options.pipeline,
+            };
+            self.writer = Some(Box::pin(Writer::connect(&session)).await?);
+            self.is_cut_off = false;
+        }
+        let at = outcome.finished_at;
+        self.in_transaction(at, Work::Finish(outcome)).await?;
+        if let Some(writer) = self.writer.take() {
+            let shown = self.options.url.redacted();
+            writer
+                .close()
+                .await
+                .map_err(|cause| cause.during(format!("cannot close {shown}"), &shown))?;
+        }
+        Ok(())
+    }
+
+    /// Does some work in a transaction, and remembers what came of it only once it is committed.
+    async fn in_transaction(&mut self, at: i64, work: Work) -> Result<StepReport, DestinationError> {
+        if self.is_cut_off {
+            return Err(DestinationError::Misuse(
+                "an earlier commit was cut off half way; finish the load and open the destination again".to_owned(),
+            ));
+        }
+        let Some(writer) = &mut self.writer else {
+            return Err(DestinationError::Misuse("the load is finished already".to_owned()));
+        };
+        self.is_cut_off = true;
+        let shown = self.options.url.redacted();
+        let mut transaction = Transaction {
+            writer,
+            stamp: Stamp {
+                pipeline: &self.options.pipeline,
+                load_id: &self.options.load_id,
+                at,
+            },
+            started_at: self.options.started_at,
+            shown: &shown,
+            targets: &self.targets,
+            full_refresh: self.full_refresh,
+            memory: self.memory.clone(),
+            changes: Vec::new(),
+            touched: Vec::new(),
+            states: HashMap::new(),
+            created: HashSet::new(),
+            checkpoint_changes: Vec::new(),
+        };
+        let done = Box::pin(transaction.run(work)).await;
+        let report = match done {
+            Ok(report) => report,
+            Err(error) => {
+                transaction.writer.rollback().await;
+                self.is_cut_off = false;
+                return Err(error);
+            }
+        };
+        let Transaction {
+            memory,
+            touched,
+            checkpoint_changes,
+            ..
+        } = transaction;
+        self.is_cut_off = false;
+        self.memory = memory;
+        for table in touched {
+            remember(&mut self.tables, table);
+        }
+        for change in checkpoint_changes {
+            change.apply(&mut self.checkpoints);
+        }
+        Ok(report)
+    }
+}
+
+/// What is done in a transaction.
+pub(crate) enum Work {
+    Prepare,
+    Step(Step),
+    Finish(LoadOutcome),
+}
+
+fn remember(tables: &mut Vec<Table>, table: Table) {
+    match tables.iter_mut().find(|known| known.name == table.name) {
+        Some(known) => *known = table,
+        None => tables.push(table),
+    }
+}
+
+type Stored = (Catalog, HashMap<Arc<str>, Vec<Checkpoint>>, Vec<Table>);
+
+/// Makes what is missing, tidies up after earlier loads, and reads the rest.
+async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) -> Result<Stored, DestinationError> {
+    let act =
+        |act: &'static str| move |cause: crate::error::Cause| cause.during(format!("cannot {act} {shown}"), shown);
+    writer.begin().await.map_err(act("begin a transaction in"))?;
+    writer.create_dataset().await.map_err(act("make the dataset in"))?;
+    let names: Vec<&str> = system::TABLES.iter().map(|table| table.name).collect();
+    let there = writer.describe(&names).await.map_err(act("read the catalogue of"))?;
+    for table in &system::TABLES {
+        if !there.contains_key(table.name) {
+            let sql = writer
+                .dialect()
+                .create_table(table.name, &table.defs(), table.primary_key);
+            writer
+                .execute(sql, &[])
+                .await
+                .map_err(act("make the system tables in"))?;
+        }
+    }
+    let sql = writer.dialect().interrupt_loads(LOADS);
+    let now = moment(options.started_at);
+    let params = [Param::Text(&now), Param::Text(&options.pipeline)];
+    writer
+        .execute(sql, &params)
+        .await
+        .map_err(act("mark interrupted loads in"))?;
+    crate::transaction::drop_shadows(writer, &options.pipeline)
+        .await
+        .map_err(act("remove shadow tables from"))?;
+    let sql = writer.dialect().read_schema(SCHEMA);
+    let rows = writer.rows(sql, &[]).await.map_err(act("read the stored schema of"))?;
+    let catalog = Catalog::from_rows(rows);
+    let sql = writer.dialect().read_state(STATE);
+    let rows = writer
+        .rows(sql, &[Param::Text(&options.pipeline)])
+        .await
+        .map_err(act("read the stored state of"))?;
+    let checkpoints = read_checkpoints(rows);
+    let own = |owner: &system::Owner| *owner.pipeline == *options.pipeline;
+    let names: Vec<&str> = catalog
+        .tables
+        .iter()
+        .filter(|(_, (owner, _))| own(owner))
+        .map(|(name, _)| &**name)
+        .collect();
+    let states = writer.describe(&names).await.map_err(act("read the catalogue of"))?;
+    writer.commit().await.map_err(act("commit to"))?;
+    let mut tables: Vec<Table> = names
+        .iter()
+        .filter_map(|name| Some(present(catalog.table(name)?, states.get(*name)?)))
+        .collect();
+    // Parents first, whatever their names.
+    tables.sort_by_key(|table| {
+        let mut depth = 0;
+        let mut parent = table.parent.as_deref();
+        while let Some(name) = parent {
+            depth += 1;
+            parent = catalog.table(name).and_then(|table| table.parent.as_deref());
+        }
+        depth
+    });
+    Ok((catalog, checkpoints, tables))
+}
+
+/// A table without the columns that somebody dropped, with types that somebody widened.
+pub(crate) fn present(known: &Table, state: &TableState) -> Table {
+    let mut table = known.clone();
+    table.columns.retain_mut(|column| match state.column(&column.name) {
+        Some(there) => {
+            if let Some(found) = there.data_type
+                && column.data_type.join(found) == found
+            {
+                column.data_type = found;
+            }
+            true
+        }
+        None => false,
+    });
+    table
+}
+
+fn read_checkpoints(rows: Vec<Vec<Option<String>>>) -> HashMap<Arc<str>, Vec<Checkpoint>> {
+    let mut checkpoints: HashMap<Arc<str>, Vec<Checkpoint>> = HashMap::new();
+    for row in rows {
+        if let Ok([Some(resource), Some(partition), position]) = <[Option<String>; 3]>::try_from(row) {
+            let resource: Arc<str> = resource.into();
+            checkpoints.entry(Arc::clone(&resource)).or_default().push(Checkpoint {
+                resource,
+                partition: partition.into(),
+                position,
+            });
+        }
+    }
+    checkpoints
+}
+
+impl Transaction<'_> {
+    async fn run(&mut self, work: Work) -> Result<StepReport, DestinationError> {
+        let begun = self.writer.begin().await;
+        self.during("cannot begin a transaction", begun)?;
+        let report = match work {
+            Work::Prepare => self.prepare().await?,
+            Work::Step(step) => Box::pin(self.write_step(step)).await?,
+            Work::Finish(outcome) => self.finish(&outcome).await?,
+        };
+        let committed = self.writer.commit().await;
+        self.during("cannot commit", committed)?;
+        Ok(report)
+    }
+
+    /// Brings the tables that are there in line with the config, so that what stands in the way is found before the
+    /// first request.
+    async fn prepare(&mut self) -> Result<StepReport, DestinationError> {
+        let targets = self.targets;
+        let mut families = Vec::with_capacity(targets.len());
+        for target in targets {
+            let family = self.family(target);
+            self.describe(&family).await?;
+            families.push(family);
+        }
+        for (target, family) in targets.iter().zip(&families) {
+            for name in family {
+                if !self.states.contains_key(&**name) {
+                    continue;
+                }
+                let parent = self.memory.catalog.table(name).and_then(|table| table.parent.clone());
+                let mut wanted = Wanted::new(Arc::clone(name), parent);
+                self.add_rules(&mut wanted, target);
+                self.evolve(&wanted, &target.resource).await?;
+            }
+        }
+        // Told with the first step.
+        self.memory.untold = std::mem::take(&mut self.changes);
+        let stamp = self.stamp;
+        let started = moment(self.started_at);
+        let sql = self.writer.dialect().start_load(LOADS);
+        let params = [
+            Param::Text(stamp.load_id),
+            Param::Text(stamp.pipeline),
+            Param::Text(&started),
+            Param::Text("{}"),
+            Param::Text("[]"),
+        ];
+        let started = self.writer.execute(sql, &params).await;
+        self.during("cannot start the record of the load", started)?;
+        Ok(StepReport::default())
+    }
+
+    async fn finish(&mut self, outcome: &LoadOutcome) -> Result<StepReport, DestinationError> {
+        let dropped = drop_own_shadows(self).await;
+        self.during("cannot remove shadow tables", dropped)?;
+        let finished = moment(outcome.finished_at);
+        let sql = self.writer.dialect().finish_load(LOADS);
+        let params = [
+            Param::Text(outcome.status.name()),
+            Param::Text(&finished),
+            Param::Integer(outcome.requests as i64),
+            Param::Integer(outcome.retries as i64),
+            Param::OptionalText(outcome.error.as_deref()),
+            Param::Text(self.stamp.load_id),
+        ];
+        let finished = self.writer.execute(sql, &params).await;
+        self.during("cannot close the record of the load", finished)?;
+        Ok(StepReport::default())
+    }
+
+    /// What a table of a target needs beside its columns.
+    pub(crate) fn add_rules(&self, wanted: &mut Wanted, target: &Target) {
+        let merges = merges(target);
+        if wanted.name == target.table {
+            wanted.declare(&target.columns);
+            if merges {
+                wanted.key.clone_from(&target.primary_key);
+            }
+        } else {
+            wanted.root_index = merges;
+        }
+        wanted.defer_indexes = self.full_refresh;
+    }
+}
+
+async fn drop_own_shadows(transaction: &mut Transaction<'_>) -> Result<(), crate::error::Cause> {
+    crate::transaction::drop_shadows(transaction.writer, transaction.stamp.pipeline).await
+}
+
+/// Whether rows of a target meet rows with the same key. Without a key there is nothing to meet by: rows are added.
+pub(crate) fn merges(target: &Target) -> bool {
+    target.write_disposition == WriteDisposition::Merge && !target.primary_key.is_empty()
+}
+
+impl SchemaChange {
+    /// The changes as the load's record keeps them.
+    pub(crate) fn to_json(changes: &[String]) -> String {
+        serde_json::json!(changes).to_string()
+    }
+}

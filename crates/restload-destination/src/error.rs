@@ -1,0 +1,309 @@
+//! What can go wrong at a destination, sorted by what the reader can do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use restload_model::DataType;
+
+/// A destination failed. The text names the act and its object; what the database said is the source.
+///
+/// No text holds the password: errors are built from redacted URLs, and drivers do not repeat it.
+#[derive(Debug, thiserror::Error)]
+pub enum DestinationError {
+    /// Another run of the pipeline holds the lock.
+    #[error(
+        "another run of pipeline `{pipeline}` is loading into {destination}; wait until it has ended, or stop it. The \
+         lock goes with its process{}", where_held(.lock_file.as_ref())
+    )]
+    Locked {
+        /// The pipeline.
+        pipeline: String,
+        /// The database.
+        destination: String,
+        /// The file that carries the lock, for SQLite.
+        lock_file: Option<PathBuf>,
+    },
+    /// The database cannot be written to at all.
+    #[error("cannot write to {destination}, because it is read-only for this user")]
+    ReadOnly {
+        /// The database.
+        destination: String,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
+    /// There is no connection.
+    #[error("cannot reach {destination}")]
+    Unreachable {
+        /// The database.
+        destination: String,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
+    /// The user, the password or a right is missing.
+    #[error("{act}: the database refuses it to this user")]
+    NoPermission {
+        /// What was tried.
+        act: String,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// No room.
+    #[error("{act}: the disk is full")]
+    DiskFull {
+        /// What was tried.
+        act: String,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// Another program holds a lock for too long.
+    #[error("{act}: another program keeps the database locked")]
+    Busy {
+        /// What was tried.
+        act: String,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// Somebody changed a table so that it no longer takes our values.
+    #[error(
+        "column `{column}` of table `{table}` was changed to `{found}`, which cannot hold its {expected} values; to \
+         mend it, run: {mend_sql}"
+    )]
+    AlteredTable {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What the database says it holds.
+        found: String,
+        /// What restload keeps in it.
+        expected: DataType,
+        /// What brings it back.
+        mend_sql: String,
+    },
+    /// A declared type contradicts what is there.
+    #[error(
+        "column `{column}` of table `{table}` is declared as {declared}, but {holder} {found} values; declare {joined}, \
+         or drop the table and load it again with a full refresh"
+    )]
+    TypeConflict {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What the config says.
+        declared: DataType,
+        /// Who contradicts: the table or the data.
+        holder: &'static str,
+        /// What is there.
+        found: DataType,
+        /// The type that holds both.
+        joined: DataType,
+    },
+    /// The rows of a table that is to be merged are not unique by the key.
+    #[error(
+        "table `{table}` already holds several rows with the same {}, so rows cannot be merged by it; remove the \
+         duplicates, or load the resource again with a full refresh", key_names(.key)
+    )]
+    DuplicateKeys {
+        /// The table.
+        table: String,
+        /// The key columns.
+        key: Vec<String>,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// Rows were refused. Nothing of the step was kept.
+    #[error("cannot write {row_count} rows to table `{table}`")]
+    Write {
+        /// The table.
+        table: String,
+        /// How many rows were to be written.
+        row_count: u64,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// Anything else that the database refused.
+    #[error("{act}")]
+    Database {
+        /// What was tried.
+        act: String,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// The dataset's name cannot be a schema.
+    #[error("`{dataset}` cannot be a dataset: {reason}")]
+    Dataset {
+        /// The name.
+        dataset: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The caller broke the order of calls.
+    #[error("{0}")]
+    Misuse(String),
+}
+
+fn where_held(lock_file: Option<&PathBuf>) -> String {
+    lock_file.map_or_else(String::new, |file| format!(" (it is on `{}`)", file.display()))
+}
+
+fn key_names(key: &[String]) -> String {
+    let names: Vec<String> = key.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// What a database or the system said, in one line.
+#[derive(Debug)]
+pub struct Cause {
+    text: String,
+    kind: CauseKind,
+}
+
+/// The reasons that a caller can do something about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CauseKind {
+    ReadOnly,
+    Unreachable,
+    NoPermission,
+    DiskFull,
+    Busy,
+    Duplicate,
+    Other,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Cause {}
+
+impl Cause {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            kind: CauseKind::Other,
+        }
+    }
+
+    pub(crate) fn is_duplicate(&self) -> bool {
+        self.kind == CauseKind::Duplicate
+    }
+
+    /// The error of an act that is not about rows.
+    pub(crate) fn during(self, act: impl Into<String>, destination: &str) -> DestinationError {
+        let act = act.into();
+        let destination = destination.to_owned();
+        match self.kind {
+            CauseKind::ReadOnly => DestinationError::ReadOnly {
+                destination,
+                source: self,
+            },
+            CauseKind::Unreachable => DestinationError::Unreachable {
+                destination,
+                source: self,
+            },
+            CauseKind::NoPermission => DestinationError::NoPermission { act, source: self },
+            CauseKind::DiskFull => DestinationError::DiskFull { act, source: self },
+            CauseKind::Busy => DestinationError::Busy { act, source: self },
+            CauseKind::Duplicate | CauseKind::Other => DestinationError::Database { act, source: self },
+        }
+    }
+
+    /// The error of writing rows.
+    pub(crate) fn writing(self, table: &str, row_count: u64, destination: &str) -> DestinationError {
+        match self.kind {
+            CauseKind::Duplicate | CauseKind::Other => DestinationError::Write {
+                table: table.to_owned(),
+                row_count,
+                source: self,
+            },
+            _ => self.during(format!("cannot write {row_count} rows to table `{table}`"), destination),
+        }
+    }
+}
+
+impl From<std::io::Error> for Cause {
+    fn from(error: std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => CauseKind::ReadOnly,
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => CauseKind::DiskFull,
+            _ => CauseKind::Other,
+        };
+        Self {
+            text: error.to_string(),
+            kind,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Cause {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Io(error) => Self {
+                text: error.to_string(),
+                kind: CauseKind::Unreachable,
+            },
+            sqlx::Error::Tls(error) => Self {
+                text: format!("TLS: {error}"),
+                kind: CauseKind::Unreachable,
+            },
+            sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => Self {
+                text: "the connection is closed".to_owned(),
+                kind: CauseKind::Unreachable,
+            },
+            sqlx::Error::Database(error) => {
+                if let Some(error) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+                    return from_postgres(error);
+                }
+                let code = error.code().and_then(|code| code.parse().ok()).unwrap_or(0);
+                from_sqlite(code, error.message())
+            }
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
+fn from_postgres(error: &sqlx::postgres::PgDatabaseError) -> Cause {
+    let mut text = error.message().to_owned();
+    for part in [error.detail(), error.hint()].into_iter().flatten() {
+        text.push_str("; ");
+        text.push_str(part.trim_end_matches('.'));
+    }
+    let kind = match error.code() {
+        "25006" => CauseKind::ReadOnly,
+        "42501" | "28P01" | "28000" => CauseKind::NoPermission,
+        "53100" => CauseKind::DiskFull,
+        "55P03" | "40P01" | "40001" => CauseKind::Busy,
+        "23505" => CauseKind::Duplicate,
+        // No such database, too many connections, shutting down, starting up.
+        "3D000" | "53300" | "57P01" | "57P02" | "57P03" => CauseKind::Unreachable,
+        _ => CauseKind::Other,
+    };
+    Cause { text, kind }
+}
+
+fn from_sqlite(extended_code: u32, message: &str) -> Cause {
+    // The low byte is the primary code; the rest tells variants apart.
+    let kind = match (extended_code & 0xff, extended_code) {
+        (8 | 3, _) => CauseKind::ReadOnly,
+        (13, _) => CauseKind::DiskFull,
+        (14, _) => CauseKind::Unreachable,
+        (5 | 6, _) => CauseKind::Busy,
+        (_, 2067 | 1555) => CauseKind::Duplicate,
+        _ => CauseKind::Other,
+    };
+    Cause {
+        text: message.to_owned(),
+        kind,
+    }
+}

@@ -1,0 +1,715 @@
+//! What has to change in a table before rows can be written to it. Pure: a table as it is wanted, as it was left, and
+//! as the database describes it go in; changes and the types in force come out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use restload_model::DataType;
+use restload_model::batch::ColumnBuffer;
+use restload_model::naming;
+use restload_model::schema::{Column, ColumnHint, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, Table};
+
+/// A column to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ColumnDef {
+    pub(crate) name: Arc<str>,
+    pub(crate) source_name: Arc<str>,
+    pub(crate) data_type: DataType,
+    pub(crate) not_null: bool,
+    /// Digits, and digits after the point, of a numeric.
+    pub(crate) precision: Option<(u32, u32)>,
+}
+
+/// How rows meet rows with the same key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Conflict {
+    pub(crate) key: Vec<Arc<str>>,
+    /// Leave a row alone that is the same but for its load.
+    pub(crate) skip_unchanged: bool,
+}
+
+/// A table as the database describes it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct TableState {
+    pub(crate) columns: Vec<ColumnState>,
+    pub(crate) indexes: Vec<IndexState>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ColumnState {
+    pub(crate) name: String,
+    /// The type in the database's own words.
+    pub(crate) type_name: String,
+    /// What that can hold; `None` for types that are not ours.
+    pub(crate) data_type: Option<DataType>,
+    pub(crate) not_null: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IndexState {
+    pub(crate) name: String,
+    pub(crate) unique: bool,
+    pub(crate) columns: Vec<String>,
+}
+
+impl TableState {
+    pub(crate) fn column(&self, name: &str) -> Option<&ColumnState> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    fn has_index(&self, name: &str) -> bool {
+        self.indexes.iter().any(|index| index.name == name)
+    }
+
+    fn key_index(&self) -> Option<&IndexState> {
+        self.indexes
+            .iter()
+            .find(|index| index.name.starts_with(KEY_INDEX) || index.name.starts_with(LATE_KEY_INDEX))
+    }
+
+    /// Whether there may be rows whose ids are no digests of their keys.
+    pub(crate) fn may_have_foreign_ids(&self) -> bool {
+        self.key_index()
+            .is_none_or(|index| index.name.starts_with(LATE_KEY_INDEX))
+    }
+}
+
+/// A table as the rows on their way and the config want it.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) name: Arc<str>,
+    pub(crate) parent: Option<Arc<str>>,
+    pub(crate) columns: Vec<WantedColumn>,
+    /// The columns that identify a row; empty for a table whose rows are only added.
+    pub(crate) key: Vec<Arc<str>>,
+    /// Whether rows are found by their root row.
+    pub(crate) root_index: bool,
+    /// Leave the indexes as they are: the rows that stand in the way of a key are about to be replaced.
+    pub(crate) defer_indexes: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct WantedColumn {
+    name: Arc<str>,
+    source_name: Arc<str>,
+    /// What the config says.
+    declared: Option<DataType>,
+    /// The narrowest type that holds every value that came.
+    seen: Option<DataType>,
+    /// Whether a double holds every whole number that came.
+    exact_as_double: bool,
+    not_null: bool,
+    precision: Option<(u32, u32)>,
+}
+
+impl Wanted {
+    pub(crate) fn new(name: Arc<str>, parent: Option<Arc<str>>) -> Self {
+        Self {
+            name,
+            parent,
+            columns: Vec::new(),
+            key: Vec::new(),
+            root_index: false,
+            defer_indexes: false,
+        }
+    }
+
+    /// Takes a column of a batch into account.
+    pub(crate) fn observe(&mut self, buffer: &ColumnBuffer) {
+        let column = match self.columns.iter_mut().position(|column| column.name == buffer.name) {
+            Some(index) => &mut self.columns[index],
+            None => {
+                self.columns.push(WantedColumn {
+                    name: Arc::clone(&buffer.name),
+                    source_name: Arc::clone(&buffer.source_name),
+                    declared: None,
+                    seen: None,
+                    exact_as_double: true,
+                    not_null: is_system_column(&buffer.name),
+                    precision: None,
+                });
+                self.columns.last_mut().expect("a column was just pushed")
+            }
+        };
+        column.exact_as_double &= buffer.is_exact_as_double();
+        column.seen = match (column.seen, buffer.data_type()) {
+            (Some(seen), Some(new)) => Some(widest(seen, new, column.exact_as_double)),
+            (seen, new) => seen.or(new),
+        };
+    }
+
+    /// Takes the columns of the config into account. Those that no batch has stand before the first that is not
+    /// declared, in the order written.
+    pub(crate) fn declare(&mut self, hints: &[ColumnHint]) {
+        let mut place = self
+            .columns
+            .iter()
+            .take_while(|column| hints.iter().any(|hint| hint.name == column.name))
+            .count();
+        for hint in hints {
+            if !self.columns.iter().any(|column| column.name == hint.name) {
+                self.columns.insert(
+                    place,
+                    WantedColumn {
+                        name: Arc::clone(&hint.name),
+                        source_name: Arc::clone(&hint.name),
+                        declared: None,
+                        seen: None,
+                        exact_as_double: true,
+                        not_null: false,
+                        precision: None,
+                    },
+                );
+                place += 1;
+            }
+            for column in self.columns.iter_mut().filter(|column| column.name == hint.name) {
+                column.declared = hint.data_type;
+                column.not_null |= hint.nullable == Some(false);
+                column.precision = hint.precision.map(|precision| (precision, hint.scale.unwrap_or(0)));
+            }
+        }
+    }
+
+    /// Whether a value came for the column.
+    pub(crate) fn has_values(&self, name: &str) -> bool {
+        let column = self.columns.iter().find(|column| &*column.name == name);
+        column.is_some_and(|column| column.seen.is_some())
+    }
+
+    /// The columns of which the database has to be asked whether they hold whole numbers that a double would round,
+    /// because they are about to meet fractions.
+    pub(crate) fn columns_to_ask(&self, state: Option<&TableState>) -> Vec<Arc<str>> {
+        let Some(state) = state else { return Vec::new() };
+        let meets_fractions = |column: &&WantedColumn| {
+            column.declared.is_none()
+                && column.seen == Some(DataType::Double)
+                && state.column(&column.name).and_then(|column| column.data_type) == Some(DataType::Bigint)
+        };
+        let columns = self.columns.iter().filter(meets_fractions);
+        columns.map(|column| Arc::clone(&column.name)).collect()
+    }
+}
+
+/// One change to a table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    Create(Vec<ColumnDef>),
+    Add(ColumnDef),
+    Widen {
+        column: ColumnDef,
+        from: DataType,
+    },
+    CreateIndex {
+        name: String,
+        columns: Vec<Arc<str>>,
+        unique: bool,
+    },
+    DropIndex {
+        name: String,
+    },
+}
+
+/// What a table needs, and what it is then.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TablePlan {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) table: Table,
+}
+
+/// Why a table cannot become what is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Obstacle {
+    /// Somebody changed the column's type.
+    Altered {
+        column: Arc<str>,
+        found: String,
+        expected: DataType,
+    },
+    /// The config contradicts what is there.
+    Conflict {
+        column: Arc<str>,
+        declared: DataType,
+        holder: &'static str,
+        found: DataType,
+    },
+}
+
+/// Works out the changes. `known` is the table as it was left; `state` as it is now, `None` when it is not there;
+/// `rounding` names the columns asked for that hold whole numbers beyond a double.
+pub(crate) fn plan(
+    wanted: &Wanted,
+    known: Option<&Table>,
+    state: Option<&TableState>,
+    rounding: &HashSet<Arc<str>>,
+) -> Result<TablePlan, Obstacle> {
+    let Some(state) = state else {
+        return create(wanted);
+    };
+    let mut changes = Vec::new();
+    let mut columns: Vec<Column> = Vec::new();
+    // In the table's own order, then what is added.
+    for column in &state.columns {
+        let wanted_column = wanted.columns.iter().find(|wanted| *wanted.name == column.name);
+        let known_column = known.and_then(|table| table.columns.iter().find(|known| *known.name == column.name));
+        let (name, source_name) = match (known_column, wanted_column) {
+            (Some(known), _) => (&known.name, &known.source_name),
+            (None, Some(wanted)) if wanted.seen.is_some() || wanted.declared.is_some() => {
+                (&wanted.name, &wanted.source_name)
+            }
+            // Somebody else's.
+            (None, _) => continue,
+        };
+        let expected = known_column
+            .map(|known| known.data_type)
+            .or(wanted_column.and_then(|wanted| wanted.declared.or(wanted.seen)));
+        let current = match (column.data_type, known_column, expected) {
+            (Some(found), Some(known), _) if known.data_type.join(found) == found => found,
+            (Some(found), None, _) => found,
+            (_, _, Some(expected)) => {
+                return Err(Obstacle::Altered {
+                    column: Arc::clone(name),
+                    found: column.type_name.clone(),
+                    expected,
+                });
+            }
+            (_, _, None) => continue,
+        };
+        let needed = match wanted_column {
+            Some(wanted) => needed_type(wanted, Some(current), rounding.contains(name))?.unwrap_or(current),
+            None => current,
+        };
+        if needed != current {
+            changes.push(Change::Widen {
+                column: ColumnDef {
+                    name: Arc::clone(name),
+                    source_name: Arc::clone(source_name),
+                    data_type: needed,
+                    not_null: column.not_null,
+                    precision: None,
+                },
+                from: current,
+            });
+        }
+        columns.push(Column {
+            name: Arc::clone(name),
+            data_type: needed,
+            source_name: Arc::clone(source_name),
+        });
+    }
+    for wanted_column in &wanted.columns {
+        let known_column = known.and_then(|table| table.columns.iter().find(|known| known.name == wanted_column.name));
+        let known_type = known_column.map(|known| known.data_type);
+        if state.column(&wanted_column.name).is_none()
+            && let Some(data_type) = needed_type(wanted_column, known_type, false)?
+        {
+            add(&mut changes, &mut columns, wanted_column.to_def(data_type));
+        }
+    }
+    for known in known.map_or(&[][..], |table| &table.columns) {
+        if columns.iter().all(|column| column.name != known.name) {
+            let def = ColumnDef {
+                name: Arc::clone(&known.name),
+                source_name: Arc::clone(&known.source_name),
+                data_type: known.data_type,
+                not_null: false,
+                precision: None,
+            };
+            add(&mut changes, &mut columns, def);
+        }
+    }
+    if !wanted.defer_indexes {
+        plan_indexes(wanted, Some(state), false, &mut changes);
+    }
+    Ok(TablePlan {
+        changes,
+        table: Table {
+            name: Arc::clone(&wanted.name),
+            parent: wanted.parent.clone(),
+            columns,
+        },
+    })
+}
+
+/// A column that joins a table takes NULL: the rows that are there have no value for it.
+fn add(changes: &mut Vec<Change>, columns: &mut Vec<Column>, def: ColumnDef) {
+    columns.push(Column {
+        name: Arc::clone(&def.name),
+        data_type: def.data_type,
+        source_name: Arc::clone(&def.source_name),
+    });
+    changes.push(Change::Add(ColumnDef { not_null: false, ..def }));
+}
+
+fn create(wanted: &Wanted) -> Result<TablePlan, Obstacle> {
+    let mut defs = Vec::new();
+    for column in &wanted.columns {
+        if let Some(data_type) = needed_type(column, None, false)? {
+            let mut def = column.to_def(data_type);
+            def.not_null |= wanted.key.contains(&def.name);
+            defs.push(def);
+        }
+    }
+    let columns = defs
+        .iter()
+        .map(|def| Column {
+            name: Arc::clone(&def.name),
+            data_type: def.data_type,
+            source_name: Arc::clone(&def.source_name),
+        })
+        .collect();
+    let mut changes = vec![Change::Create(defs)];
+    if !wanted.defer_indexes {
+        plan_indexes(wanted, None, true, &mut changes);
+    }
+    Ok(TablePlan {
+        changes,
+        table: Table {
+            name: Arc::clone(&wanted.name),
+            parent: wanted.parent.clone(),
+            columns,
+        },
+    })
+}
+
+/// The indexes that a table has and should not have, has not and should have.
+pub(crate) fn plan_indexes(wanted: &Wanted, state: Option<&TableState>, is_empty: bool, changes: &mut Vec<Change>) {
+    let present = state.and_then(TableState::key_index);
+    let fits = present.is_some_and(|index| {
+        let columns = index.columns.iter().map(String::as_str);
+        index.unique && columns.eq(wanted.key.iter().map(|column| &**column))
+    });
+    if let Some(index) = present
+        && !fits
+    {
+        changes.push(Change::DropIndex {
+            name: index.name.clone(),
+        });
+    }
+    if !wanted.key.is_empty() && !fits {
+        let prefix = if is_empty { KEY_INDEX } else { LATE_KEY_INDEX };
+        changes.push(Change::CreateIndex {
+            name: naming::join(prefix, &wanted.name, naming::MAX_LENGTH),
+            columns: wanted.key.clone(),
+            unique: true,
+        });
+    }
+    let name = root_index(&wanted.name);
+    if wanted.root_index && !state.is_some_and(|state| state.has_index(&name)) {
+        changes.push(Change::CreateIndex {
+            name,
+            columns: vec![ROOT_ID.into()],
+            unique: false,
+        });
+    }
+}
+
+/// How the name of the unique index on a table's key starts.
+const KEY_INDEX: &str = "_rl_key";
+/// The same for an index on a table that held rows before its resource merged. The ids of such rows are no digests of
+/// their keys, so whoever replaces one has to look up the id that its child rows point to.
+const LATE_KEY_INDEX: &str = "_rl_late_key";
+
+fn root_index(table: &str) -> String {
+    naming::join("_rl_root", table, naming::MAX_LENGTH)
+}
+
+/// The system columns of rows, which always have a value.
+pub(crate) fn is_system_column(name: &str) -> bool {
+    [ROW_ID, LOAD_ID, PARENT_ID, ROOT_ID, LIST_INDEX].contains(&name)
+}
+
+impl WantedColumn {
+    fn to_def(&self, data_type: DataType) -> ColumnDef {
+        ColumnDef {
+            name: Arc::clone(&self.name),
+            source_name: Arc::clone(&self.source_name),
+            data_type,
+            not_null: self.not_null,
+            precision: self.precision.filter(|_| data_type == DataType::Numeric),
+        }
+    }
+}
+
+/// The join of two types, where whole numbers that a double would round make it exact.
+fn widest(a: DataType, b: DataType, exact_as_double: bool) -> DataType {
+    match a.join(b) {
+        DataType::Double if !exact_as_double => DataType::Numeric,
+        joined => joined,
+    }
+}
+
+/// The type that a column needs; none when nothing says what it holds.
+fn needed_type(
+    column: &WantedColumn,
+    current: Option<DataType>,
+    table_rounds: bool,
+) -> Result<Option<DataType>, Obstacle> {
+    let Some(declared) = column.declared else {
+        return Ok(match (column.seen, current) {
+            (Some(seen), Some(current)) => Some(widest(seen, current, column.exact_as_double && !table_rounds)),
+            (seen, current) => seen.or(current),
+        });
+    };
+    for (holder, found) in [("the data has", column.seen), ("the table holds", current)] {
+        if let Some(found) = found
+            && declared.join(found) != declared
+        {
+            return Err(Obstacle::Conflict {
+                column: Arc::clone(&column.name),
+                declared,
+                holder,
+                found,
+            });
+        }
+    }
+    Ok(Some(declared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DataType::{Bigint, Bool, Double, Numeric, Text};
+    use restload_model::batch::Cell;
+
+    fn buffer(name: &str, cells: &[Cell<'_>]) -> ColumnBuffer {
+        let mut buffer = ColumnBuffer::new(name.into(), name.into(), None);
+        for (row, cell) in cells.iter().enumerate() {
+            buffer.put(row, *cell);
+        }
+        buffer
+    }
+
+    fn wanted(buffers: &[ColumnBuffer]) -> Wanted {
+        let mut wanted = Wanted::new("t".into(), None);
+        for buffer in buffers {
+            wanted.observe(buffer);
+        }
+        wanted
+    }
+
+    fn state(columns: &[(&str, Option<DataType>)]) -> TableState {
+        TableState {
+            columns: columns
+                .iter()
+                .map(|(name, data_type)| ColumnState {
+                    name: (*name).to_owned(),
+                    type_name: "its type".to_owned(),
+                    data_type: *data_type,
+                    not_null: false,
+                })
+                .collect(),
+            indexes: Vec::new(),
+        }
+    }
+
+    fn known(columns: &[(&str, DataType)]) -> Table {
+        Table {
+            name: "t".into(),
+            parent: None,
+            columns: columns
+                .iter()
+                .map(|(name, data_type)| Column {
+                    name: (*name).into(),
+                    data_type: *data_type,
+                    source_name: (*name).into(),
+                })
+                .collect(),
+        }
+    }
+
+    fn hint(name: &str, data_type: Option<DataType>) -> ColumnHint {
+        ColumnHint {
+            name: name.into(),
+            data_type,
+            nullable: None,
+            precision: None,
+            scale: None,
+            unique: false,
+        }
+    }
+
+    /// The changes in short, and the columns in force.
+    fn shown(plan: &TablePlan) -> (Vec<String>, Vec<String>) {
+        let changes = plan
+            .changes
+            .iter()
+            .map(|change| match change {
+                Change::Create(columns) => {
+                    let columns: Vec<String> = columns
+                        .iter()
+                        .map(|column| {
+                            let null = if column.not_null { " not null" } else { "" };
+                            format!("{} {}{null}", column.name, column.data_type)
+                        })
+                        .collect();
+                    format!("create {}", columns.join(", "))
+                }
+                Change::Add(column) => format!("add {} {}", column.name, column.data_type),
+                Change::Widen { column, from } => format!("widen {} {from} {}", column.name, column.data_type),
+                Change::CreateIndex { name, columns, unique } => {
+                    format!(
+                        "index {name} {}{}",
+                        columns.join(","),
+                        if *unique { " unique" } else { "" }
+                    )
+                }
+                Change::DropIndex { name } => format!("drop {name}"),
+            })
+            .collect();
+        let columns = plan
+            .table
+            .columns
+            .iter()
+            .map(|column| format!("{} {}", column.name, column.data_type))
+            .collect();
+        (changes, columns)
+    }
+
+    #[test]
+    fn a_new_table_has_the_columns_that_saw_values_or_are_declared() {
+        let mut wanted = wanted(&[
+            buffer("id", &[Cell::Bigint(1)]),
+            buffer("nothing", &[Cell::Null]),
+            buffer("name", &[Cell::Text("x")]),
+            buffer(ROW_ID, &[Cell::Text("r")]),
+        ]);
+        wanted.declare(&[hint("id", None), hint("price", Some(Numeric)), hint("vague", None)]);
+        wanted.key = vec!["id".into()];
+        let (changes, columns) = shown(&plan(&wanted, None, None, &HashSet::new()).unwrap());
+        assert_eq!(
+            changes,
+            [
+                "create id bigint not null, price numeric, name text, _rl_id text not null",
+                "index _rl_key__t id unique"
+            ]
+        );
+        assert_eq!(columns, ["id bigint", "price numeric", "name text", "_rl_id text"]);
+    }
+
+    #[test]
+    fn types_widen_with_the_step_and_the_table() {
+        let big = Cell::Bigint((1 << 53) + 1);
+        for (in_table, cells, table_rounds, expected) in [
+            (Some(Bigint), vec![Cell::Bigint(1)], false, Bigint),
+            (Some(Bigint), vec![Cell::Double(1.5)], false, Double),
+            (Some(Bigint), vec![Cell::Double(1.5)], true, Numeric),
+            (Some(Double), vec![big], false, Numeric),
+            (Some(Double), vec![Cell::Bigint(1)], false, Double),
+            (None, vec![Cell::Double(1.5), big], false, Numeric),
+            (Some(Bool), vec![Cell::Bigint(1)], false, Text),
+            (Some(Text), vec![Cell::Bigint(1)], false, Text),
+            (Some(Bigint), vec![Cell::Null], false, Bigint),
+        ] {
+            let wanted = wanted(&[buffer("c", &cells)]);
+            let state = in_table.map(|data_type| state(&[("c", Some(data_type))]));
+            let known = in_table.map(|data_type| known(&[("c", data_type)]));
+            let rounding = if table_rounds {
+                HashSet::from(["c".into()])
+            } else {
+                HashSet::new()
+            };
+            let plan = plan(&wanted, known.as_ref(), state.as_ref(), &rounding).unwrap();
+            assert_eq!(plan.table.columns[0].data_type, expected, "{in_table:?} {cells:?}");
+        }
+    }
+
+    #[test]
+    fn batches_that_disagree_meet_without_rounding() {
+        let wanted = wanted(&[buffer("c", &[Cell::Bigint(1 << 60)]), buffer("c", &[Cell::Double(0.5)])]);
+        let plan = plan(&wanted, None, None, &HashSet::new()).unwrap();
+        assert_eq!(plan.table.columns[0].data_type, Numeric);
+    }
+
+    #[test]
+    fn only_whole_numbers_that_meet_fractions_are_asked_for() {
+        let wanted = wanted(&[buffer("a", &[Cell::Double(0.5)]), buffer("b", &[Cell::Bigint(1)])]);
+        let state = state(&[("a", Some(Bigint)), ("b", Some(Bigint))]);
+        assert_eq!(wanted.columns_to_ask(Some(&state)), ["a".into()]);
+        assert!(wanted.columns_to_ask(None).is_empty());
+    }
+
+    #[test]
+    fn what_somebody_dropped_comes_back_and_what_they_added_stays() {
+        let wanted = wanted(&[buffer("a", &[Cell::Bigint(1)]), buffer("n", &[Cell::Bool(true)])]);
+        let known = known(&[("a", Bigint), ("b", Double)]);
+        let state = state(&[("theirs", None), ("a", Some(Bigint))]);
+        let (changes, columns) = shown(&plan(&wanted, Some(&known), Some(&state), &HashSet::new()).unwrap());
+        assert_eq!(changes, ["add n bool", "add b double"]);
+        assert_eq!(columns, ["a bigint", "n bool", "b double"]);
+    }
+
+    #[test]
+    fn a_type_somebody_changed_is_taken_if_it_holds_our_values() {
+        let wanted = wanted(&[buffer("a", &[Cell::Bigint(1)])]);
+        let known = known(&[("a", Bigint)]);
+        let (changes, columns) = shown(
+            &plan(
+                &wanted,
+                Some(&known),
+                Some(&state(&[("a", Some(Numeric))])),
+                &HashSet::new(),
+            )
+            .unwrap(),
+        );
+        assert_eq!((changes.len(), columns), (0, vec!["a numeric".to_owned()]));
+        for found in [None, Some(Bool)] {
+            let obstacle = plan(&wanted, Some(&known), Some(&state(&[("a", found)])), &HashSet::new()).unwrap_err();
+            assert!(
+                matches!(&obstacle, Obstacle::Altered { column, expected: Bigint, .. } if &**column == "a"),
+                "{obstacle:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_declared_type_wins_or_says_why_it_cannot() {
+        for (in_table, declared, expected) in [
+            (Bigint, Double, Ok(Double)),
+            (Bigint, Text, Ok(Text)),
+            (Text, Bigint, Err(Text)),
+            (Numeric, Bigint, Err(Numeric)),
+        ] {
+            let mut wanted = wanted(&[]);
+            wanted.declare(&[hint("c", Some(declared))]);
+            let known = known(&[("c", in_table)]);
+            let result = plan(
+                &wanted,
+                Some(&known),
+                Some(&state(&[("c", Some(in_table))])),
+                &HashSet::new(),
+            );
+            match (result, expected) {
+                (Ok(plan), Ok(expected)) => assert_eq!(plan.table.columns[0].data_type, expected),
+                (Err(Obstacle::Conflict { found, .. }), Err(expected)) => assert_eq!(found, expected),
+                (result, _) => panic!("{in_table} {declared}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn indexes_follow_the_key() {
+        let mut wanted = wanted(&[]);
+        let with_key = |columns: &[&str]| TableState {
+            columns: Vec::new(),
+            indexes: vec![IndexState {
+                name: "_rl_key__t".to_owned(),
+                unique: true,
+                columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+            }],
+        };
+        let mut changes_for = |key: &[&str], state: &TableState| {
+            wanted.key = key.iter().map(|column| (*column).into()).collect();
+            shown(&plan(&wanted, None, Some(state), &HashSet::new()).unwrap()).0
+        };
+        assert!(changes_for(&["a"], &with_key(&["a"])).is_empty());
+        assert_eq!(
+            changes_for(&["b"], &with_key(&["a"])),
+            ["drop _rl_key__t", "index _rl_late_key__t b unique"]
+        );
+        assert_eq!(changes_for(&[], &with_key(&["a"])), ["drop _rl_key__t"]);
+        assert_eq!(
+            changes_for(&["a"], &TableState::default()),
+            ["index _rl_late_key__t a unique"]
+        );
+    }
+}

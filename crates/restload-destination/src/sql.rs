@@ -1,0 +1,672 @@
+//! Every SQL text of the crate, assembled from literals and quoted names. Values are bound or COPY-encoded, never here.
+//!
+//! [`Sql`] takes only `&'static str` and names, which it quotes, so no field name of any API can become SQL. It is the
+//! one place where the driver is told that a text is safe.
+
+mod conversion;
+
+use std::sync::Arc;
+
+use restload_model::DataType;
+use restload_model::schema::{LOAD_ID, ROOT_ID};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::plan::{ColumnDef, Conflict};
+use crate::url::Kind;
+
+/// A statement under construction.
+#[derive(Debug, Default)]
+pub(crate) struct Sql(String);
+
+impl Sql {
+    fn new(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
+    fn text(mut self, text: &'static str) -> Self {
+        self.0.push_str(text);
+        self
+    }
+
+    fn number(mut self, number: usize) -> Self {
+        self.0.push_str(&number.to_string());
+        self
+    }
+
+    /// A name of a table, column, index or schema, in quotes.
+    fn name(mut self, name: &str) -> Self {
+        self.0.push('"');
+        for character in name.chars() {
+            if character == '"' {
+                self.0.push('"');
+            }
+            self.0.push(character);
+        }
+        self.0.push('"');
+        self
+    }
+
+    /// Items with `separator` between them.
+    fn list<T>(
+        mut self,
+        items: impl IntoIterator<Item = T>,
+        separator: &'static str,
+        write: impl Fn(Self, T) -> Self,
+    ) -> Self {
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self = self.text(separator);
+            }
+            self = write(self, item);
+        }
+        self
+    }
+
+    fn names<N: AsRef<str>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.list(names, ", ", |sql, name| sql.name(name.as_ref()))
+    }
+
+    fn push(mut self, part: &Self) -> Self {
+        self.0.push_str(&part.0);
+        self
+    }
+
+    /// For the driver. Cheap to clone.
+    pub(crate) fn into_safe(self) -> SqlStr {
+        AssertSqlSafe(Arc::<str>::from(self.0)).into_sql_str()
+    }
+
+    /// The text itself: for COPY, which the driver takes as it is, and to show a statement to the user.
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+/// How one of the databases spells things, and the schema that all tables are in.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialect {
+    pub(crate) kind: Kind,
+    /// The Postgres schema; a SQLite file has none.
+    pub(crate) dataset: Option<String>,
+}
+
+impl Dialect {
+    fn table(&self, name: &str) -> Sql {
+        match &self.dataset {
+            Some(dataset) => Sql::default().name(dataset).text(".").name(name),
+            None => Sql::default().name(name),
+        }
+    }
+
+    fn type_name(&self, data_type: DataType) -> &'static str {
+        match (self.kind, data_type) {
+            (Kind::Postgres, DataType::Text) => "text",
+            (Kind::Postgres, DataType::Bigint) => "bigint",
+            (Kind::Postgres, DataType::Double) => "double precision",
+            (Kind::Postgres, DataType::Bool) => "boolean",
+            (Kind::Postgres, DataType::Timestamp) => "timestamptz",
+            (Kind::Postgres, DataType::Date) => "date",
+            (Kind::Postgres, DataType::Time) => "time",
+            (Kind::Postgres, DataType::Numeric) => "numeric",
+            (Kind::Postgres, DataType::Json) => "jsonb",
+            (Kind::Postgres, DataType::Binary) => "bytea",
+            // A declared type with the word TEXT in it has text affinity: the others would have NUMERIC, and SQLite
+            // would turn the text `18446744073709551616` into a rounded number and `007` into 7.
+            (Kind::Sqlite, DataType::Text) => "TEXT",
+            (Kind::Sqlite, DataType::Bigint) => "BIGINT",
+            (Kind::Sqlite, DataType::Double) => "DOUBLE",
+            (Kind::Sqlite, DataType::Bool) => "BOOLEAN",
+            (Kind::Sqlite, DataType::Timestamp) => "TIMESTAMP TEXT",
+            (Kind::Sqlite, DataType::Date) => "DATE TEXT",
+            (Kind::Sqlite, DataType::Time) => "TIME TEXT",
+            (Kind::Sqlite, DataType::Numeric) => "NUMERIC TEXT",
+            (Kind::Sqlite, DataType::Json) => "JSON TEXT",
+            (Kind::Sqlite, DataType::Binary) => "BLOB",
+        }
+    }
+
+    fn column_type(&self, sql: Sql, column: &ColumnDef) -> Sql {
+        let sql = sql.text(self.type_name(column.data_type));
+        match column.precision {
+            Some((precision, scale)) if self.kind == Kind::Postgres && column.data_type == DataType::Numeric => sql
+                .text("(")
+                .number(precision as usize)
+                .text(", ")
+                .number(scale as usize)
+                .text(")"),
+            _ => sql,
+        }
+    }
+
+    fn column_def(&self, sql: Sql, column: &ColumnDef) -> Sql {
+        let sql = self.column_type(sql.name(&column.name).text(" "), column);
+        if column.not_null { sql.text(" NOT NULL") } else { sql }
+    }
+
+    // Tables.
+
+    pub(crate) fn create_table(&self, table: &str, columns: &[ColumnDef], primary_key: &[&str]) -> Sql {
+        let sql = Sql::new("CREATE TABLE ").push(&self.table(table)).text(" (");
+        let sql = sql.list(columns, ", ", |sql, column| self.column_def(sql, column));
+        if primary_key.is_empty() {
+            sql.text(")")
+        } else {
+            sql.text(", PRIMARY KEY (").names(primary_key).text("))")
+        }
+    }
+
+    pub(crate) fn drop_table(&self, table: &str) -> Sql {
+        Sql::new("DROP TABLE IF EXISTS ").push(&self.table(table))
+    }
+
+    pub(crate) fn add_column(&self, table: &str, column: &ColumnDef) -> Sql {
+        let sql = Sql::new("ALTER TABLE ").push(&self.table(table)).text(" ADD COLUMN ");
+        self.column_def(sql, column)
+    }
+
+    pub(crate) fn drop_column(&self, table: &str, column: &str) -> Sql {
+        Sql::new("ALTER TABLE ")
+            .push(&self.table(table))
+            .text(" DROP COLUMN ")
+            .name(column)
+    }
+
+    pub(crate) fn rename_column(&self, table: &str, from: &str, to: &str) -> Sql {
+        Sql::new("ALTER TABLE ")
+            .push(&self.table(table))
+            .text(" RENAME COLUMN ")
+            .name(from)
+            .text(" TO ")
+            .name(to)
+    }
+
+    pub(crate) fn create_index(&self, index: &str, table: &str, columns: &[Arc<str>], unique: bool) -> Sql {
+        Sql::new(if unique {
+            "CREATE UNIQUE INDEX "
+        } else {
+            "CREATE INDEX "
+        })
+        .name(index)
+        .text(" ON ")
+        .push(&self.table(table))
+        .text(" (")
+        .names(columns)
+        .text(")")
+    }
+
+    pub(crate) fn drop_index(&self, index: &str) -> Sql {
+        Sql::new("DROP INDEX ").push(&self.table(index))
+    }
+
+    /// Postgres: changes a column's type in place, with the values as [`restload_model::batch::Cell::write_text`]
+    /// and the widenings of a batch have them.
+    pub(crate) fn alter_type(&self, table: &str, column: &str, from: DataType, to: DataType) -> Sql {
+        Sql::new("ALTER TABLE ")
+            .push(&self.table(table))
+            .text(" ALTER COLUMN ")
+            .name(column)
+            .text(" TYPE ")
+            .text(self.type_name(to))
+            .text(" USING ")
+            .push(&conversion::postgres(column, from, to))
+    }
+
+    /// What a user can run after having changed a column to a type that does not fit.
+    pub(crate) fn mend(&self, table: &str, column: &str, found: &str, expected: DataType) -> Sql {
+        let sql = Sql::new("ALTER TABLE ").push(&self.table(table));
+        match self.kind {
+            // SQLite cannot change a type; with the name free, restload makes the column again.
+            Kind::Sqlite => sql
+                .text(" RENAME COLUMN ")
+                .name(column)
+                .text(" TO ")
+                .name(&format!("{column}_altered")),
+            Kind::Postgres => {
+                let sql = sql
+                    .text(" ALTER COLUMN ")
+                    .name(column)
+                    .text(" TYPE ")
+                    .text(self.type_name(expected))
+                    .text(" USING ")
+                    .name(column);
+                if found == "timestamp" && expected == DataType::Timestamp {
+                    sql.text(" AT TIME ZONE 'UTC'")
+                } else {
+                    sql.text("::text::").text(self.type_name(expected))
+                }
+            }
+        }
+    }
+
+    // Rows.
+
+    pub(crate) fn delete_all(&self, table: &str) -> Sql {
+        Sql::new("DELETE FROM ").push(&self.table(table))
+    }
+
+    /// Moves the rows of a shadow table into its table.
+    pub(crate) fn insert_from(&self, table: &str, columns: &[Arc<str>], source: &str) -> Sql {
+        Sql::new("INSERT INTO ")
+            .push(&self.table(table))
+            .text(" (")
+            .names(columns)
+            .text(") SELECT ")
+            .names(columns)
+            .text(" FROM ")
+            .push(&self.table(source))
+    }
+
+    /// Removes the child rows of the root rows whose ids are bound as a list.
+    pub(crate) fn delete_children(&self, table: &str) -> Sql {
+        let sql = Sql::new("DELETE FROM ")
+            .push(&self.table(table))
+            .text(" WHERE ")
+            .name(ROOT_ID);
+        self.in_list(sql, "$1")
+    }
+
+    fn in_list(&self, sql: Sql, parameter: &'static str) -> Sql {
+        match self.kind {
+            Kind::Postgres => sql.text(" = ANY(").text(parameter).text("::text[])"),
+            Kind::Sqlite => sql.text(" IN (SELECT value FROM json_each(").text(parameter).text("))"),
+        }
+    }
+
+    /// Whether the column has whole numbers that a double would round: beyond 2^53.
+    pub(crate) fn has_beyond_double(&self, table: &str, column: &str) -> Sql {
+        Sql::new("SELECT CAST(count(*) AS text) FROM (SELECT 1 FROM ")
+            .push(&self.table(table))
+            .text(" WHERE ")
+            .name(column)
+            .text(" NOT BETWEEN -9007199254740992 AND 9007199254740992 LIMIT 1) AS one")
+    }
+
+    /// What happens to a row whose key is there already: every column takes the new value.
+    fn on_conflict(sql: Sql, columns: &[Arc<str>], conflict: &Conflict) -> Sql {
+        let sql = sql
+            .text(" ON CONFLICT (")
+            .names(&conflict.key)
+            .text(") DO UPDATE SET ")
+            .list(
+                columns.iter().filter(|column| !conflict.key.contains(column)),
+                ", ",
+                |sql, column| sql.name(column).text(" = excluded.").name(column),
+            );
+        if !conflict.skip_unchanged {
+            return sql;
+        }
+        // A row that is the same but for the load keeps the id of the load that last changed it.
+        sql.text(" WHERE ").list(
+            columns
+                .iter()
+                .filter(|column| !conflict.key.contains(column) && &***column != LOAD_ID),
+            " OR ",
+            |sql, column| {
+                sql.text("_rl_old.")
+                    .name(column)
+                    .text(" IS DISTINCT FROM excluded.")
+                    .name(column)
+            },
+        )
+    }
+
+    /// SQLite: one statement for `row_count` rows.
+    pub(crate) fn insert_values(
+        &self,
+        table: &str,
+        columns: &[Arc<str>],
+        row_count: usize,
+        conflict: Option<&Conflict>,
+    ) -> Sql {
+        let row = Sql::new("(")
+            .list(0..columns.len(), ",", |sql, _| sql.text("?"))
+            .text(")");
+        let sql = Sql::new("INSERT INTO ")
+            .push(&self.table(table))
+            .text(" AS _rl_old (")
+            .names(columns)
+            .text(") VALUES ")
+            .list(0..row_count, ",", |sql, _| sql.push(&row));
+        match conflict {
+            Some(conflict) => Self::on_conflict(sql, columns, conflict),
+            None => sql,
+        }
+    }
+
+    /// Postgres: the rows follow in the binary format.
+    pub(crate) fn copy_in(&self, table: &str, columns: &[Arc<str>]) -> Sql {
+        Self::copy_into(&self.table(table), columns)
+    }
+
+    pub(crate) fn copy_into_stage(stage: &str, columns: &[Arc<str>]) -> Sql {
+        Self::copy_into(&Sql::new("pg_temp.").name(stage), columns)
+    }
+
+    fn copy_into(table: &Sql, columns: &[Arc<str>]) -> Sql {
+        Sql::new("COPY ")
+            .push(table)
+            .text(" (")
+            .names(columns)
+            .text(") FROM STDIN (FORMAT binary)")
+    }
+
+    /// Postgres: a table that lives as long as the transaction, for rows on their way into a table that has a key.
+    pub(crate) fn create_stage(&self, stage: &str, columns: &[ColumnDef]) -> Sql {
+        Sql::new("CREATE TEMP TABLE ")
+            .name(stage)
+            .text(" (")
+            .list(columns, ", ", |sql, column| {
+                sql.name(&column.name).text(" ").text(self.type_name(column.data_type))
+            })
+            .text(") ON COMMIT DROP")
+    }
+
+    pub(crate) fn drop_stage(stage: &str) -> Sql {
+        Sql::new("DROP TABLE pg_temp.").name(stage)
+    }
+
+    pub(crate) fn insert_from_stage(&self, table: &str, columns: &[Arc<str>], stage: &str, conflict: &Conflict) -> Sql {
+        let sql = Sql::new("INSERT INTO ")
+            .push(&self.table(table))
+            .text(" AS _rl_old (")
+            .names(columns)
+            .text(") SELECT ")
+            .names(columns)
+            .text(" FROM pg_temp.")
+            .name(stage);
+        Self::on_conflict(sql, columns, conflict)
+    }
+
+    /// The ids that the rows of these keys have now, where they differ from those that come: rows from before the
+    /// resource merged. SQLite takes the keys as bound rows, Postgres from the stage.
+    pub(crate) fn former_ids(&self, table: &str, key: &[Arc<str>], source: KeySource<'_>) -> Sql {
+        let sql = Sql::new("SELECT _rl_old.")
+            .name(restload_model::schema::ROW_ID)
+            .text(" FROM ");
+        let sql = sql.push(&self.table(table)).text(" AS _rl_old");
+        match source {
+            KeySource::Stage(stage) => {
+                sql.text(" JOIN pg_temp.")
+                    .name(stage)
+                    .text(" AS _rl_new ON ")
+                    .list(key, " AND ", |sql, column| {
+                        sql.text("_rl_new.").name(column).text(" = _rl_old.").name(column)
+                    })
+            }
+            KeySource::Bound(row_count) => {
+                let row = Sql::new("(").list(key, ",", |sql, _| sql.text("?")).text(")");
+                sql.text(" WHERE (")
+                    .names(key)
+                    .text(") IN (VALUES ")
+                    .list(0..row_count, ",", |sql, _| sql.push(&row))
+                    .text(")")
+            }
+        }
+    }
+
+    // SQLite's way of widening a column.
+
+    /// Fills the wider copy of a column, for the conversions that SQL does exactly.
+    pub(crate) fn convert_into(
+        &self,
+        table: &str,
+        column: &str,
+        copy: &str,
+        from: DataType,
+        to: DataType,
+    ) -> Option<Sql> {
+        let converted = conversion::sqlite(column, from, to)?;
+        Some(
+            Sql::new("UPDATE ")
+                .push(&self.table(table))
+                .text(" SET ")
+                .name(copy)
+                .text(" = ")
+                .push(&converted),
+        )
+    }
+
+    pub(crate) fn doubles_after(&self, table: &str, column: &str, limit: usize) -> Sql {
+        Sql::new("SELECT rowid, ")
+            .name(column)
+            .text(" FROM ")
+            .push(&self.table(table))
+            .text(" WHERE rowid > ?1 AND ")
+            .name(column)
+            .text(" IS NOT NULL ORDER BY rowid LIMIT ")
+            .number(limit)
+    }
+
+    pub(crate) fn set_by_rowid(&self, table: &str, column: &str, row_count: usize) -> Sql {
+        Sql::new("UPDATE ")
+            .push(&self.table(table))
+            .text(" SET ")
+            .name(column)
+            .text(" = new.column2 FROM (VALUES ")
+            .list(0..row_count, ",", |sql, _| sql.text("(?,?)"))
+            .text(") AS new WHERE ")
+            .push(&self.table(table))
+            .text(".rowid = new.column1")
+    }
+
+    // The dataset and the system tables. Parameters are `$1`, `$2`, …: both databases take them.
+
+    pub(crate) fn dataset_exists() -> Sql {
+        Sql::new("SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1")
+    }
+
+    pub(crate) fn create_dataset(dataset: &str) -> Sql {
+        Sql::new("CREATE SCHEMA IF NOT EXISTS ").name(dataset)
+    }
+
+    /// A cast that a bound text needs to become a moment or a document; SQLite keeps texts.
+    fn cast(&self, sql: Sql, parameter: &'static str, data_type: DataType) -> Sql {
+        match self.kind {
+            Kind::Postgres => sql
+                .text("CAST(CAST(")
+                .text(parameter)
+                .text(" AS text) AS ")
+                .text(self.type_name(data_type))
+                .text(")"),
+            Kind::Sqlite => sql.text(parameter),
+        }
+    }
+
+    pub(crate) fn interrupt_loads(&self, loads: &str) -> Sql {
+        let sql = Sql::new("UPDATE ")
+            .push(&self.table(loads))
+            .text(" SET status = 'interrupted', finished_at = ");
+        self.cast(sql, "$1", DataType::Timestamp)
+            .text(" WHERE pipeline = $2 AND status = 'running'")
+    }
+
+    pub(crate) fn start_load(&self, loads: &str) -> Sql {
+        let sql = Sql::new("INSERT INTO ").push(&self.table(loads)).text(
+            " (load_id, pipeline, started_at, status, \"rows\", requests, retries, schema_changes, rejects) VALUES \
+                 ($1, $2, ",
+        );
+        let sql = self.cast(sql, "$3", DataType::Timestamp).text(", 'running', ");
+        let sql = self.cast(sql, "$4", DataType::Json).text(", 0, 0, ");
+        self.cast(sql, "$5", DataType::Json).text(", 0)")
+    }
+
+    pub(crate) fn advance_load(&self, loads: &str) -> Sql {
+        let sql = Sql::new("UPDATE ").push(&self.table(loads)).text(" SET \"rows\" = ");
+        let sql = self.cast(sql, "$1", DataType::Json).text(", schema_changes = ");
+        self.cast(sql, "$2", DataType::Json)
+            .text(", rejects = $3 WHERE load_id = $4")
+    }
+
+    pub(crate) fn finish_load(&self, loads: &str) -> Sql {
+        let sql = Sql::new("UPDATE ")
+            .push(&self.table(loads))
+            .text(" SET status = $1, finished_at = ");
+        self.cast(sql, "$2", DataType::Timestamp)
+            .text(", requests = $3, retries = $4, error = $5 WHERE load_id = $6")
+    }
+
+    pub(crate) fn read_state(&self, state: &str) -> Sql {
+        Sql::new("SELECT resource, \"partition\", checkpoint FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 ORDER BY resource, \"partition\"")
+    }
+
+    pub(crate) fn forget_partitions(&self, state: &str) -> Sql {
+        let sql = Sql::new("DELETE FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND \"partition\"");
+        self.in_list(sql, "$3")
+    }
+
+    pub(crate) fn forget_resource(&self, state: &str) -> Sql {
+        Sql::new("DELETE FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $2")
+    }
+
+    pub(crate) fn read_schema(&self, schema: &str) -> Sql {
+        Sql::new("SELECT pipeline, resource, table_name, parent, column_name, source_name, data_type FROM ")
+            .push(&self.table(schema))
+            .text(" ORDER BY table_name, \"position\", column_name")
+    }
+
+    pub(crate) fn forget_table(&self, schema: &str) -> Sql {
+        Sql::new("DELETE FROM ")
+            .push(&self.table(schema))
+            .text(" WHERE table_name = $1")
+    }
+
+    // The catalogues.
+
+    /// Table, column, type, whether it takes NULL; a table without columns has one row with nulls.
+    pub(crate) fn describe_columns(&self) -> Sql {
+        match self.kind {
+            Kind::Postgres => Sql::new(
+                "SELECT c.relname::text, a.attname::text, t.typname::text, a.attnotnull::text \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+                 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f') \
+                 ORDER BY c.relname, a.attnum",
+            ),
+            Kind::Sqlite => Sql::new(
+                "SELECT m.name, c.name, c.type, CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END \
+                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
+                 JOIN pragma_table_info(m.name) AS c ORDER BY m.name, c.cid",
+            ),
+        }
+    }
+
+    /// Table, index, whether unique, column; one row for each column.
+    pub(crate) fn describe_indexes(&self) -> Sql {
+        match self.kind {
+            Kind::Postgres => Sql::new(
+                "SELECT c.relname::text, i.relname::text, x.indisunique::text, a.attname::text \
+                 FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.oid \
+                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND x.indisvalid \
+                 ORDER BY c.relname, i.relname, a.attnum",
+            ),
+            Kind::Sqlite => Sql::new(
+                "SELECT m.name, i.name, CASE WHEN i.\"unique\" THEN 'true' ELSE 'false' END, c.name \
+                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
+                 JOIN pragma_index_list(m.name) AS i JOIN pragma_index_info(i.name) AS c \
+                 ORDER BY m.name, i.name, c.seqno",
+            ),
+        }
+    }
+
+    /// The tables whose names start with a prefix.
+    pub(crate) fn tables_with_prefix(&self) -> Sql {
+        match self.kind {
+            Kind::Postgres => Sql::new(
+                "SELECT c.relname::text FROM pg_catalog.pg_class c \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = $1 AND c.relkind = 'r' AND starts_with(c.relname, $2) ORDER BY 1",
+            ),
+            Kind::Sqlite => Sql::new(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, length($1)) = $1 ORDER BY 1",
+            ),
+        }
+    }
+
+    /// SQLite: the indexes that users made on a column, with the statements that made them.
+    pub(crate) fn indexes_on_column() -> Sql {
+        Sql::new(
+            "SELECT i.name, s.sql FROM pragma_index_list($1) AS i JOIN pragma_index_info(i.name) AS c \
+             JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = i.name \
+             WHERE c.name = $2 AND s.sql IS NOT NULL ORDER BY i.name",
+        )
+    }
+
+    /// SQLite: an index statement as the database itself keeps it, to make the index again.
+    pub(crate) fn stored_index(statement: &str) -> Sql {
+        Sql(statement.to_owned())
+    }
+
+    // Transactions and sessions.
+
+    /// SQLite takes the write lock at once: a transaction that turns from reading to writing later can be refused
+    /// without a wait.
+    pub(crate) fn begin(&self) -> Sql {
+        Sql::new(match self.kind {
+            Kind::Postgres => "BEGIN",
+            Kind::Sqlite => "BEGIN IMMEDIATE",
+        })
+    }
+
+    pub(crate) fn commit() -> Sql {
+        Sql::new("COMMIT")
+    }
+
+    pub(crate) fn rollback() -> Sql {
+        Sql::new("ROLLBACK")
+    }
+
+    pub(crate) fn wait_two_seconds() -> Sql {
+        Sql::new("SET lock_timeout = '2s'")
+    }
+
+    pub(crate) fn wait_forever() -> Sql {
+        Sql::new("SET lock_timeout = 0")
+    }
+
+    pub(crate) fn take_session_lock() -> Sql {
+        Sql::new("SELECT pg_advisory_lock($1)::text")
+    }
+
+    pub(crate) fn release_session_lock() -> Sql {
+        Sql::new("SELECT pg_advisory_unlock($1)::text")
+    }
+
+    pub(crate) fn take_transaction_lock() -> Sql {
+        Sql::new("SELECT pg_advisory_xact_lock($1)::text")
+    }
+
+    /// Postgres: keeps others from altering the tables until the transaction ends.
+    pub(crate) fn hold_tables<N: AsRef<str>>(&self, tables: &[N]) -> Sql {
+        Sql::new("LOCK TABLE ")
+            .list(tables, ", ", |sql, table| sql.push(&self.table(table.as_ref())))
+            .text(" IN ROW EXCLUSIVE MODE")
+    }
+
+    /// SQLite: views and triggers that name a column are not checked while the column is replaced.
+    pub(crate) fn ignore_views(ignore: bool) -> Sql {
+        Sql::new(if ignore {
+            "PRAGMA legacy_alter_table = ON"
+        } else {
+            "PRAGMA legacy_alter_table = OFF"
+        })
+    }
+}
+
+/// Where the keys of the rows on their way are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeySource<'a> {
+    /// In a Postgres stage.
+    Stage(&'a str),
+    /// In that many bound rows.
+    Bound(usize),
+}

@@ -1,0 +1,370 @@
+//! The parts of a transaction that every kind of work needs: describing tables, changing them, recording it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use restload_model::batch::TableBatch;
+use restload_model::checkpoint::Checkpoint;
+use restload_model::naming;
+use restload_model::schema::{Table, Target};
+
+use crate::destination::present;
+use crate::error::{Cause, DestinationError};
+use crate::plan::{self, Change, ColumnDef, Conflict, Obstacle, TableState, Wanted};
+use crate::rows::Rows;
+use crate::step::SchemaChange;
+use crate::system::{self, Catalog, Owner, SCHEMA, Stamp};
+use crate::writers::{Param, Writer};
+
+/// What a destination knows between transactions. Each works on a copy, which is kept when it is committed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    /// Every table of the dataset, as restload left it.
+    pub(crate) catalog: Catalog,
+    /// Those that were found in the database.
+    pub(crate) present: HashMap<Arc<str>, Table>,
+    /// Replaces that have begun and wait for their last step.
+    pub(crate) replacing: HashMap<Arc<str>, Replacing>,
+    /// Rows that stand in the tables through this load.
+    pub(crate) rows: BTreeMap<Arc<str>, u64>,
+    /// Records that were kept out of them.
+    pub(crate) rejects: u64,
+    /// Every change to a table, in words.
+    pub(crate) changes: Vec<String>,
+    /// Changes that no report has told yet.
+    pub(crate) untold: Vec<SchemaChange>,
+}
+
+/// What a replace keeps until its last step.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replacing {
+    /// The newest checkpoint of each partition.
+    pub(crate) checkpoints: BTreeMap<Arc<str>, Checkpoint>,
+    pub(crate) rows: BTreeMap<Arc<str>, u64>,
+}
+
+/// News of the stored state of a resource, for the destination's own copy of it.
+pub(crate) struct CheckpointChange {
+    pub(crate) resource: Arc<str>,
+    /// What was there before is gone.
+    pub(crate) forget: bool,
+    pub(crate) checkpoints: Vec<Checkpoint>,
+}
+
+impl CheckpointChange {
+    pub(crate) fn apply(self, stored: &mut HashMap<Arc<str>, Vec<Checkpoint>>) {
+        let own = stored.entry(self.resource).or_default();
+        if self.forget {
+            own.clear();
+        }
+        for checkpoint in self.checkpoints {
+            let place = own.binary_search_by(|known| known.partition.cmp(&checkpoint.partition));
+            match (place, checkpoint.position.is_some()) {
+                (Ok(place), true) => own[place] = checkpoint,
+                (Ok(place), false) => drop(own.remove(place)),
+                (Err(place), true) => own.insert(place, checkpoint),
+                (Err(_), false) => {}
+            }
+        }
+    }
+}
+
+/// A transaction under way.
+pub(crate) struct Transaction<'d> {
+    pub(crate) writer: &'d mut Writer,
+    pub(crate) stamp: Stamp<'d>,
+    pub(crate) started_at: i64,
+    pub(crate) shown: &'d str,
+    pub(crate) targets: &'d [Target],
+    pub(crate) full_refresh: bool,
+    pub(crate) memory: Memory,
+    pub(crate) changes: Vec<SchemaChange>,
+    /// The tables that were brought in line, as they now are.
+    pub(crate) touched: Vec<Table>,
+    /// What the database said of the tables at the start of the transaction, of those that are there.
+    pub(crate) states: HashMap<String, TableState>,
+    /// Tables that this transaction made.
+    pub(crate) created: HashSet<Arc<str>>,
+    pub(crate) checkpoint_changes: Vec<CheckpointChange>,
+}
+
+/// The start of the names of a pipeline's shadow tables. Pipelines that share a dataset keep off each other's.
+fn shadow_prefix(pipeline: &str) -> String {
+    format!("_rl_shadow_{}", naming::tag(pipeline))
+}
+
+/// The table that gathers the rows of a replace until its last step.
+pub(crate) fn shadow_name(pipeline: &str, table: &str) -> Arc<str> {
+    naming::join(&shadow_prefix(pipeline), table, naming::MAX_LENGTH).into()
+}
+
+/// Removes every shadow table of a pipeline.
+pub(crate) async fn drop_shadows(writer: &mut Writer, pipeline: &str) -> Result<(), Cause> {
+    let prefix = shadow_prefix(pipeline);
+    let sql = writer.dialect().tables_with_prefix();
+    let dataset = writer.dialect().dataset.clone();
+    let rows = match &dataset {
+        Some(dataset) => writer.rows(sql, &[Param::Text(dataset), Param::Text(&prefix)]).await?,
+        None => writer.rows(sql, &[Param::Text(&prefix)]).await?,
+    };
+    for name in rows.into_iter().flatten().flatten() {
+        let sql = writer.dialect().drop_table(&name);
+        writer.execute(sql, &[]).await?;
+    }
+    Ok(())
+}
+
+impl Transaction<'_> {
+    /// Names the act that failed.
+    pub(crate) fn during<T>(&self, act: &str, result: Result<T, Cause>) -> Result<T, DestinationError> {
+        result.map_err(|cause| cause.during(act, self.shown))
+    }
+
+    /// The tables of a target that are known.
+    pub(crate) fn family(&self, target: &Target) -> Vec<Arc<str>> {
+        let mut family = self
+            .memory
+            .catalog
+            .family(self.stamp.pipeline, &target.resource, &target.table);
+        if !family.contains(&target.table) {
+            // It may be there without our having made it.
+            family.push(Arc::clone(&target.table));
+        }
+        family
+    }
+
+    /// Whether the table is in the database now.
+    pub(crate) fn exists(&self, table: &str) -> bool {
+        self.created.contains(table) || self.states.contains_key(table)
+    }
+
+    /// Asks the database what it has of these tables, and keeps others from altering them.
+    pub(crate) async fn describe<N: AsRef<str>>(&mut self, tables: &[N]) -> Result<(), DestinationError> {
+        let names: Vec<&str> = tables.iter().map(AsRef::as_ref).collect();
+        let described = self.writer.describe(&names).await;
+        let described = self.during("cannot read the catalogue", described)?;
+        let there: Vec<&str> = described.keys().map(String::as_str).collect();
+        let held = self.writer.hold(&there).await;
+        self.during("cannot hold the tables", held)?;
+        for (name, state) in &described {
+            if let Some(known) = self.memory.catalog.table(name) {
+                let table = present(known, state);
+                self.memory.present.insert(Arc::clone(&table.name), table);
+            }
+        }
+        self.states.extend(described);
+        Ok(())
+    }
+
+    /// Brings a table in line with what is wanted of it, and records how it then stands.
+    pub(crate) async fn evolve(&mut self, wanted: &Wanted, resource: &Arc<str>) -> Result<Table, DestinationError> {
+        let state = self.states.get(&*wanted.name).cloned();
+        let shadow = shadow_name(self.stamp.pipeline, &wanted.name);
+        let mut rounding = HashSet::new();
+        for column in wanted.columns_to_ask(state.as_ref()) {
+            for table in [&wanted.name, &shadow] {
+                if self.states.contains_key(&**table) {
+                    let sql = self.writer.dialect().has_beyond_double(table, &column);
+                    let found = self.writer.finds(sql).await;
+                    if self.during("cannot read whole numbers", found)? {
+                        rounding.insert(Arc::clone(&column));
+                    }
+                }
+            }
+        }
+        let known = self.memory.catalog.table(&wanted.name).cloned();
+        let planned = plan::plan(wanted, known.as_ref(), state.as_ref(), &rounding)
+            .map_err(|obstacle| self.obstacle(&wanted.name, obstacle))?;
+        for change in &planned.changes {
+            self.apply(&wanted.name, change).await?;
+        }
+        self.record_table(&planned.table, known.as_ref(), state.is_none(), resource)
+            .await?;
+        Ok(planned.table)
+    }
+
+    fn obstacle(&self, table: &str, obstacle: Obstacle) -> DestinationError {
+        match obstacle {
+            Obstacle::Altered {
+                column,
+                found,
+                expected,
+            } => DestinationError::AlteredTable {
+                mend_sql: self.writer.dialect().mend(table, &column, &found, expected).into_text(),
+                table: table.to_owned(),
+                column: column.to_string(),
+                found,
+                expected,
+            },
+            Obstacle::Conflict {
+                column,
+                declared,
+                holder,
+                found,
+            } => DestinationError::TypeConflict {
+                table: table.to_owned(),
+                column: column.to_string(),
+                declared,
+                holder,
+                found,
+                joined: declared.join(found),
+            },
+        }
+    }
+
+    /// Makes one change, and notes it if it is one that the user should hear of.
+    async fn apply(&mut self, table: &Arc<str>, change: &Change) -> Result<(), DestinationError> {
+        self.change_table(table, change).await?;
+        let noted = match change {
+            Change::Create(_) => {
+                self.created.insert(Arc::clone(table));
+                SchemaChange::TableCreated {
+                    table: Arc::clone(table),
+                }
+            }
+            Change::Add(column) => SchemaChange::ColumnAdded {
+                table: Arc::clone(table),
+                column: Arc::clone(&column.name),
+                data_type: column.data_type,
+            },
+            Change::Widen { column, from } => SchemaChange::ColumnWidened {
+                table: Arc::clone(table),
+                column: Arc::clone(&column.name),
+                from: *from,
+                to: column.data_type,
+            },
+            Change::CreateIndex { .. } | Change::DropIndex { .. } => return Ok(()),
+        };
+        self.memory.changes.push(noted.to_string());
+        self.changes.push(noted);
+        Ok(())
+    }
+
+    /// Makes one change to a table or a shadow.
+    pub(crate) async fn change_table(&mut self, table: &str, change: &Change) -> Result<(), DestinationError> {
+        let dialect = self.writer.dialect();
+        let done = match change {
+            Change::Create(columns) => {
+                let sql = dialect.create_table(table, columns, &[]);
+                self.writer.execute(sql, &[]).await.map(drop)
+            }
+            Change::Add(column) => {
+                let sql = dialect.add_column(table, column);
+                self.writer.execute(sql, &[]).await.map(drop)
+            }
+            Change::Widen { column, from } => self.writer.widen(table, column, *from).await,
+            Change::CreateIndex { name, columns, unique } => {
+                let sql = dialect.create_index(name, table, columns, *unique);
+                match self.writer.execute(sql, &[]).await {
+                    Err(cause) if cause.is_duplicate() => {
+                        return Err(DestinationError::DuplicateKeys {
+                            table: table.to_owned(),
+                            key: columns.iter().map(ToString::to_string).collect(),
+                            source: cause,
+                        });
+                    }
+                    done => done.map(drop),
+                }
+            }
+            Change::DropIndex { name } => {
+                let sql = dialect.drop_index(name);
+                self.writer.execute(sql, &[]).await.map(drop)
+            }
+        };
+        let act = match change {
+            Change::Create(_) => format!("cannot make table `{table}`"),
+            Change::Add(column) => format!("cannot add column `{}` to table `{table}`", column.name),
+            Change::Widen { column, from } => format!(
+                "cannot widen column `{}` of table `{table}` from {from} to {}",
+                column.name, column.data_type
+            ),
+            Change::CreateIndex { name, .. } => format!("cannot make index `{name}` of table `{table}`"),
+            Change::DropIndex { name } => format!("cannot drop index `{name}` of table `{table}`"),
+        };
+        self.during(&act, done)
+    }
+
+    /// Keeps the stored schema in step with a table.
+    async fn record_table(
+        &mut self,
+        table: &Table,
+        known: Option<&Table>,
+        is_new: bool,
+        resource: &Arc<str>,
+    ) -> Result<(), DestinationError> {
+        let owner = match self.memory.catalog.tables.get(&table.name) {
+            Some((owner, _)) => owner.clone(),
+            None => Owner {
+                pipeline: self.stamp.pipeline.into(),
+                resource: Arc::clone(resource),
+            },
+        };
+        if is_new && known.is_some() {
+            let sql = self.writer.dialect().forget_table(SCHEMA);
+            let forgotten = self.writer.execute(sql, &[Param::Text(&table.name)]).await;
+            self.during("cannot update the stored schema", forgotten)?;
+        }
+        let rows = system::schema_rows(self.stamp, &owner, table, |column| {
+            is_new || known.is_none_or(|known| !known.columns.contains(column))
+        });
+        self.write_system(&rows).await?;
+        self.memory
+            .catalog
+            .tables
+            .insert(Arc::clone(&table.name), (owner, table.clone()));
+        self.memory.present.insert(Arc::clone(&table.name), table.clone());
+        self.touched.push(table.clone());
+        Ok(())
+    }
+
+    /// Writes rows of a system table; rows with the same key are replaced.
+    pub(crate) async fn write_system(&mut self, batch: &TableBatch) -> Result<(), DestinationError> {
+        if batch.row_count == 0 {
+            return Ok(());
+        }
+        let table = system::table(&batch.name);
+        let rows = Rows::new(&table.columns(), [(batch, None)]);
+        let conflict = (!table.primary_key.is_empty()).then(|| Conflict {
+            key: table.primary_key.iter().map(|column| (*column).into()).collect(),
+            skip_unchanged: false,
+        });
+        let written = self.writer.insert(table.name, &rows, conflict.as_ref()).await;
+        written.map_err(|cause| cause.writing(table.name, rows.count(), self.shown))
+    }
+
+    /// Makes the shadow of a table, or brings it in line with the table.
+    pub(crate) async fn sync_shadow(&mut self, table: &Table, wanted: &Wanted) -> Result<Arc<str>, DestinationError> {
+        let shadow = shadow_name(self.stamp.pipeline, &table.name);
+        let defs = table.columns.iter().map(|column| ColumnDef {
+            name: Arc::clone(&column.name),
+            source_name: Arc::clone(&column.source_name),
+            data_type: column.data_type,
+            not_null: false,
+            precision: None,
+        });
+        let mut changes = Vec::new();
+        match self.states.get(&*shadow) {
+            None => {
+                changes.push(Change::Create(defs.collect()));
+                let named = Wanted {
+                    name: Arc::clone(&shadow),
+                    ..wanted.clone()
+                };
+                plan::plan_indexes(&named, None, true, &mut changes);
+            }
+            Some(state) => {
+                for column in defs {
+                    match state.column(&column.name).and_then(|column| column.data_type) {
+                        None => changes.push(Change::Add(column)),
+                        Some(from) if from != column.data_type => changes.push(Change::Widen { column, from }),
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+        for change in &changes {
+            self.change_table(&shadow, change).await?;
+        }
+        Ok(shadow)
+    }
+}

@@ -1,0 +1,217 @@
+//! The writers: how each database is connected to, locked, described and written to.
+//!
+//! A writer knows its database's dialect, its fastest way in and its way of widening a column. What is written, when,
+//! and in which transaction is decided once, for all of them, in `commit.rs`.
+
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use std::collections::HashMap;
+
+use restload_model::DataType;
+
+use crate::error::{Cause, DestinationError};
+use crate::plan::{ColumnDef, Conflict, TableState};
+use crate::rows::Rows;
+use crate::sql::{Dialect, Sql};
+use crate::url::{DestinationUrl, Place};
+
+use postgres::Postgres;
+use sqlite::Sqlite;
+
+/// A value to bind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Param<'a> {
+    Text(&'a str),
+    OptionalText(Option<&'a str>),
+    Integer(i64),
+    List(&'a [&'a str]),
+}
+
+/// A connection that holds the lock of its pipeline and dataset.
+pub(crate) enum Writer {
+    Sqlite(Box<Sqlite>),
+    Postgres(Box<Postgres>),
+}
+
+/// Who wants to write where.
+pub(crate) struct Session<'a> {
+    pub(crate) url: &'a DestinationUrl,
+    pub(crate) dataset: &'a str,
+    pub(crate) pipeline: &'a str,
+}
+
+impl Writer {
+    /// Connects and takes the lock.
+    pub(crate) async fn connect(session: &Session<'_>) -> Result<Self, DestinationError> {
+        Ok(match session.url.place() {
+            Place::Sqlite(path) => Self::Sqlite(Box::new(Sqlite::connect(path, session).await?)),
+            Place::Postgres(options) => Self::Postgres(Box::new(Postgres::connect(options, session).await?)),
+        })
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        match self {
+            Self::Sqlite(writer) => &writer.dialect,
+            Self::Postgres(writer) => &writer.dialect,
+        }
+    }
+
+    /// Runs one statement that returns no rows.
+    pub(crate) async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.execute(sql, params).await,
+            Self::Postgres(writer) => writer.execute(sql, params).await,
+        }
+    }
+
+    /// Runs one query whose columns are all text.
+    pub(crate) async fn rows(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Vec<Option<String>>>, Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.rows(sql, params).await,
+            Self::Postgres(writer) => writer.rows(sql, params).await,
+        }
+    }
+
+    /// Whether a query that counts found anything.
+    pub(crate) async fn finds(&mut self, sql: Sql) -> Result<bool, Cause> {
+        let rows = self.rows(sql, &[]).await?;
+        let count = rows.into_iter().flatten().flatten().next();
+        Ok(count.is_some_and(|count| count != "0"))
+    }
+
+    pub(crate) async fn begin(&mut self) -> Result<(), Cause> {
+        let begin = self.dialect().begin();
+        self.execute(begin, &[]).await.map(drop)
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<(), Cause> {
+        self.execute(Dialect::commit(), &[]).await.map(drop)
+    }
+
+    /// Undoes the transaction. That it may be gone already, after a full disk for instance, is no failure.
+    pub(crate) async fn rollback(&mut self) {
+        drop(self.execute(Dialect::rollback(), &[]).await);
+    }
+
+    /// Makes the dataset if it is not there, and keeps others from making its tables until the transaction ends.
+    pub(crate) async fn create_dataset(&mut self) -> Result<(), Cause> {
+        match self {
+            // The file is there, and the transaction holds its write lock.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(writer) => writer.create_dataset().await,
+        }
+    }
+
+    /// Those of the tables that are there, as the database describes them.
+    pub(crate) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
+        if tables.is_empty() {
+            return Ok(HashMap::new());
+        }
+        match self {
+            Self::Sqlite(writer) => writer.describe(tables).await,
+            Self::Postgres(writer) => writer.describe(tables).await,
+        }
+    }
+
+    /// Keeps others from altering the tables until the transaction ends.
+    pub(crate) async fn hold(&mut self, tables: &[&str]) -> Result<(), Cause> {
+        match self {
+            // The transaction holds the only write lock of the file.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) if tables.is_empty() => Ok(()),
+            Self::Postgres(writer) => {
+                let sql = writer.dialect.hold_tables(tables);
+                writer.execute(sql, &[]).await.map(drop)
+            }
+        }
+    }
+
+    /// Inserts rows; where a row with the same key is there, it takes the new values.
+    pub(crate) async fn insert(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        conflict: Option<&Conflict>,
+    ) -> Result<(), Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.insert(table, rows, conflict).await,
+            Self::Postgres(writer) => writer.insert(table, rows, conflict).await,
+        }
+    }
+
+    /// The ids that rows of these keys have in the table, if they are not the ids that come.
+    pub(crate) async fn former_ids(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        conflict: &Conflict,
+    ) -> Result<Vec<String>, Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.former_ids(table, rows, conflict).await,
+            Self::Postgres(writer) => writer.former_ids(table, rows, conflict).await,
+        }
+    }
+
+    /// Changes a column to a wider type, with its values.
+    pub(crate) async fn widen(&mut self, table: &str, column: &ColumnDef, from: DataType) -> Result<(), Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.widen(table, column, from).await,
+            Self::Postgres(writer) => {
+                let sql = writer.dialect.alter_type(table, &column.name, from, column.data_type);
+                writer.execute(sql, &[]).await.map(drop)
+            }
+        }
+    }
+
+    /// Gives the lock back and closes the connection.
+    pub(crate) async fn close(self) -> Result<(), Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.close().await,
+            Self::Postgres(writer) => writer.close().await,
+        }
+    }
+}
+
+/// Groups the rows of the two catalogue queries.
+fn table_states(
+    columns: Vec<Vec<Option<String>>>,
+    indexes: Vec<Vec<Option<String>>>,
+    data_type: impl Fn(&str) -> Option<DataType>,
+) -> HashMap<String, TableState> {
+    use crate::plan::{ColumnState, IndexState};
+    let mut tables: HashMap<String, TableState> = HashMap::new();
+    for row in columns {
+        let Ok([Some(table), name, type_name, not_null]) = <[Option<String>; 4]>::try_from(row) else {
+            continue;
+        };
+        let state = tables.entry(table).or_default();
+        if let (Some(name), Some(type_name)) = (name, type_name) {
+            state.columns.push(ColumnState {
+                name,
+                data_type: data_type(&type_name),
+                type_name,
+                not_null: not_null.as_deref() == Some("true"),
+            });
+        }
+    }
+    for row in indexes {
+        let Ok([Some(table), Some(name), unique, column]) = <[Option<String>; 4]>::try_from(row) else {
+            continue;
+        };
+        let state = tables.entry(table).or_default();
+        let place = match state.indexes.iter().position(|index| index.name == name) {
+            Some(place) => place,
+            None => {
+                state.indexes.push(IndexState {
+                    name,
+                    unique: unique.as_deref() == Some("true"),
+                    columns: Vec::new(),
+                });
+                state.indexes.len() - 1
+            }
+        };
+        state.indexes[place].columns.extend(column);
+    }
+    tables
+}

@@ -1,0 +1,257 @@
+//! Postgres: rows go in by binary COPY; rows with a key through a table that lives as long as the transaction.
+
+mod copy;
+mod numeric;
+
+use std::collections::HashMap;
+
+use restload_model::DataType;
+use restload_model::naming;
+use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgArguments, PgConnectOptions, PgConnection};
+use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _};
+
+use super::{Param, Session, table_states};
+use crate::error::{Cause, DestinationError};
+use crate::plan::{ColumnDef, Conflict, TableState};
+use crate::rows::Rows;
+use crate::sql::{Dialect, KeySource, Sql};
+use crate::url::Kind;
+
+/// How much is encoded before it is sent: large enough that sending costs little, small enough to stay in the cache.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// A connection, and what it needs to name things.
+pub(crate) struct Postgres {
+    connection: PgConnection,
+    pub(crate) dialect: Dialect,
+    dataset: String,
+    lock_key: i64,
+}
+
+impl Postgres {
+    pub(super) async fn connect(options: &PgConnectOptions, session: &Session<'_>) -> Result<Self, DestinationError> {
+        let destination = session.url.redacted();
+        if session.dataset.len() > naming::MAX_LENGTH {
+            return Err(DestinationError::Dataset {
+                dataset: session.dataset.to_owned(),
+                reason: "Postgres takes names of up to 63 bytes",
+            });
+        }
+        if session.dataset.is_empty() {
+            return Err(DestinationError::Dataset {
+                dataset: String::new(),
+                reason: "it is empty",
+            });
+        }
+        let mut options = options.clone().disable_statement_logging();
+        if options.get_application_name().is_none() {
+            options = options.application_name("restload");
+        }
+        let connection = PgConnection::connect_with(&options)
+            .await
+            .map_err(|error| Cause::from(error).during("cannot log in", &destination))?;
+        let mut writer = Self {
+            connection,
+            dialect: Dialect {
+                kind: Kind::Postgres,
+                dataset: Some(session.dataset.to_owned()),
+            },
+            dataset: session.dataset.to_owned(),
+            lock_key: lock_key(&["restload", session.dataset, session.pipeline]),
+        };
+        writer
+            .lock()
+            .await
+            .map_err(|cause| match cause.during("cannot take the lock", &destination) {
+                DestinationError::Busy { .. } => DestinationError::Locked {
+                    pipeline: session.pipeline.to_owned(),
+                    destination: format!("dataset `{}` of {destination}", session.dataset),
+                    lock_file: None,
+                },
+                other => other,
+            })?;
+        Ok(writer)
+    }
+
+    /// The server may take a moment to notice that the last run's connection is gone, hence the wait.
+    async fn lock(&mut self) -> Result<(), Cause> {
+        self.execute(Dialect::wait_two_seconds(), &[]).await?;
+        let key = self.lock_key;
+        self.rows(Dialect::take_session_lock(), &[Param::Integer(key)]).await?;
+        self.execute(Dialect::wait_forever(), &[]).await?;
+        Ok(())
+    }
+
+    pub(super) async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, Cause> {
+        let sql = sql.into_safe();
+        let done = if params.is_empty() {
+            sqlx::raw_sql(sql).execute(&mut self.connection).await?
+        } else {
+            sqlx::query_with(sql, arguments(params)?)
+                .persistent(false)
+                .execute(&mut self.connection)
+                .await?
+        };
+        Ok(done.rows_affected())
+    }
+
+    pub(super) async fn rows(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Vec<Option<String>>>, Cause> {
+        let rows = sqlx::query_with(sql.into_safe(), arguments(params)?)
+            .persistent(false)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut texts = Vec::with_capacity(rows.len());
+        for row in rows {
+            let cells: Result<Vec<Option<String>>, sqlx::Error> =
+                (0..row.len()).map(|column| row.try_get(column)).collect();
+            texts.push(cells?);
+        }
+        Ok(texts)
+    }
+
+    pub(super) async fn create_dataset(&mut self) -> Result<(), Cause> {
+        let key = lock_key(&["restload", &self.dataset]);
+        self.rows(Dialect::take_transaction_lock(), &[Param::Integer(key)])
+            .await?;
+        let dataset = self.dataset.clone();
+        // `IF NOT EXISTS` asks for the right to create even when there is nothing to create.
+        if self
+            .rows(Dialect::dataset_exists(), &[Param::Text(&dataset)])
+            .await?
+            .is_empty()
+        {
+            self.execute(Dialect::create_dataset(&dataset), &[]).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
+        let dataset = self.dataset.clone();
+        let params = [Param::Text(&dataset), Param::List(tables)];
+        let columns = self.rows(self.dialect.describe_columns(), &params).await?;
+        let indexes = self.rows(self.dialect.describe_indexes(), &params).await?;
+        Ok(table_states(columns, indexes, data_type))
+    }
+
+    pub(super) async fn insert(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        conflict: Option<&Conflict>,
+    ) -> Result<(), Cause> {
+        let names = rows.names();
+        let Some(conflict) = conflict else {
+            let statement = self.dialect.copy_in(table, &names).into_text();
+            return self.copy(&statement, rows).await;
+        };
+        let stage = self.stage(table, rows).await?;
+        let sql = self.dialect.insert_from_stage(table, &names, &stage, conflict);
+        self.execute(sql, &[]).await?;
+        self.execute(Dialect::drop_stage(&stage), &[]).await?;
+        Ok(())
+    }
+
+    /// Puts rows into a table of their own.
+    async fn stage(&mut self, table: &str, rows: &Rows<'_>) -> Result<String, Cause> {
+        let stage = naming::join("_rl_stage", table, naming::MAX_LENGTH);
+        let columns: Vec<ColumnDef> = rows
+            .columns
+            .iter()
+            .map(|(name, data_type)| ColumnDef {
+                name: name.clone(),
+                source_name: name.clone(),
+                data_type: *data_type,
+                not_null: false,
+                precision: None,
+            })
+            .collect();
+        self.execute(self.dialect.create_stage(&stage, &columns), &[]).await?;
+        let statement = Dialect::copy_into_stage(&stage, &rows.names()).into_text();
+        self.copy(&statement, rows).await?;
+        Ok(stage)
+    }
+
+    async fn copy(&mut self, statement: &str, rows: &Rows<'_>) -> Result<(), Cause> {
+        let mut copy = self.connection.copy_in_raw(statement).await?;
+        let mut buffer = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
+        copy::write_header(&mut buffer);
+        for row in rows.iter() {
+            if let Err(cause) = copy::write_row(&mut buffer, row, &rows.columns) {
+                copy.abort("a value cannot be encoded").await?;
+                return Err(cause);
+            }
+            if buffer.len() >= CHUNK_BYTES {
+                copy.send(buffer.as_slice()).await?;
+                buffer.clear();
+            }
+        }
+        copy::write_trailer(&mut buffer);
+        copy.send(buffer.as_slice()).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
+    pub(super) async fn former_ids(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        conflict: &Conflict,
+    ) -> Result<Vec<String>, Cause> {
+        let keys = rows.only(&conflict.key);
+        let stage = self.stage(table, &keys).await?;
+        let sql = self.dialect.former_ids(table, &conflict.key, KeySource::Stage(&stage));
+        let ids = self.rows(sql, &[]).await?;
+        self.execute(Dialect::drop_stage(&stage), &[]).await?;
+        Ok(ids.into_iter().flatten().flatten().collect())
+    }
+
+    pub(super) async fn close(mut self) -> Result<(), Cause> {
+        let key = self.lock_key;
+        self.rows(Dialect::release_session_lock(), &[Param::Integer(key)])
+            .await?;
+        self.connection.close().await?;
+        Ok(())
+    }
+}
+
+/// A number that stands for the texts, the same on every machine.
+fn lock_key(parts: &[&str]) -> i64 {
+    let lock = PgAdvisoryLock::new(parts.join("\0"));
+    match lock.key() {
+        PgAdvisoryLockKey::BigInt(key) => *key,
+        // `new` gives the one-number kind only; the type has others for callers that bring their own numbers.
+        PgAdvisoryLockKey::IntPair(high, low) => (i64::from(*high) << 32) | i64::from(*low as u32),
+        _ => 0,
+    }
+}
+
+fn arguments(params: &[Param<'_>]) -> Result<PgArguments, Cause> {
+    let mut arguments = PgArguments::default();
+    for param in params {
+        let added = match param {
+            Param::Text(text) => arguments.add(*text),
+            Param::OptionalText(text) => arguments.add(*text),
+            Param::Integer(number) => arguments.add(*number),
+            Param::List(texts) => arguments.add(*texts),
+        };
+        added.map_err(|error| Cause::new(error.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+/// What a column of that type can hold, and takes in the binary format that we send.
+fn data_type(type_name: &str) -> Option<DataType> {
+    Some(match type_name {
+        "text" | "varchar" => DataType::Text,
+        "int8" => DataType::Bigint,
+        "float8" => DataType::Double,
+        "bool" => DataType::Bool,
+        "timestamptz" => DataType::Timestamp,
+        "date" => DataType::Date,
+        "time" => DataType::Time,
+        "numeric" => DataType::Numeric,
+        "jsonb" => DataType::Json,
+        "bytea" => DataType::Binary,
+        _ => return None,
+    })
+}

@@ -1,0 +1,419 @@
+//! SQLite: rows go in by prepared statements of many rows each; a column widens by being replaced.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use restload_model::DataType;
+use restload_model::batch::Cell;
+use restload_model::naming;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlStr};
+
+use super::{Param, Session, table_states};
+use crate::error::{Cause, DestinationError};
+use crate::plan::{ColumnDef, Conflict, TableState};
+use crate::rows::Rows;
+use crate::sql::{Dialect, KeySource, Sql};
+use crate::system::{push_moment, push_time};
+use crate::url::Kind;
+
+/// Rows in one statement. Measured: from 50 on, more gain nothing.
+const ROWS_PER_STATEMENT: usize = 50;
+/// SQLite's limit on bound values in one statement.
+const MOST_PARAMETERS: usize = 32_766;
+/// Doubles that are converted at once.
+const CONVERSION_CHUNK: usize = 2_000;
+
+/// A connection to a file, and the lock beside it.
+pub(crate) struct Sqlite {
+    connection: SqliteConnection,
+    pub(crate) dialect: Dialect,
+    // Dropped last: the lock outlives the connection.
+    _lock: FileLock,
+}
+
+impl Sqlite {
+    pub(super) async fn connect(path: &Path, session: &Session<'_>) -> Result<Self, DestinationError> {
+        let destination = session.url.redacted();
+        let path = prepare_folder(path)
+            .map_err(|cause| cause.during(format!("cannot make the folder of {destination}"), &destination))?;
+        let lock_path = lock_path(&path, session.pipeline);
+        let lock = match FileLock::take(lock_path.clone()) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => {
+                return Err(DestinationError::Locked {
+                    pipeline: session.pipeline.to_owned(),
+                    destination,
+                    lock_file: Some(lock_path),
+                });
+            }
+            Err(error) => {
+                let act = format!("cannot make the lock file `{}`", lock_path.display());
+                return Err(Cause::from(error).during(act, &destination));
+            }
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(false)
+            .disable_statement_logging();
+        let connection = SqliteConnection::connect_with(&options)
+            .await
+            .map_err(|error| Cause::from(error).during(format!("cannot open {destination}"), &destination))?;
+        Ok(Self {
+            connection,
+            dialect: Dialect {
+                kind: Kind::Sqlite,
+                dataset: None,
+            },
+            _lock: lock,
+        })
+    }
+
+    pub(super) async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, Cause> {
+        let done = sqlx::query_with(sql.into_safe(), arguments(params)?)
+            .persistent(false)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    pub(super) async fn rows(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Vec<Option<String>>>, Cause> {
+        self.fetch(sql.into_safe(), arguments(params)?).await
+    }
+
+    async fn fetch(&mut self, sql: SqlStr, arguments: SqliteArguments) -> Result<Vec<Vec<Option<String>>>, Cause> {
+        let rows = sqlx::query_with(sql, arguments)
+            .persistent(false)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut texts = Vec::with_capacity(rows.len());
+        for row in rows {
+            let cells: Result<Vec<Option<String>>, sqlx::Error> =
+                (0..row.len()).map(|column| row.try_get(column)).collect();
+            texts.push(cells?);
+        }
+        Ok(texts)
+    }
+
+    pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
+        let params = [Param::List(tables)];
+        let columns = self.rows(self.dialect.describe_columns(), &params).await?;
+        let indexes = self.rows(self.dialect.describe_indexes(), &params).await?;
+        Ok(table_states(columns, indexes, data_type))
+    }
+
+    pub(super) async fn insert(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        conflict: Option<&Conflict>,
+    ) -> Result<(), Cause> {
+        let names = rows.names();
+        let full = ROWS_PER_STATEMENT.min(MOST_PARAMETERS / names.len().max(1)).max(1);
+        let statement = self.dialect.insert_values(table, &names, full, conflict).into_safe();
+        let mut arguments = SqliteArguments::default();
+        let mut binder = Binder::new(names.len());
+        let mut bound = 0;
+        for row in rows.iter() {
+            if bound == 0 {
+                arguments.reserve(full * names.len(), 0);
+            }
+            for column in 0..names.len() {
+                binder.bind(&mut arguments, column, row.cell(column))?;
+            }
+            bound += 1;
+            if bound == full {
+                sqlx::query_with(statement.clone(), std::mem::take(&mut arguments))
+                    .execute(&mut self.connection)
+                    .await?;
+                bound = 0;
+            }
+        }
+        if bound > 0 {
+            let statement = self.dialect.insert_values(table, &names, bound, conflict).into_safe();
+            sqlx::query_with(statement, arguments)
+                .persistent(false)
+                .execute(&mut self.connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn former_ids(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        conflict: &Conflict,
+    ) -> Result<Vec<String>, Cause> {
+        let keys = rows.only(&conflict.key);
+        let all: Vec<_> = keys.iter().collect();
+        let mut ids = Vec::new();
+        for chunk in all.chunks(500.min(MOST_PARAMETERS / conflict.key.len().max(1)).max(1)) {
+            let mut arguments = SqliteArguments::default();
+            let mut binder = Binder::new(conflict.key.len());
+            for row in chunk {
+                for column in 0..conflict.key.len() {
+                    binder.bind(&mut arguments, column, row.cell(column))?;
+                }
+            }
+            let sql = self
+                .dialect
+                .former_ids(table, &conflict.key, KeySource::Bound(chunk.len()));
+            ids.extend(
+                self.fetch(sql.into_safe(), arguments)
+                    .await?
+                    .into_iter()
+                    .flatten()
+                    .flatten(),
+            );
+        }
+        Ok(ids)
+    }
+
+    /// Replaces the column by a wider one. The affinity of a SQLite column converts what is stored in it, so a value
+    /// can only keep its exact form in a column of the new type.
+    pub(super) async fn widen(&mut self, table: &str, column: &ColumnDef, from: DataType) -> Result<(), Cause> {
+        let copy = ColumnDef {
+            name: naming::join("_rl_wider", &column.name, naming::MAX_LENGTH).into(),
+            not_null: false,
+            ..column.clone()
+        };
+        let users = self
+            .rows(
+                Dialect::indexes_on_column(),
+                &[Param::Text(table), Param::Text(&column.name)],
+            )
+            .await?;
+        self.execute(self.dialect.add_column(table, &copy), &[]).await?;
+        match self
+            .dialect
+            .convert_into(table, &column.name, &copy.name, from, column.data_type)
+        {
+            Some(sql) => {
+                self.execute(sql, &[]).await?;
+            }
+            None => self.convert_doubles(table, &column.name, &copy.name).await?,
+        }
+        for index in &users {
+            if let Some(Some(name)) = index.first() {
+                self.execute(self.dialect.drop_index(name), &[]).await?;
+            }
+        }
+        self.execute(Dialect::ignore_views(true), &[]).await?;
+        let replaced = self.replace_column(table, &column.name, &copy.name).await;
+        self.execute(Dialect::ignore_views(false), &[]).await?;
+        replaced?;
+        for index in &users {
+            if let Some(Some(statement)) = index.get(1) {
+                self.execute(Dialect::stored_index(statement), &[]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn replace_column(&mut self, table: &str, column: &str, copy: &str) -> Result<(), Cause> {
+        self.execute(self.dialect.drop_column(table, column), &[]).await?;
+        self.execute(self.dialect.rename_column(table, copy, column), &[])
+            .await?;
+        Ok(())
+    }
+
+    /// Writes doubles as their shortest exact text; SQLite's own conversion keeps 15 digits only.
+    async fn convert_doubles(&mut self, table: &str, column: &str, copy: &str) -> Result<(), Cause> {
+        let read = self.dialect.doubles_after(table, column, CONVERSION_CHUNK).into_safe();
+        let mut last = i64::MIN;
+        loop {
+            let rows: Vec<(i64, f64)> = sqlx::query_as(read.clone())
+                .bind(last)
+                .fetch_all(&mut self.connection)
+                .await?;
+            let Some((rowid, _)) = rows.last() else {
+                return Ok(());
+            };
+            last = *rowid;
+            let mut arguments = SqliteArguments::default();
+            for (rowid, number) in &rows {
+                let mut text = String::new();
+                Cell::Double(*number).write_text(&mut text);
+                add(&mut arguments, *rowid)?;
+                add(&mut arguments, text)?;
+            }
+            let write = self.dialect.set_by_rowid(table, copy, rows.len());
+            sqlx::query_with(write.into_safe(), arguments)
+                .execute(&mut self.connection)
+                .await?;
+        }
+    }
+
+    pub(super) async fn close(self) -> Result<(), Cause> {
+        self.connection.close().await?;
+        Ok(())
+    }
+}
+
+/// Binds cells in the form that SQLite keeps them in.
+struct Binder {
+    /// For each column, the text that was bound last: a column that repeats one text shares it.
+    last: Vec<Option<Arc<str>>>,
+    text: String,
+}
+
+impl Binder {
+    fn new(column_count: usize) -> Self {
+        Self {
+            last: vec![None; column_count],
+            text: String::new(),
+        }
+    }
+
+    fn bind(&mut self, arguments: &mut SqliteArguments, column: usize, cell: Cell<'_>) -> Result<(), Cause> {
+        self.text.clear();
+        let text = match cell {
+            Cell::Null => return add(arguments, None::<i64>),
+            Cell::Bool(flag) => return add(arguments, i64::from(flag)),
+            Cell::Bigint(number) => return add(arguments, number),
+            Cell::Double(number) => return add(arguments, number),
+            Cell::Binary(bytes) => return add(arguments, bytes),
+            Cell::Text(text) | Cell::Numeric(text) | Cell::Json(text) => text,
+            Cell::Timestamp(micros) => {
+                push_moment(&mut self.text, micros);
+                &self.text
+            }
+            Cell::Date(_) => {
+                cell.write_text(&mut self.text);
+                &self.text
+            }
+            Cell::Time(micros) => {
+                push_time(&mut self.text, micros);
+                &self.text
+            }
+        };
+        let shared = match &self.last[column] {
+            Some(last) if **last == *text => Arc::clone(last),
+            _ => Arc::<str>::from(text),
+        };
+        self.last[column] = Some(Arc::clone(&shared));
+        add(arguments, shared)
+    }
+}
+
+fn add<'t, T>(arguments: &mut SqliteArguments, value: T) -> Result<(), Cause>
+where
+    T: sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    arguments.add(value).map_err(|error| Cause::new(error.to_string()))
+}
+
+fn arguments(params: &[Param<'_>]) -> Result<SqliteArguments, Cause> {
+    let mut arguments = SqliteArguments::default();
+    for param in params {
+        match param {
+            Param::Text(text) => add(&mut arguments, *text)?,
+            Param::OptionalText(text) => add(&mut arguments, *text)?,
+            Param::Integer(number) => add(&mut arguments, *number)?,
+            Param::List(texts) => add(&mut arguments, serde_json::json!(texts).to_string())?,
+        }
+    }
+    Ok(arguments)
+}
+
+/// What a column declared so can hold without changing it.
+fn data_type(type_name: &str) -> Option<DataType> {
+    Some(match type_name.to_ascii_uppercase().as_str() {
+        "TEXT" => DataType::Text,
+        "BIGINT" | "INTEGER" | "INT" => DataType::Bigint,
+        "DOUBLE" | "REAL" => DataType::Double,
+        "BOOLEAN" => DataType::Bool,
+        "TIMESTAMP TEXT" => DataType::Timestamp,
+        "DATE TEXT" => DataType::Date,
+        "TIME TEXT" => DataType::Time,
+        "NUMERIC TEXT" => DataType::Numeric,
+        "JSON TEXT" => DataType::Json,
+        "BLOB" => DataType::Binary,
+        _ => return None,
+    })
+}
+
+/// Makes the folder of the file and gives the file's full path, so that every spelling of it has the same lock.
+fn prepare_folder(path: &Path) -> Result<PathBuf, Cause> {
+    if let Ok(path) = path.canonicalize() {
+        return Ok(path);
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder)?;
+    let name = path.file_name().ok_or_else(|| Cause::new("the path names no file"))?;
+    Ok(folder.canonicalize()?.join(name))
+}
+
+fn lock_path(path: &Path, pipeline: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-restload-");
+    let plain = naming::normalize(pipeline, naming::MAX_LENGTH);
+    name.push(&plain);
+    if plain != pipeline {
+        // Two pipelines whose names differ in what a file name cannot show do not share a lock.
+        name.push("-");
+        name.push(naming::tag(pipeline));
+    }
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// A lock that is gone with the process, however the process ends. The file of it is removed when it can be.
+struct FileLock {
+    path: PathBuf,
+    file: File,
+}
+
+impl FileLock {
+    /// Takes the lock, or finds it taken.
+    fn take(path: PathBuf) -> std::io::Result<Option<Self>> {
+        loop {
+            let file = File::options().create(true).write(true).truncate(false).open(&path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+                Err(std::fs::TryLockError::Error(error)) => return Err(error),
+            }
+            // The last holder may have removed the file between our opening and locking it.
+            if is_same_file(&file, &path) {
+                return Ok(Some(Self { path, file }));
+            }
+        }
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Before the lock is given up: afterwards the file may be someone else's.
+        if cfg!(unix) {
+            drop(std::fs::remove_file(&self.path));
+        }
+        drop(self.file.unlock());
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(named)) => open.dev() == named.dev() && open.ino() == named.ino(),
+        _ => false,
+    }
+}
+
+/// Elsewhere the file stays, so it is always the same one.
+#[cfg(not(unix))]
+fn is_same_file(_file: &File, _path: &Path) -> bool {
+    true
+}
