@@ -266,7 +266,7 @@ async fn replace_in_many_steps_is_never_seen_half(database: &Database) {
     let mut reader = database.reader().await;
     let mut destination = database.open("L2").await;
     destination.prepare(vec![users], false).await.unwrap();
-    for (number, rows) in [(10, &["x"][..]), (11, &["y", "z"])].into_iter() {
+    for (number, rows) in [(10, &["x"][..]), (11, &["y", "z"])] {
         let batches = vec![nested(&format!("L2-{number}"), 0, &[(number, rows)])];
         let position = number.to_string();
         let report = destination
