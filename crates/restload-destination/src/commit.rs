@@ -80,27 +80,26 @@ impl<'d> Transaction<'d> {
     fn portions(&self, step: Step) -> Result<Vec<Portion<'d>>, DestinationError> {
         let mut portions: Vec<Portion<'d>> = Vec::new();
         for part in step.parts {
-            let place = match portions
+            let known = portions
                 .iter()
-                .position(|portion| portion.target.resource == part.resource)
-            {
-                Some(place) => place,
-                None => {
-                    let targets = self.targets;
-                    let Some(target) = targets.iter().find(|target| target.resource == part.resource) else {
-                        return Err(DestinationError::Misuse(format!(
-                            "resource `{}` was not prepared",
-                            part.resource
-                        )));
-                    };
-                    portions.push(Portion {
-                        target,
-                        batches: Vec::new(),
-                        checkpoints: Vec::new(),
-                        last: false,
-                    });
-                    portions.len() - 1
-                }
+                .position(|portion| portion.target.resource == part.resource);
+            let place = if let Some(place) = known {
+                place
+            } else {
+                let targets = self.targets;
+                let Some(target) = targets.iter().find(|target| target.resource == part.resource) else {
+                    return Err(DestinationError::Misuse(format!(
+                        "resource `{}` was not prepared",
+                        part.resource
+                    )));
+                };
+                portions.push(Portion {
+                    target,
+                    batches: Vec::new(),
+                    checkpoints: Vec::new(),
+                    last: false,
+                });
+                portions.len() - 1
             };
             let portion = &mut portions[place];
             portion.batches.extend(part.batches);
@@ -187,13 +186,11 @@ impl<'d> Transaction<'d> {
     async fn evolve_tables(&mut self, portion: &Portion<'_>) -> Result<Vec<Prepared>, DestinationError> {
         let mut wanted: Vec<Wanted> = Vec::new();
         for table in tables_with_rows(&portion.batches) {
-            let place = match wanted.iter().position(|wanted| wanted.name == table.name) {
-                Some(place) => place,
-                None => {
-                    wanted.push(Wanted::new(Arc::clone(&table.name), table.parent.clone()));
-                    wanted.len() - 1
-                }
-            };
+            let known = wanted.iter().position(|wanted| wanted.name == table.name);
+            let place = known.unwrap_or_else(|| {
+                wanted.push(Wanted::new(Arc::clone(&table.name), table.parent.clone()));
+                wanted.len() - 1
+            });
             for column in &table.columns {
                 wanted[place].observe(column);
             }
@@ -489,18 +486,16 @@ fn widen_batches(batches: &mut [Batch], prepared: &[Prepared]) {
 
 /// Adds to the report of a table.
 fn note<'r>(report: &'r mut StepReport, table: &Arc<str>, written: u64, duplicates: u64) -> &'r mut TableReport {
-    let place = match report.tables.iter().position(|known| known.table == *table) {
-        Some(place) => place,
-        None => {
-            report.tables.push(TableReport {
-                table: Arc::clone(table),
-                written: 0,
-                duplicates: 0,
-                rejected: 0,
-            });
-            report.tables.len() - 1
-        }
-    };
+    let known = report.tables.iter().position(|known| known.table == *table);
+    let place = known.unwrap_or_else(|| {
+        report.tables.push(TableReport {
+            table: Arc::clone(table),
+            written: 0,
+            duplicates: 0,
+            rejected: 0,
+        });
+        report.tables.len() - 1
+    });
     let one = &mut report.tables[place];
     one.written += written;
     one.duplicates += duplicates;

@@ -1,6 +1,8 @@
 //! One suite that every writer passes.
 
 mod dispositions;
+mod durability;
+mod evolution;
 mod support;
 
 /// Makes a test for each writer of each function of a module.

@@ -1,1 +1,44 @@
-//! SQL, transactions, schema evolution, write dispositions and state
+//! Destinations: typed rows and the checkpoints that cover them, made durable together.
+//!
+//! A [`Destination`] is one connection to one database for one load of one pipeline. Its life is short and linear:
+//! [`open`](Destination::open) connects, takes the lock and reads what is stored; [`prepare`](Destination::prepare)
+//! says which resources are to be loaded and how; [`commit`](Destination::commit) writes one [`Step`];
+//! [`finish`](Destination::finish) closes the load's record.
+//!
+//! # The promise
+//!
+//! A commit is one transaction that holds the changes to the tables, the rows, the checkpoints, the rejects and the
+//! load's record. It happens as a whole or not at all, so a load can be killed at any moment: what the stored
+//! checkpoints cover is there, once, and nothing else is.
+//!
+//! A resource that is replaced goes into shadow tables step by step. Its last step moves their rows into the tables,
+//! again in one transaction, so a reader sees the old rows or the new ones, and views, rights and indexes stay. Its
+//! checkpoints are stored in that transaction and not before.
+//!
+//! # Where to look
+//!
+//! `plan.rs` decides what has to change in a table, without a database. `commit.rs` decides what is written, for all
+//! databases alike; `writers/` knows how each of them takes it. `sql.rs` holds every SQL text. `conformance.rs` is the
+//! one suite that every writer passes.
+
+#![expect(clippy::doc_markdown, reason = "SQLite is a name, not a piece of code")]
+
+mod commit;
+mod destination;
+mod error;
+mod plan;
+mod rows;
+mod sql;
+mod step;
+mod system;
+mod transaction;
+mod url;
+mod writers;
+
+#[cfg(test)]
+mod conformance;
+
+pub use destination::{Destination, OpenOptions};
+pub use error::{Cause, DestinationError};
+pub use step::{LoadOutcome, LoadStatus, SchemaChange, Step, StepPart, StepReport, TableReport};
+pub use url::{DestinationUrl, Kind, UrlError};

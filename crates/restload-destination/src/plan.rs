@@ -116,21 +116,20 @@ impl Wanted {
 
     /// Takes a column of a batch into account.
     pub(crate) fn observe(&mut self, buffer: &ColumnBuffer) {
-        let column = match self.columns.iter_mut().position(|column| column.name == buffer.name) {
-            Some(index) => &mut self.columns[index],
-            None => {
-                self.columns.push(WantedColumn {
-                    name: Arc::clone(&buffer.name),
-                    source_name: Arc::clone(&buffer.source_name),
-                    declared: None,
-                    seen: None,
-                    exact_as_double: true,
-                    not_null: is_system_column(&buffer.name),
-                    precision: None,
-                });
-                self.columns.last_mut().expect("a column was just pushed")
-            }
-        };
+        let known = self.columns.iter().position(|column| column.name == buffer.name);
+        let place = known.unwrap_or_else(|| {
+            self.columns.push(WantedColumn {
+                name: Arc::clone(&buffer.name),
+                source_name: Arc::clone(&buffer.source_name),
+                declared: None,
+                seen: None,
+                exact_as_double: true,
+                not_null: is_system_column(&buffer.name),
+                precision: None,
+            });
+            self.columns.len() - 1
+        });
+        let column = &mut self.columns[place];
         column.exact_as_double &= buffer.is_exact_as_double();
         column.seen = match (column.seen, buffer.data_type()) {
             (Some(seen), Some(new)) => Some(widest(seen, new, column.exact_as_double)),

@@ -592,18 +592,30 @@ impl Dialect {
         }
     }
 
-    /// SQLite: the indexes that users made on a column, with the statements that made them.
-    pub(crate) fn indexes_on_column() -> Sql {
+    /// SQLite: what keeps a column from being replaced, as type, name and the statement that made it: every trigger and
+    /// view, and the indexes on the column.
+    pub(crate) fn dependents_of_column() -> Sql {
         Sql::new(
-            "SELECT i.name, s.sql FROM pragma_index_list($1) AS i JOIN pragma_index_info(i.name) AS c \
-             JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = i.name \
-             WHERE c.name = $2 AND s.sql IS NOT NULL ORDER BY i.name",
+            "SELECT s.type, s.name, s.sql FROM sqlite_schema AS s WHERE s.type IN ('trigger', 'view') \
+             OR (s.type = 'index' AND s.tbl_name = $1 AND s.sql IS NOT NULL \
+             AND EXISTS (SELECT 1 FROM pragma_index_info(s.name) AS c WHERE c.name = $2)) \
+             ORDER BY CASE s.type WHEN 'trigger' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, s.name",
         )
     }
 
-    /// SQLite: an index statement as the database itself keeps it, to make the index again.
-    pub(crate) fn stored_index(statement: &str) -> Sql {
-        Sql(statement.to_owned())
+    /// SQLite: removes one of them.
+    pub(crate) fn drop_dependent(kind: &str, name: &str) -> Sql {
+        Sql::new(match kind {
+            "trigger" => "DROP TRIGGER ",
+            "view" => "DROP VIEW ",
+            _ => "DROP INDEX ",
+        })
+        .name(name)
+    }
+
+    /// SQLite: makes it again, by the statement that the database itself keeps of it.
+    pub(crate) fn make_dependent_again(stored_statement: &str) -> Sql {
+        Sql(stored_statement.to_owned())
     }
 
     // Transactions and sessions.
@@ -650,15 +662,6 @@ impl Dialect {
         Sql::new("LOCK TABLE ")
             .list(tables, ", ", |sql, table| sql.push(&self.table(table.as_ref())))
             .text(" IN ROW EXCLUSIVE MODE")
-    }
-
-    /// SQLite: views and triggers that name a column are not checked while the column is replaced.
-    pub(crate) fn ignore_views(ignore: bool) -> Sql {
-        Sql::new(if ignore {
-            "PRAGMA legacy_alter_table = ON"
-        } else {
-            "PRAGMA legacy_alter_table = OFF"
-        })
     }
 }
 

@@ -241,6 +241,25 @@ pub(super) struct Record<'c> {
     children: Vec<Vec<Cell<'c>>>,
 }
 
+impl<'c> Record<'c> {
+    pub(super) fn replace_cell(&mut self, index: usize, cell: Cell<'c>) {
+        self.cells[index] = cell;
+    }
+}
+
+/// Gives the only root row of a batch an id of our choosing, and its children theirs.
+pub(super) fn fix_root_id(batch: &mut Batch, id: &str) {
+    for table in &mut batch.tables {
+        let name = if table.parent.is_some() { ROOT_ID } else { ROW_ID };
+        for column in table.columns.iter_mut().filter(|column| &*column.name == name) {
+            column.truncate(0);
+            for row in 0..table.row_count {
+                column.put(row, Cell::Text(id));
+            }
+        }
+    }
+}
+
 pub(super) fn record<'c>(cells: &[Cell<'c>]) -> Record<'c> {
     Record {
         cells: cells.to_vec(),

@@ -200,17 +200,15 @@ fn table_states(
             continue;
         };
         let state = tables.entry(table).or_default();
-        let place = match state.indexes.iter().position(|index| index.name == name) {
-            Some(place) => place,
-            None => {
-                state.indexes.push(IndexState {
-                    name,
-                    unique: unique.as_deref() == Some("true"),
-                    columns: Vec::new(),
-                });
-                state.indexes.len() - 1
-            }
-        };
+        let known = state.indexes.iter().position(|index| index.name == name);
+        let place = known.unwrap_or_else(|| {
+            state.indexes.push(IndexState {
+                name,
+                unique: unique.as_deref() == Some("true"),
+                columns: Vec::new(),
+            });
+            state.indexes.len() - 1
+        });
         state.indexes[place].columns.extend(column);
     }
     tables

@@ -185,12 +185,6 @@ impl Sqlite {
             not_null: false,
             ..column.clone()
         };
-        let users = self
-            .rows(
-                Dialect::indexes_on_column(),
-                &[Param::Text(table), Param::Text(&column.name)],
-            )
-            .await?;
         self.execute(self.dialect.add_column(table, &copy), &[]).await?;
         match self
             .dialect
@@ -201,27 +195,23 @@ impl Sqlite {
             }
             None => self.convert_doubles(table, &column.name, &copy.name).await?,
         }
-        for index in &users {
-            if let Some(Some(name)) = index.first() {
-                self.execute(self.dialect.drop_index(name), &[]).await?;
+        // SQLite refuses to drop a column that something else names, so that is taken away for the moment. All of it is
+        // in the transaction.
+        let params = [Param::Text(table), Param::Text(&column.name)];
+        let dependents = self.rows(Dialect::dependents_of_column(), &params).await?;
+        for dependent in &dependents {
+            if let [Some(kind), Some(name), _] = dependent.as_slice() {
+                self.execute(Dialect::drop_dependent(kind, name), &[]).await?;
             }
         }
-        self.execute(Dialect::ignore_views(true), &[]).await?;
-        let replaced = self.replace_column(table, &column.name, &copy.name).await;
-        self.execute(Dialect::ignore_views(false), &[]).await?;
-        replaced?;
-        for index in &users {
-            if let Some(Some(statement)) = index.get(1) {
-                self.execute(Dialect::stored_index(statement), &[]).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn replace_column(&mut self, table: &str, column: &str, copy: &str) -> Result<(), Cause> {
-        self.execute(self.dialect.drop_column(table, column), &[]).await?;
-        self.execute(self.dialect.rename_column(table, copy, column), &[])
+        self.execute(self.dialect.drop_column(table, &column.name), &[]).await?;
+        self.execute(self.dialect.rename_column(table, &copy.name, &column.name), &[])
             .await?;
+        for dependent in dependents.iter().rev() {
+            if let [_, _, Some(statement)] = dependent.as_slice() {
+                self.execute(Dialect::make_dependent_again(statement), &[]).await?;
+            }
+        }
         Ok(())
     }
 
