@@ -333,6 +333,37 @@ impl Dialect {
         }
     }
 
+    /// Postgres: the rows are bound as one list for each column.
+    pub(crate) fn insert_lists(
+        &self,
+        table: &str,
+        columns: &[(Arc<str>, DataType)],
+        conflict: Option<&Conflict>,
+    ) -> Sql {
+        let names: Vec<Arc<str>> = columns.iter().map(|(name, _)| Arc::clone(name)).collect();
+        let sql = Sql::new("INSERT INTO ")
+            .push(&self.table(table))
+            .text(" AS _rl_old (")
+            .names(&names)
+            .text(") SELECT ")
+            .list(columns.iter().enumerate(), ", ", |sql, (index, (_, data_type))| {
+                sql.text("CAST(c")
+                    .number(index)
+                    .text(" AS ")
+                    .text(self.type_name(*data_type))
+                    .text(")")
+            })
+            .text(" FROM unnest(")
+            .list(1..=columns.len(), ", ", |sql, index| sql.text("$").number(index))
+            .text(") AS _rl_new (")
+            .list(0..columns.len(), ", ", |sql, index| sql.text("c").number(index))
+            .text(")");
+        match conflict {
+            Some(conflict) => Self::on_conflict(sql, &names, conflict),
+            None => sql,
+        }
+    }
+
     /// Postgres: the rows follow in the binary format.
     pub(crate) fn copy_in(&self, table: &str, columns: &[Arc<str>]) -> Sql {
         Self::copy_into(&self.table(table), columns)
