@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{OK, Outcome};
 use crate::cli::{Format, PlanArgs};
 use crate::pipeline::{Overrides, Pipeline};
+use crate::summary::left_out;
 use crate::terminal::Terminal;
 
 pub(crate) fn plan(args: &PlanArgs, terminal: &Terminal) -> Outcome {
@@ -166,10 +167,7 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
         }
     }
     if !plan.left_out.is_empty() {
-        let _ = writeln!(text, "\nleft out:");
-        for left_out in &plan.left_out {
-            let _ = writeln!(text, "  {}: {}", left_out.resource, left_out.reason);
-        }
+        let _ = write!(text, "\n{}", left_out(&plan.left_out));
     }
     text
 }

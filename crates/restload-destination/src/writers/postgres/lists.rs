@@ -34,7 +34,7 @@ pub(super) fn arguments(rows: &Rows<'_>) -> Result<PgArguments, Cause> {
                 list(&mut arguments, rows, column, |cell| match cell {
                     Cell::Text(text) | Cell::Json(text) | Cell::Numeric(text) => Some(text.to_owned()),
                     _ => None,
-                })?
+                })?;
             }
             DataType::Timestamp | DataType::Date | DataType::Time => list(&mut arguments, rows, column, |cell| {
                 let mut text = String::new();
