@@ -412,11 +412,11 @@ fn choose(
     for (path, resource, plan) in all {
         let is_named = options.select.contains(&resource.name);
         let refused = plan.as_ref().and_then(ResourcePlan::refuses_side_effects);
-        let reason = if !options.select.is_empty() && !is_named {
-            Some("not named by --select".to_owned())
-        } else {
-            reason_to_leave_out(config, resource, path, is_named, lookup, diagnostics)
-        };
+        // Who names what to load knows that the rest is not.
+        if !options.select.is_empty() && !is_named {
+            continue;
+        }
+        let reason = reason_to_leave_out(config, resource, path, is_named, lookup, diagnostics);
         let reason = reason.or_else(|| {
             let request = refused?;
             if is_named {

@@ -139,7 +139,7 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
             let _ = writeln!(text, "  one request for each record of {}", parent.resource);
         }
         if let Some(count) = described.get("records_given") {
-            let _ = writeln!(text, "  {count} records given in the config");
+            let _ = writeln!(text, "  its records are given in the config: {count}");
         }
         let Some(request) = described.get("first_request") else {
             continue;
