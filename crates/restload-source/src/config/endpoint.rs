@@ -10,7 +10,7 @@ use crate::paginators::PaginatorConfig;
 use crate::response_actions::ResponseActionConfig;
 
 /// How a resource is requested.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointConfig {
     /// Path below `base_url`, or a whole URL; the resource's name when absent. Values of placeholders are
@@ -59,6 +59,26 @@ pub struct EndpointConfig {
     /// when its resource is selected by name, once, and never again after a failure. Absent: it only reads.
     #[serde(default)]
     pub allow_side_effects: Option<bool>,
+}
+
+impl Default for EndpointConfig {
+    /// The endpoint of a resource that has none: its name is the path.
+    fn default() -> Self {
+        Self {
+            path: None,
+            method: default_method(),
+            params: None,
+            json: None,
+            data: None,
+            headers: None,
+            paginator: None,
+            data_selector: None,
+            allow_missing_data: false,
+            response_actions: None,
+            auth: None,
+            allow_side_effects: None,
+        }
+    }
 }
 
 fn default_method() -> String {
