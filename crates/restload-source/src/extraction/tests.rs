@@ -32,13 +32,13 @@ struct Api {
     context: Computed,
 }
 
-fn api(resource: serde_json::Value) -> Api {
+fn api(resource: &serde_json::Value) -> Api {
     let config = SourceConfig {
         name: "test".to_owned(),
         client: serde_json::from_value(json!({"base_url": "https://api.test"})).unwrap(),
         resources: vec![(
             KeyPath::root(),
-            serde_json::from_value(expand_resource(&resource)).unwrap(),
+            serde_json::from_value(expand_resource(resource)).unwrap(),
         )],
         vars: indexmap::IndexMap::new(),
     };
@@ -68,8 +68,8 @@ fn response(status: u16, content_type: &str, body: &str) -> Response {
 }
 
 /// What one answer comes to.
-fn answer(endpoint: serde_json::Value, status: u16, content_type: &str, body: &str) -> String {
-    let api = api(json!({"name": "r", "endpoint": endpoint}));
+fn answer(endpoint: &serde_json::Value, status: u16, content_type: &str, body: &str) -> String {
+    let api = api(&json!({"name": "r", "endpoint": endpoint}));
     let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(None));
     let response = response(status, content_type, body);
     match walk.receive(&response, &api.limits, &api.context) {
@@ -138,7 +138,7 @@ fn selects_records() {
         ),
     ] {
         assert_eq!(
-            answer(endpoint.clone(), 200, "application/json", body),
+            answer(&endpoint, 200, "application/json", body),
             records,
             "{endpoint} {body}"
         );
@@ -244,7 +244,7 @@ fn judges_answers() {
         ),
     ] {
         assert_eq!(
-            answer(endpoint.clone(), status, content_type, body),
+            answer(&endpoint, status, content_type, body),
             verdict,
             "{endpoint} {status} {body}"
         );
@@ -256,7 +256,7 @@ fn walk_with_cuts(endpoint: &serde_json::Value, pages: &[&str], cuts: &[bool]) -
     let mut log = Vec::new();
     let mut stored = serde_json::to_string(&Progress::start(None)).unwrap();
     let mut walk: Option<Walk> = None;
-    let api = api(json!({"name": "r", "endpoint": endpoint}));
+    let api = api(&json!({"name": "r", "endpoint": endpoint}));
     for (page, cut) in pages.iter().zip(cuts) {
         if *cut {
             walk = None;

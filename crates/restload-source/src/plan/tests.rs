@@ -65,13 +65,13 @@ fn plan_of(text: &Value, select: &[&str]) -> Result<Plan, String> {
 }
 
 /// The first request of the last resource, for a parent's record.
-fn first_request(text: &Value, parent: Option<(&str, Value)>) -> String {
+fn first_request(text: &Value, parent: Option<(&str, &Value)>) -> String {
     let plan = match plan_of(text, &[]) {
         Ok(plan) => plan,
         Err(mistakes) => return mistakes,
     };
     let resource = plan.resources.last().unwrap();
-    let context = partition_context(&plan.context, parent.as_ref().map(|(name, record)| (*name, record)));
+    let context = partition_context(&plan.context, parent);
     match resource.request(&Position::Start, &context) {
         Ok(request) => {
             let mut shown = format!("{} {}", request.method, request.url);
@@ -193,7 +193,7 @@ fn makes_requests_for_a_parents_record() {
         ),
     ] {
         assert_eq!(
-            first_request(&text(child.clone()), Some(("posts", record.clone()))),
+            first_request(&text(child.clone()), Some(("posts", &record))),
             request,
             "{child}"
         );

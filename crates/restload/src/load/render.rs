@@ -133,7 +133,11 @@ fn push_problem(report: &mut String, source: Option<&Source>, problem: &Problem,
         let _ = writeln!(report, "{margin} {bar}");
     }
     for note in notes {
-        let mark = if note.starts_with(' ') { " ".to_owned() } else { paint.frame("=") };
+        let mark = if note.starts_with(' ') {
+            " ".to_owned()
+        } else {
+            paint.frame("=")
+        };
         let _ = writeln!(report, "{margin} {mark} {}", printable(&note));
     }
 }
