@@ -341,7 +341,7 @@ fn a_link_to_another_host_goes_without_credentials() {
     let home = Position::Link("https://api.test/p2".to_owned());
     let auth = json!({"type": "api_key", "name": "X-Key", "api_key": "k"});
     let api =
-        api(json!({"name": "r", "endpoint": {"auth": auth, "headers": {"X-Own": "1"}, "paginator": "json_link"}}));
+        api(&json!({"name": "r", "endpoint": {"auth": auth, "headers": {"X-Own": "1"}, "paginator": "json_link"}}));
     let names = |position: &Position| {
         let request = api.plan.request(position, &api.context).unwrap();
         request
