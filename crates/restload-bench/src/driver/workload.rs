@@ -251,9 +251,10 @@ mod tests {
 
     #[test]
     fn latency_alone_is_one_request_and_then_turns() {
-        assert_eq!(Workload::Children.least_seconds(false), Some(33.0 * 0.02));
-        assert_eq!(Workload::Offset.least_seconds(false), Some(14.0 * 0.05));
-        assert_eq!(Workload::OnePage.least_seconds(false), None);
+        let milliseconds = |workload: Workload| workload.least_seconds(false).map(|seconds| (seconds * 1000.0).round());
+        assert_eq!(milliseconds(Workload::Children), Some(33.0 * 20.0));
+        assert_eq!(milliseconds(Workload::Offset), Some(14.0 * 50.0));
+        assert_eq!(milliseconds(Workload::OnePage), None);
     }
 
     #[test]

@@ -67,6 +67,14 @@ impl CopyRows {
         Ok(self.field(&days.to_be_bytes()))
     }
 
+    pub(super) fn byte_count(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn append(&mut self, rows: &Self) {
+        self.0.extend_from_slice(&rows.0);
+    }
+
     fn field(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
         self.0.extend_from_slice(bytes);
@@ -74,7 +82,7 @@ impl CopyRows {
     }
 }
 
-/// One COPY of all the batches that the iterator or channel yields.
+/// An open COPY.
 pub(super) struct Copy<'c>(sqlx::postgres::PgCopyIn<&'c mut PgConnection>);
 
 impl<'c> Copy<'c> {

@@ -9,7 +9,8 @@ use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, SqlSafeSt
 use super::fetch::Text;
 use crate::error::{BenchError, During as _};
 
-const ROWS_PER_STATEMENT: usize = 50;
+/// 50 rows of 12 columns; narrower rows go further.
+const VALUES_PER_STATEMENT: usize = 600;
 
 pub(super) async fn connect(to: &str) -> Result<SqliteConnection, BenchError> {
     let options = SqliteConnectOptions::from_str(to).during("could not read the SQLite URL")?;
@@ -39,9 +40,9 @@ impl Rows {
     }
 
     pub(super) fn begin_row(&mut self) -> Row<'_> {
-        if self.row_count.is_multiple_of(ROWS_PER_STATEMENT) {
+        if self.row_count.is_multiple_of(rows_per_statement(self.column_count)) {
             let mut arguments = SqliteArguments::default();
-            arguments.reserve(self.column_count * ROWS_PER_STATEMENT, 0);
+            arguments.reserve(VALUES_PER_STATEMENT, 0);
             self.statements.push(arguments);
         }
         self.row_count += 1;
@@ -83,14 +84,14 @@ impl Insert {
             head,
             tail,
             column_count,
-            full: statement(head, column_count, ROWS_PER_STATEMENT, tail),
+            full: statement(head, column_count, rows_per_statement(column_count), tail),
         }
     }
 
     pub(super) async fn write(&self, connection: &mut SqliteConnection, rows: Rows) -> Result<(), BenchError> {
         for arguments in rows.statements {
             let row_count = arguments.len() / self.column_count;
-            let sql = if row_count == ROWS_PER_STATEMENT {
+            let sql = if row_count == rows_per_statement(self.column_count) {
                 self.full.clone()
             } else {
                 statement(self.head, self.column_count, row_count, self.tail)
@@ -102,6 +103,10 @@ impl Insert {
         }
         Ok(())
     }
+}
+
+fn rows_per_statement(column_count: usize) -> usize {
+    VALUES_PER_STATEMENT / column_count
 }
 
 /// Made of literals and question marks only.
