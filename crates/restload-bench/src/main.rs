@@ -70,8 +70,11 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<(), BenchError> {
     match command {
         Command::Run(options) => {
-            let report = one_thread()?.block_on(driver::run(&options, &|line| eprintln!("{line}")))?;
-            println!("{report}");
+            let outcome = one_thread()?.block_on(driver::run(&options, &|line| eprintln!("{line}")))?;
+            println!("{}", outcome.markdown);
+            if !outcome.failed.is_empty() {
+                return Err(BenchError::new(format!("failed: {}", outcome.failed.join("; "))));
+            }
         }
         Command::Serve(options) => one_thread()?.block_on(server::serve(options, |url| println!("{url}")))?,
         Command::Limit { program, base_url, to } => {

@@ -52,8 +52,15 @@ pub(crate) struct RunOptions {
     postgres: Option<Url>,
 }
 
-/// Runs the workloads and returns the report as Markdown; `progress` takes one line at a time.
-pub(crate) async fn run(options: &RunOptions, progress: &dyn Fn(&str)) -> Result<String, BenchError> {
+/// What came of the workloads.
+pub(crate) struct Outcome {
+    pub(crate) markdown: String,
+    /// Titles of those that failed or left wrong rows behind; they are not in the table.
+    pub(crate) failed: Vec<&'static str>,
+}
+
+/// Runs the workloads; `progress` takes one line at a time.
+pub(crate) async fn run(options: &RunOptions, progress: &dyn Fn(&str)) -> Result<Outcome, BenchError> {
     if !options.limits_only && !options.restload.is_file() {
         return Err(BenchError::new(format!(
             "there is no restload at `{}`; build it, name another with --restload, or run the --limits-only",
@@ -67,9 +74,16 @@ pub(crate) async fn run(options: &RunOptions, progress: &dyn Fn(&str)) -> Result
         progress,
     };
     let mut rows = Vec::new();
+    let mut failed = Vec::new();
     for workload in bench.chosen_workloads() {
-        let row = bench.compare(workload).await;
-        rows.push(row.map_err(|error| BenchError::new(format!("{}: {}", workload.title(), error.chain())))?);
+        match bench.compare(workload).await {
+            Ok(row) => rows.push(row),
+            // The others took minutes and are still worth knowing.
+            Err(error) => {
+                progress(&format!("{} failed: {}", workload.title(), error.chain()));
+                failed.push(workload.title());
+            }
+        }
     }
     let postgres_version = match &options.postgres {
         Some(server) => Some(database::postgres_version(server).await?),
@@ -87,7 +101,7 @@ pub(crate) async fn run(options: &RunOptions, progress: &dyn Fn(&str)) -> Result
     if let Some(path) = &options.out {
         std::fs::write(path, &text).during(&format!("could not write `{}`", path.display()))?;
     }
-    Ok(text)
+    Ok(Outcome { markdown: text, failed })
 }
 
 struct Bench<'a> {
@@ -180,13 +194,23 @@ impl Bench<'_> {
             (DatabaseKind::Postgres, Some(server)) => Database::postgres(server).await?,
             _ => Database::sqlite(self.folder.path())?,
         };
-        let command = command(&database.url());
-        let mut measurement = self.measure(&command)?;
+        let loaded = self.load(workload, &command(&database.url()), &database, tables).await;
+        database.remove().await?;
+        loaded
+    }
+
+    async fn load(
+        &self,
+        workload: Workload,
+        command: &[String],
+        database: &Database,
+        tables: &[ExpectedTable],
+    ) -> Result<Measurement, BenchError> {
+        let mut measurement = self.measure(command)?;
         if workload.loads_twice() {
-            measurement = self.measure(&command)?;
+            measurement = self.measure(command)?;
         }
         let verified = database.verify(tables).await;
-        database.remove().await?;
         verified.map_err(|error| BenchError::new(format!("after `{}`: {}", command.join(" "), error.chain())))?;
         Ok(measurement)
     }
