@@ -25,7 +25,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Up to so many rows are bound to an INSERT, more are copied. A copy of few rows takes 40 ms more than it should: sqlx
 /// 0.9.0 leaves Nagle's algorithm on, which holds the end of the copy back until the server has acknowledged the rows
 /// (<https://github.com/launchbadge/sqlx/issues/4335>).
-const MOST_ROWS_IN_LISTS: u64 = 5_000;
+const MOST_ROWS_IN_LISTS: u64 = 500;
 
 /// A connection, and what it needs to name things.
 pub(crate) struct Postgres {
