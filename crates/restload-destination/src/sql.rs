@@ -672,8 +672,8 @@ impl Dialect {
         Sql::new("SET lock_timeout = '2s'")
     }
 
-    pub(crate) fn wait_forever() -> Sql {
-        Sql::new("SET lock_timeout = 0")
+    pub(crate) fn wait_as_before() -> Sql {
+        Sql::new("RESET lock_timeout")
     }
 
     pub(crate) fn take_session_lock() -> Sql {

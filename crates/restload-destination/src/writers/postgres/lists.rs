@@ -13,45 +13,48 @@ use crate::system::{push_moment, push_time};
 pub(super) fn arguments(rows: &Rows<'_>) -> Result<PgArguments, Cause> {
     let mut arguments = PgArguments::default();
     for (column, (_, data_type)) in rows.columns.iter().enumerate() {
-        match data_type {
-            DataType::Bigint => list(&mut arguments, rows, column, |cell| match cell {
+        let arguments = &mut arguments;
+        let added = match data_type {
+            DataType::Bigint => list(arguments, rows, column, |cell| match cell {
                 Cell::Bigint(number) => Some(number),
                 _ => None,
-            })?,
-            DataType::Double => list(&mut arguments, rows, column, |cell| match cell {
+            }),
+            DataType::Double => list(arguments, rows, column, |cell| match cell {
                 Cell::Double(number) => Some(number),
                 _ => None,
-            })?,
-            DataType::Bool => list(&mut arguments, rows, column, |cell| match cell {
+            }),
+            DataType::Bool => list(arguments, rows, column, |cell| match cell {
                 Cell::Bool(flag) => Some(flag),
                 _ => None,
-            })?,
-            DataType::Binary => list(&mut arguments, rows, column, |cell| match cell {
+            }),
+            DataType::Binary => list(arguments, rows, column, |cell| match cell {
                 Cell::Binary(bytes) => Some(bytes.to_vec()),
                 _ => None,
-            })?,
-            DataType::Text | DataType::Json | DataType::Numeric => {
-                list(&mut arguments, rows, column, |cell| match cell {
-                    Cell::Text(text) | Cell::Json(text) | Cell::Numeric(text) => Some(text.to_owned()),
-                    _ => None,
-                })?;
-            }
-            DataType::Timestamp | DataType::Date | DataType::Time => list(&mut arguments, rows, column, |cell| {
-                let mut text = String::new();
-                match cell {
-                    Cell::Timestamp(micros) => {
-                        push_moment(&mut text, micros);
-                        text.push_str("+00");
-                    }
-                    Cell::Time(micros) => push_time(&mut text, micros),
-                    Cell::Date(_) => cell.write_text(&mut text),
-                    _ => return None,
-                }
-                Some(text)
-            })?,
-        }
+            }),
+            DataType::Text | DataType::Json | DataType::Numeric => list(arguments, rows, column, |cell| match cell {
+                Cell::Text(text) | Cell::Json(text) | Cell::Numeric(text) => Some(text.to_owned()),
+                _ => None,
+            }),
+            DataType::Timestamp | DataType::Date | DataType::Time => list(arguments, rows, column, moment),
+        };
+        added?;
     }
     Ok(arguments)
+}
+
+/// Moments as the statement's casts read them.
+fn moment(cell: Cell<'_>) -> Option<String> {
+    let mut text = String::new();
+    match cell {
+        Cell::Timestamp(micros) => {
+            push_moment(&mut text, micros);
+            text.push_str("+00");
+        }
+        Cell::Time(micros) => push_time(&mut text, micros),
+        Cell::Date(_) => cell.write_text(&mut text),
+        _ => return None,
+    }
+    Some(text)
 }
 
 fn list<T>(
