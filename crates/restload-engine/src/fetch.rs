@@ -17,6 +17,10 @@ use crate::report::{Event, Reporter};
 /// First delay before a further try; it doubles from try to try.
 const BASE_DELAY: Duration = Duration::from_secs(1);
 
+/// What is said of a request with side effects that got no good answer.
+const UNKNOWN_EFFECT: &str =
+    "whether the API has acted on it is unknown, and it is not sent again because it has side effects";
+
 /// What all resources fetch with.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
@@ -81,10 +85,7 @@ impl Fetcher {
                 Err(TransportError::Passing(reason)) => reason,
             };
             if !attempts.repeatable {
-                let reason = format!(
-                    "{reason}; whether the API has acted on it is unknown, and it is not sent again because it has side effects"
-                );
-                return Err(self.give_up(request, &reason, attempts));
+                return Err(self.give_up(request, &format!("{reason}; {UNKNOWN_EFFECT}"), attempts));
             }
             self.wait_to_retry(resource, request, &reason, None, attempts, traffic)
                 .await?;
@@ -109,6 +110,10 @@ impl Fetcher {
         attempts: &Attempts,
         traffic: &Traffic,
     ) -> Result<(), FetchError> {
+        // A server that fails may have done before what it was asked to; one that refuses has not.
+        if !attempts.repeatable && answer.is_some_and(|answer| answer.status >= 500) {
+            return Err(self.give_up(request, &format!("{reason}; {UNKNOWN_EFFECT}"), attempts));
+        }
         if attempts.made >= self.limits.max_attempts || !attempts.repeatable {
             return Err(self.give_up(request, reason, attempts));
         }
