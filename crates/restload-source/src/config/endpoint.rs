@@ -10,7 +10,7 @@ use crate::paginators::PaginatorConfig;
 use crate::response_actions::ResponseActionConfig;
 
 /// How a resource is requested.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointConfig {
     /// Path below `base_url`, or a whole URL; the resource's name when absent. Values of placeholders are
@@ -63,6 +63,26 @@ pub struct EndpointConfig {
 
 fn default_method() -> String {
     "GET".to_owned()
+}
+
+/// The endpoint of a resource that says nothing of it.
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            method: default_method(),
+            params: None,
+            json: None,
+            data: None,
+            headers: None,
+            paginator: None,
+            data_selector: None,
+            allow_missing_data: false,
+            response_actions: None,
+            auth: None,
+            allow_side_effects: None,
+        }
+    }
 }
 
 /// A query parameter's value.
