@@ -104,23 +104,10 @@ impl Destination {
         self.targets = targets;
         self.full_refresh = full_refresh;
         let at = self.options.started_at;
-        let done = self.in_transaction(at, Work::Prepare).await?;
-        drop(done);
+        self.in_transaction(at, Work::Prepare).await?;
         if full_refresh {
             for target in &self.targets {
                 self.checkpoints.remove(&target.resource);
-            }
-        }
-        for target in &self.targets {
-            for name in self
-                .memory
-                .catalog
-                .family(&self.options.pipeline, &target.resource, &target.table)
-            {
-                // Tables that another pipeline made and this one goes on with.
-                if let Some(table) = self.memory.present.get(&name) {
-                    remember(&mut self.tables, table.clone());
-                }
             }
         }
         Ok(())
@@ -300,7 +287,7 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
 }
 
 /// A table without the columns that somebody dropped, with types that somebody widened.
-pub(crate) fn present(known: &Table, state: &TableState) -> Table {
+fn present(known: &Table, state: &TableState) -> Table {
     let mut table = known.clone();
     table.columns.retain_mut(|column| match state.column(&column.name) {
         Some(there) => {

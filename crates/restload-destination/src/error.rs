@@ -279,6 +279,11 @@ fn from_postgres(error: &sqlx::postgres::PgDatabaseError) -> Cause {
         text.push_str("; ");
         text.push_str(part.trim_end_matches('.'));
     }
+    // Tells the line and the column of a copy; for other statements it is a stack of function calls.
+    if let Some(place) = error.r#where().filter(|place| place.starts_with("COPY ")) {
+        text.push_str("; ");
+        text.push_str(place.lines().next().unwrap_or(place));
+    }
     let kind = match error.code() {
         "25006" => CauseKind::ReadOnly,
         "42501" | "28P01" | "28000" => CauseKind::NoPermission,
@@ -305,5 +310,49 @@ fn from_sqlite(extended_code: u32, message: &str) -> Cause {
     Cause {
         text: message.to_owned(),
         kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_codes_become_what_the_reader_can_do_about_them() {
+        for (code, start) in [
+            (8, "cannot write to sqlite:x.db, because it is read-only"),
+            (1544, "cannot write to sqlite:x.db, because it is read-only"),
+            (13, "cannot commit: the disk is full"),
+            (14, "cannot reach sqlite:x.db"),
+            (5, "cannot commit: another program keeps the database locked"),
+            (517, "cannot commit: another program keeps the database locked"),
+            (2067, "cannot commit"),
+            (1, "cannot commit"),
+        ] {
+            let error = from_sqlite(code, "said so").during("cannot commit", "sqlite:x.db");
+            assert!(error.to_string().starts_with(start), "{code}: {error}");
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(source, "said so");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_written_are_told_apart() {
+        for (kind, expected) in [
+            (std::io::ErrorKind::PermissionDenied, CauseKind::ReadOnly),
+            (std::io::ErrorKind::ReadOnlyFilesystem, CauseKind::ReadOnly),
+            (std::io::ErrorKind::StorageFull, CauseKind::DiskFull),
+            (std::io::ErrorKind::NotADirectory, CauseKind::Other),
+        ] {
+            assert_eq!(Cause::from(std::io::Error::from(kind)).kind, expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_refused_name_their_table() {
+        let error = from_sqlite(2067, "UNIQUE constraint failed").writing("t", 3, "sqlite:x.db");
+        assert_eq!(error.to_string(), "cannot write 3 rows to table `t`");
+        let error = from_sqlite(13, "database or disk is full").writing("t", 3, "sqlite:x.db");
+        assert_eq!(error.to_string(), "cannot write 3 rows to table `t`: the disk is full");
     }
 }

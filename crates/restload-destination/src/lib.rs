@@ -21,8 +21,6 @@
 //! databases alike; `writers/` knows how each of them takes it. `sql.rs` holds every SQL text. `conformance.rs` is the
 //! one suite that every writer passes.
 
-#![expect(clippy::doc_markdown, reason = "SQLite is a name, not a piece of code")]
-
 mod commit;
 mod destination;
 mod error;

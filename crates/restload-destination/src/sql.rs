@@ -3,7 +3,10 @@
 //! [`Sql`] takes only `&'static str` and names, which it quotes, so no field name of any API can become SQL. It is the
 //! one place where the driver is told that a text is safe.
 
+mod catalogue;
 mod conversion;
+mod session;
+mod system;
 
 use std::sync::Arc;
 
@@ -333,6 +336,37 @@ impl Dialect {
         }
     }
 
+    /// Postgres: the rows are bound as one list for each column.
+    pub(crate) fn insert_lists(
+        &self,
+        table: &str,
+        columns: &[(Arc<str>, DataType)],
+        conflict: Option<&Conflict>,
+    ) -> Sql {
+        let names: Vec<Arc<str>> = columns.iter().map(|(name, _)| Arc::clone(name)).collect();
+        let sql = Sql::new("INSERT INTO ")
+            .push(&self.table(table))
+            .text(" AS _rl_old (")
+            .names(&names)
+            .text(") SELECT ")
+            .list(columns.iter().enumerate(), ", ", |sql, (index, (_, data_type))| {
+                sql.text("CAST(c")
+                    .number(index)
+                    .text(" AS ")
+                    .text(self.type_name(*data_type))
+                    .text(")")
+            })
+            .text(" FROM unnest(")
+            .list(1..=columns.len(), ", ", |sql, index| sql.text("$").number(index))
+            .text(") AS _rl_new (")
+            .list(0..columns.len(), ", ", |sql, index| sql.text("c").number(index))
+            .text(")");
+        match conflict {
+            Some(conflict) => Self::on_conflict(sql, &names, conflict),
+            None => sql,
+        }
+    }
+
     /// Postgres: the rows follow in the binary format.
     pub(crate) fn copy_in(&self, table: &str, columns: &[Arc<str>]) -> Sql {
         Self::copy_into(&self.table(table), columns)
@@ -447,221 +481,6 @@ impl Dialect {
             .text(") AS new WHERE ")
             .push(&self.table(table))
             .text(".rowid = new.column1")
-    }
-
-    // The dataset and the system tables. Parameters are `$1`, `$2`, …: both databases take them.
-
-    pub(crate) fn dataset_exists() -> Sql {
-        Sql::new("SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1")
-    }
-
-    pub(crate) fn create_dataset(dataset: &str) -> Sql {
-        Sql::new("CREATE SCHEMA IF NOT EXISTS ").name(dataset)
-    }
-
-    /// A cast that a bound text needs to become a moment or a document; SQLite keeps texts.
-    fn cast(&self, sql: Sql, parameter: &'static str, data_type: DataType) -> Sql {
-        match self.kind {
-            Kind::Postgres => sql
-                .text("CAST(CAST(")
-                .text(parameter)
-                .text(" AS text) AS ")
-                .text(self.type_name(data_type))
-                .text(")"),
-            Kind::Sqlite => sql.text(parameter),
-        }
-    }
-
-    pub(crate) fn interrupt_loads(&self, loads: &str) -> Sql {
-        let sql = Sql::new("UPDATE ")
-            .push(&self.table(loads))
-            .text(" SET status = 'interrupted', finished_at = ");
-        self.cast(sql, "$1", DataType::Timestamp)
-            .text(" WHERE pipeline = $2 AND status = 'running'")
-    }
-
-    pub(crate) fn start_load(&self, loads: &str) -> Sql {
-        let sql = Sql::new("INSERT INTO ").push(&self.table(loads)).text(
-            " (load_id, pipeline, started_at, status, \"rows\", requests, retries, schema_changes, rejects) VALUES \
-                 ($1, $2, ",
-        );
-        let sql = self.cast(sql, "$3", DataType::Timestamp).text(", 'running', ");
-        let sql = self.cast(sql, "$4", DataType::Json).text(", 0, 0, ");
-        self.cast(sql, "$5", DataType::Json).text(", 0)")
-    }
-
-    pub(crate) fn advance_load(&self, loads: &str) -> Sql {
-        let sql = Sql::new("UPDATE ").push(&self.table(loads)).text(" SET \"rows\" = ");
-        let sql = self.cast(sql, "$1", DataType::Json).text(", schema_changes = ");
-        self.cast(sql, "$2", DataType::Json)
-            .text(", rejects = $3 WHERE load_id = $4")
-    }
-
-    pub(crate) fn finish_load(&self, loads: &str) -> Sql {
-        let sql = Sql::new("UPDATE ")
-            .push(&self.table(loads))
-            .text(" SET status = $1, finished_at = ");
-        self.cast(sql, "$2", DataType::Timestamp)
-            .text(", requests = $3, retries = $4, error = $5 WHERE load_id = $6")
-    }
-
-    pub(crate) fn read_state(&self, state: &str) -> Sql {
-        Sql::new("SELECT resource, \"partition\", checkpoint FROM ")
-            .push(&self.table(state))
-            .text(" WHERE pipeline = $1 ORDER BY resource, \"partition\"")
-    }
-
-    pub(crate) fn forget_partitions(&self, state: &str) -> Sql {
-        let sql = Sql::new("DELETE FROM ")
-            .push(&self.table(state))
-            .text(" WHERE pipeline = $1 AND resource = $2 AND \"partition\"");
-        self.in_list(sql, "$3")
-    }
-
-    pub(crate) fn forget_resource(&self, state: &str) -> Sql {
-        Sql::new("DELETE FROM ")
-            .push(&self.table(state))
-            .text(" WHERE pipeline = $1 AND resource = $2")
-    }
-
-    pub(crate) fn read_schema(&self, schema: &str) -> Sql {
-        Sql::new("SELECT pipeline, resource, table_name, parent, column_name, source_name, data_type FROM ")
-            .push(&self.table(schema))
-            .text(" ORDER BY table_name, \"position\", column_name")
-    }
-
-    pub(crate) fn forget_table(&self, schema: &str) -> Sql {
-        Sql::new("DELETE FROM ")
-            .push(&self.table(schema))
-            .text(" WHERE table_name = $1")
-    }
-
-    // The catalogues.
-
-    /// Table, column, type, whether it takes NULL; a table without columns has one row with nulls.
-    pub(crate) fn describe_columns(&self) -> Sql {
-        match self.kind {
-            Kind::Postgres => Sql::new(
-                "SELECT c.relname::text, a.attname::text, t.typname::text, a.attnotnull::text \
-                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-                 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f') \
-                 ORDER BY c.relname, a.attnum",
-            ),
-            Kind::Sqlite => Sql::new(
-                "SELECT m.name, c.name, c.type, CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END \
-                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
-                 JOIN pragma_table_info(m.name) AS c ORDER BY m.name, c.cid",
-            ),
-        }
-    }
-
-    /// Table, index, whether unique, column; one row for each column.
-    pub(crate) fn describe_indexes(&self) -> Sql {
-        match self.kind {
-            Kind::Postgres => Sql::new(
-                "SELECT c.relname::text, i.relname::text, x.indisunique::text, a.attname::text \
-                 FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
-                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.oid \
-                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND x.indisvalid \
-                 ORDER BY c.relname, i.relname, a.attnum",
-            ),
-            Kind::Sqlite => Sql::new(
-                "SELECT m.name, i.name, CASE WHEN i.\"unique\" THEN 'true' ELSE 'false' END, c.name \
-                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
-                 JOIN pragma_index_list(m.name) AS i JOIN pragma_index_info(i.name) AS c \
-                 ORDER BY m.name, i.name, c.seqno",
-            ),
-        }
-    }
-
-    /// The tables whose names start with a prefix.
-    pub(crate) fn tables_with_prefix(&self) -> Sql {
-        match self.kind {
-            Kind::Postgres => Sql::new(
-                "SELECT c.relname::text FROM pg_catalog.pg_class c \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE n.nspname = $1 AND c.relkind = 'r' AND starts_with(c.relname, $2) ORDER BY 1",
-            ),
-            Kind::Sqlite => Sql::new(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, length($1)) = $1 ORDER BY 1",
-            ),
-        }
-    }
-
-    /// SQLite: what keeps a column from being replaced, as type, name and the statement that made it: every trigger and
-    /// view, and the indexes on the column.
-    pub(crate) fn dependents_of_column() -> Sql {
-        Sql::new(
-            "SELECT s.type, s.name, s.sql FROM sqlite_schema AS s WHERE s.type IN ('trigger', 'view') \
-             OR (s.type = 'index' AND s.tbl_name = $1 AND s.sql IS NOT NULL \
-             AND EXISTS (SELECT 1 FROM pragma_index_info(s.name) AS c WHERE c.name = $2)) \
-             ORDER BY CASE s.type WHEN 'trigger' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, s.name",
-        )
-    }
-
-    /// SQLite: removes one of them.
-    pub(crate) fn drop_dependent(kind: &str, name: &str) -> Sql {
-        Sql::new(match kind {
-            "trigger" => "DROP TRIGGER ",
-            "view" => "DROP VIEW ",
-            _ => "DROP INDEX ",
-        })
-        .name(name)
-    }
-
-    /// SQLite: makes it again, by the statement that the database itself keeps of it.
-    pub(crate) fn make_dependent_again(stored_statement: &str) -> Sql {
-        Sql(stored_statement.to_owned())
-    }
-
-    // Transactions and sessions.
-
-    /// SQLite takes the write lock at once: a transaction that turns from reading to writing later can be refused
-    /// without a wait.
-    pub(crate) fn begin(&self) -> Sql {
-        Sql::new(match self.kind {
-            Kind::Postgres => "BEGIN",
-            Kind::Sqlite => "BEGIN IMMEDIATE",
-        })
-    }
-
-    pub(crate) fn commit() -> Sql {
-        Sql::new("COMMIT")
-    }
-
-    pub(crate) fn rollback() -> Sql {
-        Sql::new("ROLLBACK")
-    }
-
-    pub(crate) fn wait_two_seconds() -> Sql {
-        Sql::new("SET lock_timeout = '2s'")
-    }
-
-    pub(crate) fn wait_forever() -> Sql {
-        Sql::new("SET lock_timeout = 0")
-    }
-
-    pub(crate) fn take_session_lock() -> Sql {
-        Sql::new("SELECT pg_advisory_lock($1)::text")
-    }
-
-    pub(crate) fn release_session_lock() -> Sql {
-        Sql::new("SELECT pg_advisory_unlock($1)::text")
-    }
-
-    pub(crate) fn take_transaction_lock() -> Sql {
-        Sql::new("SELECT pg_advisory_xact_lock($1)::text")
-    }
-
-    /// Postgres: keeps others from altering the tables until the transaction ends.
-    pub(crate) fn hold_tables<N: AsRef<str>>(&self, tables: &[N]) -> Sql {
-        Sql::new("LOCK TABLE ")
-            .list(tables, ", ", |sql, table| sql.push(&self.table(table.as_ref())))
-            .text(" IN ROW EXCLUSIVE MODE")
     }
 }
 

@@ -8,7 +8,6 @@ use restload_model::checkpoint::Checkpoint;
 use restload_model::naming;
 use restload_model::schema::{Table, Target};
 
-use crate::destination::present;
 use crate::error::{Cause, DestinationError};
 use crate::plan::{self, Change, ColumnDef, Conflict, Obstacle, TableState, Wanted};
 use crate::rows::Rows;
@@ -21,8 +20,6 @@ use crate::writers::{Param, Writer};
 pub(crate) struct Memory {
     /// Every table of the dataset, as restload left it.
     pub(crate) catalog: Catalog,
-    /// Those that were found in the database.
-    pub(crate) present: HashMap<Arc<str>, Table>,
     /// Replaces that have begun and wait for their last step.
     pub(crate) replacing: HashMap<Arc<str>, Replacing>,
     /// Rows that stand in the tables through this load.
@@ -146,12 +143,6 @@ impl Transaction<'_> {
         let there: Vec<&str> = described.keys().map(String::as_str).collect();
         let held = self.writer.hold(&there).await;
         self.during("cannot hold the tables", held)?;
-        for (name, state) in &described {
-            if let Some(known) = self.memory.catalog.table(name) {
-                let table = present(known, state);
-                self.memory.present.insert(Arc::clone(&table.name), table);
-            }
-        }
         self.states.extend(described);
         Ok(())
     }
@@ -312,7 +303,6 @@ impl Transaction<'_> {
             .catalog
             .tables
             .insert(Arc::clone(&table.name), (owner, table.clone()));
-        self.memory.present.insert(Arc::clone(&table.name), table.clone());
         self.touched.push(table.clone());
         Ok(())
     }

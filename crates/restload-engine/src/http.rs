@@ -58,7 +58,7 @@ impl Http {
             .connect_timeout(limits.connect_timeout)
             .timeout(limits.timeout)
             .pool_max_idle_per_host(limits.concurrency)
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_mins(1))
             .tcp_nodelay(true)
             .build()
             .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;

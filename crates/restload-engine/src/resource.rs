@@ -79,13 +79,20 @@ enum Stopped {
     },
 }
 
+/// The rows and partitions that records have become.
+struct Outcome {
+    /// None for a resource that is only read for its children.
+    batch: Option<Batch>,
+    /// By the place of the child in [`Shared::children`].
+    spawned: Vec<(usize, Vec<Spawned>)>,
+    rejected: u64,
+}
+
 /// What came of a page.
 struct PageDone {
     walk: Walk,
-    batch: Option<Batch>,
-    spawned: Vec<(usize, Vec<Spawned>)>,
+    outcome: Outcome,
     has_next: bool,
-    rejected: u64,
 }
 
 /// What the decoding thread gives back.
@@ -159,14 +166,13 @@ async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
     })
     .await
     .map_err(|error| failed(error.to_string()))?;
-    let (batch, spawned, rejected) = page.map_err(|error| failed(error.to_string()))?;
+    let outcome = page.map_err(|error| failed(error.to_string()))?;
     let progress = Progress {
         pages: 1,
         done: true,
         ..Progress::start(None)
     };
-    hand_over(shared, &Arc::from(""), &progress, batch, spawned).await?;
-    check_rejects(shared, rejected)
+    hand_over(shared, &Arc::from(""), &progress, outcome).await
 }
 
 /// The partitions that the parent's records give rise to, as many at a time as the client allows.
@@ -242,8 +248,7 @@ async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Pro
         match decoded.map_err(|error| failed(format!("a page could not be taken: {error}")))? {
             Decoded::Page(page) => {
                 let progress = page.walk.progress().clone();
-                hand_over(shared, &partition, &progress, page.batch, page.spawned).await?;
-                check_rejects(shared, page.rejected)?;
+                hand_over(shared, &partition, &progress, page.outcome).await?;
                 if !page.has_next {
                     return Ok(());
                 }
@@ -323,27 +328,21 @@ fn decode(
         Ok(records) => records,
         Err(error) => return Decoded::Failed(walk, response, error),
     };
-    let (batch, spawned, rejected) = normalise(shared, partition, walk.progress().pages, records);
+    let outcome = normalise(shared, partition, walk.progress().pages, records);
     let is_over = shared
         .remaining
         .as_ref()
         .is_some_and(|remaining| remaining.load(Ordering::Relaxed) <= 0);
+    let has_next = wants_next && !is_over;
     Decoded::Page(PageDone {
-        batch,
-        spawned,
-        has_next: wants_next && !is_over,
-        rejected,
         walk,
+        outcome,
+        has_next,
     })
 }
 
 /// Gives records to the children and turns them into rows.
-fn normalise(
-    shared: &Shared,
-    partition: &str,
-    page: u64,
-    mut records: Vec<Value<'_>>,
-) -> (Option<Batch>, Vec<(usize, Vec<Spawned>)>, u64) {
+fn normalise(shared: &Shared, partition: &str, page: u64, mut records: Vec<Value<'_>>) -> Outcome {
     if let Some(remaining) = &shared.remaining {
         let before = remaining.fetch_sub(records.len() as i64, Ordering::Relaxed);
         records.truncate(usize::try_from(before.max(0)).unwrap_or(usize::MAX));
@@ -366,7 +365,11 @@ fn normalise(
     });
     let spawned = spawned.collect();
     if !shared.plan.is_loaded || page <= shared.pages_to_skip {
-        return (None, spawned, 0);
+        return Outcome {
+            batch: None,
+            spawned,
+            rejected: 0,
+        };
     }
     let pooled = shared.normalizers.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let mut normalizer =
@@ -386,7 +389,11 @@ fn normalise(
         reject.reason = shared.fetcher.redactor.redact(&reject.reason);
     }
     let rejected = batch.rejects.len() as u64;
-    (Some(batch), spawned, rejected)
+    Outcome {
+        batch: Some(batch),
+        spawned,
+        rejected,
+    }
 }
 
 /// The partition for a parent's record, named by the fields that it is requested with.
@@ -408,9 +415,13 @@ async fn hand_over(
     shared: &Arc<Shared>,
     partition: &Arc<str>,
     progress: &Progress,
-    batch: Option<Batch>,
-    spawned: Vec<(usize, Vec<Spawned>)>,
+    outcome: Outcome,
 ) -> Result<(), Stopped> {
+    let Outcome {
+        batch,
+        spawned,
+        rejected,
+    } = outcome;
     let mut checkpoints = Vec::new();
     if shared.is_resumable && progress.pages > shared.pages_to_skip {
         // A partition of a child is forgotten when it is done; the resource itself is remembered until the load is.
@@ -455,7 +466,7 @@ async fn hand_over(
             }
         }
     }
-    Ok(())
+    check_rejects(shared, rejected)
 }
 
 fn checkpoint(shared: &Shared, resource: &Arc<str>, partition: &Arc<str>, progress: Option<&Progress>) -> Checkpoint {

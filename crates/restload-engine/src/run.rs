@@ -18,7 +18,7 @@ use crate::clock::Moment;
 use crate::fetch::{Fetcher, Traffic};
 use crate::http::Http;
 use crate::limiter::Limiter;
-use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus};
+use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
 use crate::resource::{self, Child, Counts, Shared, Spawned};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
@@ -153,6 +153,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     // The first failure is the one to tell.
     written?;
     finished?;
+    sort_by_resource(&mut writer.totals.tables, &resources);
     Ok(Report {
         load_id: options.load_id,
         outcome,
@@ -340,6 +341,21 @@ fn pages_stored(stored: &[Spawned]) -> u64 {
             root.progress.pages
         }
     })
+}
+
+/// Puts tables in the order of their resources, however their pages came.
+fn sort_by_resource(tables: &mut indexmap::IndexMap<String, TableTotals>, resources: &[Arc<ResourcePlan>]) {
+    let place = |table: &str| {
+        let is_of = |plan: &Arc<ResourcePlan>| {
+            let rest = table.strip_prefix(&*plan.target.table);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("__"))
+        };
+        // Of two resources whose names begin alike, the longer name is the table's own.
+        let own = resources.iter().enumerate().filter(|(_, plan)| is_of(plan));
+        own.max_by_key(|(_, plan)| plan.target.table.len())
+            .map_or(resources.len(), |(index, _)| index)
+    };
+    tables.sort_by(|left, _, right, _| place(left).cmp(&place(right)).then_with(|| left.cmp(right)));
 }
 
 fn outcome(reports: &[ResourceReport]) -> Outcome {

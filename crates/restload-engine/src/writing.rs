@@ -19,7 +19,7 @@ pub(crate) const STEP_BYTES: usize = 8 << 20;
 /// Pages that wait for the writer hold no more than this, in KiB; whoever would exceed it waits.
 pub(crate) const BUDGET_KIB: usize = 16 << 10;
 /// A step is written when nothing has come for this long, so that a slow API's pages are soon durable.
-const IDLE: Duration = Duration::from_millis(1000);
+const IDLE: Duration = Duration::from_secs(1);
 /// A step is written at the latest this long after its first page.
 const MAX_AGE: Duration = Duration::from_secs(5);
 

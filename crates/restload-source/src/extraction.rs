@@ -465,12 +465,13 @@ impl FoundList {
         let text = if self.path.iter().all(plain) {
             self.path.join(".")
         } else {
-            let brackets: String = self
-                .path
-                .iter()
-                .map(|name| format!("[{}]", serde_json::Value::from(name.as_str())))
-                .collect();
-            format!("${brackets}")
+            let mut brackets = String::from("$");
+            for name in &self.path {
+                brackets.push('[');
+                brackets.push_str(&serde_json::Value::from(name.as_str()).to_string());
+                brackets.push(']');
+            }
+            brackets
         };
         JsonPath::parse(&text).map_err(ExtractError::new)
     }

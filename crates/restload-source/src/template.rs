@@ -18,7 +18,11 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.add_filter("date", date);
-    environment.add_filter("reason", reason);
+    environment.add_filter("reason", |value: &Value| match value.kind() {
+        // Without a value the message has none either, and whoever writes it falls back to the answer itself.
+        ValueKind::Undefined | ValueKind::None => Value::UNDEFINED,
+        _ => Value::from(reason(value)),
+    });
     environment
 });
 
@@ -227,6 +231,8 @@ fn evaluate(text: &str, expression: &Expression<'_, '_>, context: &Value) -> Res
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => None,
+        // The engine would write Python's `True`.
+        ValueKind::Bool => Some(value.is_true().to_string()),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
             Some(serde_json::to_string(value).unwrap_or_else(|_| value.to_string()))
         }
@@ -251,7 +257,6 @@ fn closing_brace(text: &str) -> Option<usize> {
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(open), _) if character == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
             (None, '{') => depth += 1,
             (None, '}') => {
@@ -260,7 +265,7 @@ fn closing_brace(text: &str) -> Option<usize> {
                     return Some(at);
                 }
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     None

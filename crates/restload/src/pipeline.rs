@@ -1,13 +1,14 @@
 //! From a config file to a plan: read, validate, expand, plan, with every mistake shown at its line.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use restload_engine::Moment;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 use restload_model::secret::Secret;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
-use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, partition_context, plan};
+use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, partition_context, places, plan};
 use restload_source::template::Template;
 use serde_json::Value;
 
@@ -138,15 +139,12 @@ impl Pipeline {
                 }
             }
         }
-        let lookup = Surroundings {
-            secrets: &self.secrets,
-            demo: overrides.demo.as_ref(),
-        };
+        let lookup = Surroundings::new(&self.secrets, overrides.demo.as_ref(), terminal);
         let planned = plan(&self.source, &options, &lookup, &mut self.diagnostics);
         let destination = self.destination.take();
         let destination = match (&planned, destination) {
             (Some(plan), Some(destination)) if !overrides.offline => {
-                self.render_destination(destination, plan, overrides.demo.as_ref())
+                self.render_destination(destination, plan, overrides.demo.as_ref(), terminal)
             }
             (_, destination) => destination,
         };
@@ -169,13 +167,11 @@ impl Pipeline {
         destination: DestinationConfig,
         plan: &Plan,
         demo: Option<&Demo>,
+        terminal: &Terminal,
     ) -> Option<DestinationConfig> {
         let path = &self.destination_path;
         let template = Template::compile(&destination.url, &[], path, &mut self.diagnostics)?;
-        let lookup = Surroundings {
-            secrets: &self.secrets,
-            demo,
-        };
+        let lookup = Surroundings::new(&self.secrets, demo, terminal);
         let mut secrets = BTreeMap::new();
         let mut env = BTreeMap::new();
         for variable in template.variables() {
@@ -187,7 +183,7 @@ impl Pipeline {
                     None => self.diagnostics.error_with_help(
                         path,
                         format_args!("secret `{name}` is not set"),
-                        format_args!("it was looked for in: {}", lookup.secret_places(name).join(", ")),
+                        places(&lookup.secret_places(name)),
                     ),
                 }
             } else if let Some(name) = variable.strip_prefix("env.") {
@@ -212,6 +208,20 @@ impl Pipeline {
 struct Surroundings<'s> {
     secrets: &'s Secrets,
     demo: Option<&'s Demo>,
+    terminal: &'s Terminal,
+    /// The secrets whose place has been told.
+    told: RefCell<BTreeSet<String>>,
+}
+
+impl<'s> Surroundings<'s> {
+    fn new(secrets: &'s Secrets, demo: Option<&'s Demo>, terminal: &'s Terminal) -> Self {
+        Self {
+            secrets,
+            demo,
+            terminal,
+            told: RefCell::default(),
+        }
+    }
 }
 
 impl Lookup for Surroundings<'_> {
@@ -219,7 +229,13 @@ impl Lookup for Surroundings<'_> {
         match self.demo {
             // A demo must not send anybody's real credentials to a simulator.
             Some(demo) => demo.secrets.get(name).map(|value| Secret::new(value.clone())),
-            None => self.secrets.find(name).map(|found| found.value),
+            None => {
+                let found = self.secrets.find(name)?;
+                if self.terminal.verbosity > 0 && self.told.borrow_mut().insert(name.to_owned()) {
+                    self.terminal.say(&format!("secret `{name}` is from {}", found.place));
+                }
+                Some(found.value)
+            }
         }
     }
 

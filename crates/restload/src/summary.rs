@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use restload_engine::{Outcome, Report, ResourceStatus};
-use restload_source::plan::LeftOut;
+use restload_source::plan::{LeftOut, NOT_SELECTED};
 use serde_json::json;
 
 use crate::progress::seconds;
@@ -106,11 +106,25 @@ fn tables(report: &Report) -> String {
 /// What was left out, and why.
 pub(crate) fn left_out(resources: &[LeftOut]) -> String {
     let mut text = String::new();
-    if !resources.is_empty() {
-        text.push_str("left out:\n");
-        for resource in resources {
-            let _ = writeln!(text, "  {}: {}", resource.resource, resource.reason);
-        }
+    if resources.is_empty() {
+        return text;
+    }
+    text.push_str("left out:\n");
+    let is_plain = |resource: &&LeftOut| resource.reason == NOT_SELECTED;
+    for resource in resources.iter().filter(|resource| !is_plain(resource)) {
+        let _ = writeln!(text, "  {}: {}", resource.resource, resource.reason);
+    }
+    let not_selected: Vec<&str> = resources
+        .iter()
+        .filter(is_plain)
+        .map(|resource| resource.resource.as_str())
+        .collect();
+    if !not_selected.is_empty() {
+        let _ = writeln!(
+            text,
+            "  not selected (--select loads them): {}",
+            not_selected.join(", ")
+        );
     }
     text
 }

@@ -28,6 +28,7 @@ super::conformance!(
     full_refresh_in_many_steps_still_merges,
     resources_share_a_step,
     many_rows_and_columns_fit_the_statements,
+    a_large_merge_is_like_a_small_one,
 );
 
 const ID_NAME: (&[&str], usize) = (&["id", "name"], 1);
@@ -481,5 +482,30 @@ async fn many_rows_and_columns_fit_the_statements(database: &Database) {
     assert_eq!(
         database.query("SELECT count(*), sum(c899) FROM wide").await,
         [format!("77|{}", (0..77).map(|row| row * 899).sum::<i64>())]
+    );
+}
+
+/// Writers have other ways for many rows than for few.
+async fn a_large_merge_is_like_a_small_one(database: &Database) {
+    let users = target("users", Merge, &["id"]);
+    let load = async |load_id: &str, ids: std::ops::Range<i64>, item: &str| {
+        let items = [item];
+        let rows: Vec<(i64, &[&str])> = ids.map(|id| (id, &items[..])).collect();
+        database.load(load_id, &users, vec![nested(load_id, 1, &rows)]).await
+    };
+    load("L1", 0..3_000, "a").await;
+    let report = load("L2", 2_000..5_000, "b").await;
+    assert_eq!((report.tables[0].written, report.tables[1].written), (3_000, 3_000));
+    assert_eq!(
+        database
+            .query("SELECT value, count(*) FROM users__items GROUP BY value ORDER BY value")
+            .await,
+        ["a|2000", "b|3000"]
+    );
+    assert_eq!(
+        database
+            .query("SELECT _rl_load_id, count(*), sum(id) FROM users GROUP BY _rl_load_id ORDER BY 1")
+            .await,
+        ["L1|2000|1999000", "L2|3000|10498500"]
     );
 }

@@ -11,6 +11,7 @@ use crate::DestinationError;
 
 super::conformance!(
     every_type_round_trips,
+    many_rows_of_every_type_are_like_few,
     every_pair_of_types_widens,
     doubles_keep_their_exact_text,
     whole_numbers_beyond_a_double_stay_exact,
@@ -85,6 +86,23 @@ async fn every_type_round_trips(database: &Database) {
         types,
         samples.iter().map(|(data_type, _)| *data_type).collect::<Vec<_>>()
     );
+}
+
+/// Writers have other ways for many rows than for few.
+async fn many_rows_of_every_type_are_like_few(database: &Database) {
+    let samples = samples();
+    let columns: Vec<&str> = samples.iter().map(|(data_type, _)| data_type.name()).collect();
+    let cells: Vec<Cell<'_>> = samples.iter().map(|(_, cell)| *cell).collect();
+    let nulls = vec![Cell::Null; cells.len()];
+    for (load_id, repeats) in [("few", 1), ("many", 1_000)] {
+        let records: Vec<_> = (0..repeats).flat_map(|_| [record(&cells), record(&nulls)]).collect();
+        let batch = page("t", load_id, 1, (&columns, 0), &[], &records);
+        database.load(load_id, &target("t", Append, &[]), vec![batch]).await;
+    }
+    let names: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+    let distinct = format!("SELECT DISTINCT {} FROM t", names.join(", "));
+    assert_eq!(database.query(&distinct).await.len(), 2);
+    assert_eq!(database.query("SELECT count(*) FROM t").await, ["2002"]);
 }
 
 /// A stored value must become what a batch's own widening makes of the same value.

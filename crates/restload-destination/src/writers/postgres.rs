@@ -1,6 +1,8 @@
-//! Postgres: rows go in by binary COPY; rows with a key through a table that lives as long as the transaction.
+//! Postgres: many rows go in by binary COPY, those with a key through a table that lives as long as the transaction; few
+//! rows by an INSERT with one list for each column.
 
 mod copy;
+mod lists;
 mod numeric;
 
 use std::collections::HashMap;
@@ -19,6 +21,12 @@ use crate::url::Kind;
 
 /// How much is encoded before it is sent: large enough that sending costs little, small enough to stay in the cache.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Up to so many rows are bound to an INSERT, more are copied. sqlx 0.9.0 leaves Nagle's algorithm on, which holds the
+/// end of a small copy back until the server has acknowledged its rows: 44 ms for 4 rows, where the INSERT takes 2
+/// (<https://github.com/launchbadge/sqlx/issues/4335>). From some hundred rows on the server acknowledges at once, and
+/// from 1,000 the copy is faster.
+const MOST_ROWS_IN_LISTS: u64 = 500;
 
 /// A connection, and what it needs to name things.
 pub(crate) struct Postgres {
@@ -78,7 +86,7 @@ impl Postgres {
         self.execute(Dialect::wait_two_seconds(), &[]).await?;
         let key = self.lock_key;
         self.rows(Dialect::take_session_lock(), &[Param::Integer(key)]).await?;
-        self.execute(Dialect::wait_forever(), &[]).await?;
+        self.execute(Dialect::wait_as_before(), &[]).await?;
         Ok(())
     }
 
@@ -140,6 +148,14 @@ impl Postgres {
         conflict: Option<&Conflict>,
     ) -> Result<(), Cause> {
         let names = rows.names();
+        if rows.count() <= MOST_ROWS_IN_LISTS {
+            let sql = self.dialect.insert_lists(table, &rows.columns, conflict).into_safe();
+            sqlx::query_with(sql, lists::arguments(rows)?)
+                .persistent(false)
+                .execute(&mut self.connection)
+                .await?;
+            return Ok(());
+        }
         let Some(conflict) = conflict else {
             let statement = self.dialect.copy_in(table, &names).into_text();
             return self.copy(&statement, rows).await;

@@ -15,7 +15,7 @@ use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlSt
 use super::{Param, Session, table_states};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{ColumnDef, Conflict, TableState};
-use crate::rows::Rows;
+use crate::rows::{Row, Rows};
 use crate::sql::{Dialect, KeySource, Sql};
 use crate::system::{push_moment, push_time};
 use crate::url::Kind;
@@ -118,23 +118,19 @@ impl Sqlite {
         let names = rows.names();
         let full = ROWS_PER_STATEMENT.min(MOST_PARAMETERS / names.len().max(1)).max(1);
         let statement = self.dialect.insert_values(table, &names, full, conflict).into_safe();
-        let mut arguments = SqliteArguments::default();
-        let mut binder = Binder::new(names.len());
-        let mut bound = 0;
-        for row in rows.iter() {
-            if bound == 0 {
-                arguments.reserve(full * names.len(), 0);
-            }
-            for column in 0..names.len() {
-                binder.bind(&mut arguments, column, row.cell(column))?;
-            }
-            bound += 1;
-            if bound == full {
-                sqlx::query_with(statement.clone(), std::mem::take(&mut arguments))
-                    .execute(&mut self.connection)
-                    .await?;
-                bound = 0;
-            }
+        let mut filler = Filler {
+            rows: rows.iter(),
+            binder: Binder::new(names.len()),
+            column_count: names.len(),
+            row_count: full,
+        };
+        let (mut arguments, mut bound) = filler.next()?;
+        while bound == full {
+            let write = sqlx::query_with(statement.clone(), arguments).execute(&mut self.connection);
+            // SQLite runs on a thread of its own: the next rows are bound while it writes these.
+            let (written, next) = tokio::join!(biased; write, async { filler.next() });
+            written?;
+            (arguments, bound) = next?;
         }
         if bound > 0 {
             let statement = self.dialect.insert_values(table, &names, bound, conflict).into_safe();
@@ -245,6 +241,34 @@ impl Sqlite {
     pub(super) async fn close(self) -> Result<(), Cause> {
         self.connection.close().await?;
         Ok(())
+    }
+}
+
+/// Binds rows statement by statement.
+struct Filler<I> {
+    rows: I,
+    binder: Binder,
+    column_count: usize,
+    row_count: usize,
+}
+
+impl<'r, 'a: 'r, I: Iterator<Item = Row<'r, 'a>>> Filler<I> {
+    /// The values of the next statement, and how many rows they are.
+    fn next(&mut self) -> Result<(SqliteArguments, usize), Cause> {
+        let mut arguments = SqliteArguments::default();
+        let mut bound = 0;
+        while bound < self.row_count
+            && let Some(row) = self.rows.next()
+        {
+            if bound == 0 {
+                arguments.reserve(self.row_count * self.column_count, 0);
+            }
+            for column in 0..self.column_count {
+                self.binder.bind(&mut arguments, column, row.cell(column))?;
+            }
+            bound += 1;
+        }
+        Ok((arguments, bound))
     }
 }
 

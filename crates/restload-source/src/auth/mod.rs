@@ -127,18 +127,16 @@ pub enum ApplyError {
 
 /// Compiles a credential, which must be there.
 fn compile_secret(value: Option<&str>, key: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Template> {
-    match value {
-        Some(text) => Template::compile(text, &[], &path.key(key), diagnostics),
-        None => {
-            diagnostics.error_with_help(
-                path,
-                format_args!("the credentials have no `{key}`"),
-                format_args!(
-                    "write `{key}: \"{{secrets.my_{key}}}\"` and set MY_{} in the environment",
-                    key.to_uppercase()
-                ),
-            );
-            None
-        }
-    }
+    let Some(text) = value else {
+        diagnostics.error_with_help(
+            path,
+            format_args!("the credentials have no `{key}`"),
+            format_args!(
+                "write `{key}: \"{{secrets.my_{key}}}\"` and set MY_{} in the environment",
+                key.to_uppercase()
+            ),
+        );
+        return None;
+    };
+    Template::compile(text, &[], &path.key(key), diagnostics)
 }

@@ -21,7 +21,7 @@ pub struct ClientConfig {
     pub headers: Option<IndexMap<String, Option<String>>>,
     /// Credentials of every request; an endpoint's own `auth` takes their place. They are sent to the origin of the
     /// address in this config only, and to `trusted_hosts`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "auth_choice")]
     #[schemars(schema_with = "auth_schema")]
     pub auth: Option<AuthChoice>,
     /// How pages follow each other, where an endpoint does not say so itself.
@@ -149,6 +149,11 @@ pub(super) fn paginator<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     choice::read(value, Some("auto"))
         .map(Some)
         .map_err(serde::de::Error::custom)
+}
+
+/// Tells an explicit null, which means no credentials, from an absent key, which means the client's.
+pub(super) fn auth_choice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AuthChoice>, D::Error> {
+    AuthChoice::deserialize(deserializer).map(Some)
 }
 
 pub(super) fn paginator_schema(generator: &mut SchemaGenerator) -> Schema {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::client::{auth_schema, paginator, paginator_schema};
+use super::client::{auth_choice, auth_schema, paginator, paginator_schema};
 use crate::auth::AuthChoice;
 use crate::paginators::PaginatorConfig;
 use crate::response_actions::ResponseActionConfig;
@@ -52,13 +52,33 @@ pub struct EndpointConfig {
     #[serde(default)]
     pub response_actions: Option<Vec<ResponseActionConfig>>,
     /// Credentials instead of the client's; null for none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "auth_choice")]
     #[schemars(schema_with = "auth_schema")]
     pub auth: Option<AuthChoice>,
     /// Marks an endpoint whose requests change something at the API. `false`: it is refused. `true`: it is requested
     /// when its resource is selected by name, once, and never again after a failure. Absent: it only reads.
     #[serde(default)]
     pub allow_side_effects: Option<bool>,
+}
+
+impl Default for EndpointConfig {
+    /// The endpoint of a resource that has none: its name is the path.
+    fn default() -> Self {
+        Self {
+            path: None,
+            method: default_method(),
+            params: None,
+            json: None,
+            data: None,
+            headers: None,
+            paginator: None,
+            data_selector: None,
+            allow_missing_data: false,
+            response_actions: None,
+            auth: None,
+            allow_side_effects: None,
+        }
+    }
 }
 
 fn default_method() -> String {

@@ -1,1 +1,356 @@
+use std::sync::Arc;
 
+use http::HeaderMap;
+use restload_model::diagnostics::{Diagnostics, KeyPath};
+use restload_model::secret::Secret;
+use serde_json::json;
+use url::Url;
+
+use super::*;
+use crate::config::expand_resource;
+use crate::plan::{Lookup, PlanOptions, SourceConfig, partition_context, plan};
+
+struct Nothing;
+
+impl Lookup for Nothing {
+    fn secret(&self, _: &str) -> Option<Secret> {
+        None
+    }
+
+    fn secret_places(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+struct Api {
+    plan: Arc<ResourcePlan>,
+    limits: Limits,
+    context: Computed,
+}
+
+fn api(resource: &serde_json::Value) -> Api {
+    let config = SourceConfig {
+        name: "test".to_owned(),
+        client: serde_json::from_value(json!({"base_url": "https://api.test"})).unwrap(),
+        resources: vec![(
+            KeyPath::root(),
+            serde_json::from_value(expand_resource(resource)).unwrap(),
+        )],
+        vars: indexmap::IndexMap::new(),
+    };
+    let mut diagnostics = Diagnostics::default();
+    let planned = plan(&config, &PlanOptions::default(), &Nothing, &mut diagnostics);
+    let Some(mut planned) = planned else {
+        panic!("{:?}", diagnostics.into_vec())
+    };
+    let context = partition_context(&planned.context, None);
+    Api {
+        plan: Arc::new(planned.resources.remove(0)),
+        limits: planned.limits,
+        context,
+    }
+}
+
+fn response(status: u16, content_type: &str, body: &str) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", content_type.parse().unwrap());
+    let url = Url::parse("https://api.test/r").unwrap();
+    Response {
+        url,
+        status,
+        headers,
+        body: body.as_bytes().to_vec(),
+    }
+}
+
+/// What one answer comes to.
+fn answer(endpoint: &serde_json::Value, status: u16, content_type: &str, body: &str) -> String {
+    let api = api(&json!({"name": "r", "endpoint": endpoint}));
+    let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(None));
+    let response = response(status, content_type, body);
+    match walk.receive(&response, &api.limits, &api.context) {
+        Ok(Answer::Page(page)) => {
+            let records: Vec<String> = page.records.iter().map(Value::to_json).collect();
+            let notes: Vec<String> = page.notes.iter().map(|note| format!(" [{note}]")).collect();
+            let more = if page.has_next { " more" } else { "" };
+            let ignored = if page.ignored { " ignored" } else { "" };
+            format!("{}{more}{ignored}{}", records.join(" "), notes.concat())
+        }
+        Ok(Answer::Retry(reason)) => format!("retry: {reason}"),
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+#[test]
+fn selects_records() {
+    for (endpoint, body, records) in [
+        (
+            json!({"data_selector": "data"}),
+            r#"{"data":[{"a":1},{"a":2}]}"#,
+            r#"{"a":1} {"a":2}"#,
+        ),
+        (json!({"data_selector": "data"}), r#"{"data":{"a":1}}"#, r#"{"a":1}"#),
+        (json!({"data_selector": "data"}), r#"{"data":null}"#, ""),
+        (json!({"data_selector": "data"}), r#"{"data":[]}"#, ""),
+        (
+            json!({"data_selector": "data.*"}),
+            r#"{"data":{"x":{"a":1},"y":{"a":2}}}"#,
+            r#"{"a":1} {"a":2}"#,
+        ),
+        (
+            json!({"data_selector": "$..id"}),
+            r#"{"a":{"id":1},"b":[{"id":2}]}"#,
+            "1 2",
+        ),
+        (json!({"data_selector": "$"}), r#"{"a":1}"#, r#"{"a":1}"#),
+        (json!({"data_selector": "$"}), "[1,2]", "1 2"),
+        (
+            json!({"data_selector": "dta"}),
+            r#"{"data":[],"next":null}"#,
+            "error: data_selector `dta` matches nothing in the answer, which has the keys `data`, `next`",
+        ),
+        (
+            json!({"data_selector": "dta", "allow_missing_data": true}),
+            r#"{"data":[]}"#,
+            "",
+        ),
+        (json!({}), r#"[{"a":1}]"#, r#"{"a":1}"#),
+        (
+            json!({}),
+            r#"{"users":[{"a":1}],"errors":[]}"#,
+            r#"{"a":1} [its records are at `users`; write `data_selector: users`]"#,
+        ),
+        (
+            json!({}),
+            r#"{"meta":{"links":[{"l":1}]},"data":[{"a":1}]}"#,
+            r#"{"a":1} [its records are at `data`; write `data_selector: data`]"#,
+        ),
+        (json!({}), r#"{"id":1,"tags":["x"]}"#, r#"{"id":1,"tags":["x"]}"#),
+        (json!({}), r#"{"data":[],"next":null}"#, ""),
+        (
+            json!({}),
+            r#"{"a":[{"x":1}],"b":[{"y":1}]}"#,
+            "error: the answer has several lists of records: `a`, `b`",
+        ),
+    ] {
+        assert_eq!(
+            answer(&endpoint, 200, "application/json", body),
+            records,
+            "{endpoint} {body}"
+        );
+    }
+}
+
+#[test]
+fn judges_answers() {
+    let fail = json!([{"json": {"path": "status", "not_equals": 1}, "action": "fail",
+        "message": "refused: {response.json.errors | reason} (request {response.json.request})"}]);
+    for (endpoint, status, content_type, body, verdict) in [
+        (
+            json!({}),
+            503,
+            "text/html",
+            "<html><title>Bad\n gateway</title>",
+            "retry: the API answered 503 Service Unavailable: <title>Bad gateway</title>",
+        ),
+        (
+            json!({}),
+            404,
+            "application/json",
+            r#"{"error":"no"}"#,
+            r#"error: the API answered 404 Not Found: {"error":"no"}"#,
+        ),
+        (
+            json!({}),
+            200,
+            "text/html",
+            "<html><title>Log in</title></html>",
+            "error: the answer is a web page, not JSON (text/html): <title>Log in</title>",
+        ),
+        (
+            json!({}),
+            200,
+            "application/json",
+            "",
+            "error: the answer cannot be read: it is empty (application/json)",
+        ),
+        (
+            json!({}),
+            200,
+            "application/json",
+            "{\"a\":",
+            "error: the answer cannot be read: it is not JSON: EOF while parsing a value at line 1 column 5 (application/json): {\"a\":",
+        ),
+        (json!({}), 204, "application/json", "", ""),
+        (
+            json!({"response_actions": fail}),
+            200,
+            "application/json",
+            r#"{"status":0,"errors":["a","b"],"request":"r1"}"#,
+            "error: refused: a; b (request r1)",
+        ),
+        (
+            json!({"response_actions": fail}),
+            400,
+            "application/json",
+            r#"{"status":0,"errors":{"name":["is taken"]},"request":"r1"}"#,
+            "error: refused: name is taken (request r1)",
+        ),
+        (
+            json!({"response_actions": fail}),
+            400,
+            "application/json",
+            r#"{"status":0,"request":"r1"}"#,
+            r#"error: the API answered 400 Bad Request: {"status":0,"request":"r1"}"#,
+        ),
+        (
+            json!({"response_actions": [{"status_code": 404, "action": "ignore"}]}),
+            404,
+            "text/html",
+            "x",
+            " ignored",
+        ),
+        (
+            json!({"response_actions": [{"status_code": 503, "action": "ignore"}]}),
+            503,
+            "text/html",
+            "x",
+            " ignored",
+        ),
+        (
+            json!({"response_actions": [{"content": "busy", "action": "retry"}]}),
+            200,
+            "application/json",
+            r#"{"busy":1}"#,
+            r#"retry: the API answered 200 OK: {"busy":1}"#,
+        ),
+        (
+            json!({"paginator": {"type": "offset", "limit": 2}, "response_actions": [{"status_code": 500, "action": "skip_page"}]}),
+            500,
+            "text/html",
+            "x",
+            " more ignored",
+        ),
+        (
+            json!({"paginator": "json_link", "response_actions": [{"content": "last", "action": "stop"}]}),
+            200,
+            "application/json",
+            r#"{"data":[{"last":1}],"next":"/x"}"#,
+            r#"{"last":1} [its records are at `data`; write `data_selector: data`]"#,
+        ),
+    ] {
+        assert_eq!(
+            answer(&endpoint, status, content_type, body),
+            verdict,
+            "{endpoint} {status} {body}"
+        );
+    }
+}
+
+/// Walks an API of pages by position, stopping and going on from stored progress where `cuts` says so.
+fn walk_with_cuts(endpoint: &serde_json::Value, pages: &[&str], cuts: &[bool]) -> Vec<String> {
+    let mut log = Vec::new();
+    let mut stored = serde_json::to_string(&Progress::start(None)).unwrap();
+    let mut walk: Option<Walk> = None;
+    let api = api(&json!({"name": "r", "endpoint": endpoint}));
+    for (page, cut) in pages.iter().zip(cuts) {
+        if *cut {
+            walk = None;
+        }
+        let current =
+            walk.get_or_insert_with(|| Walk::new(Arc::clone(&api.plan), serde_json::from_str(&stored).unwrap()));
+        log.push(current.request(&api.context).unwrap().url.to_string());
+        let response = response(200, "application/json", page);
+        match current.receive(&response, &api.limits, &api.context) {
+            Ok(Answer::Page(page)) => log.extend(page.records.iter().map(Value::to_json)),
+            Ok(Answer::Retry(reason)) => log.push(format!("retry {reason}")),
+            Err(error) => {
+                log.push(format!("error: {error}"));
+                break;
+            }
+        }
+        stored = serde_json::to_string(current.progress()).unwrap();
+    }
+    log.push(stored);
+    log
+}
+
+#[test]
+fn a_walk_that_is_cut_anywhere_makes_the_same_requests() {
+    for endpoint in [
+        json!({"data_selector": "d", "paginator": {"type": "cursor", "cursor_path": "n"}}),
+        json!({"data_selector": "d", "paginator": {"type": "json_link", "next_url_path": "n"}}),
+        json!({"data_selector": "d", "paginator": {"type": "page_number", "base_page": 1, "has_more_path": "m"}}),
+        json!({"data_selector": "d", "paginator": {"type": "offset", "limit": 2, "total_path": "t"}}),
+    ] {
+        let pages = [
+            r#"{"d":[1,2],"n":"/p2","m":true,"t":7}"#,
+            r#"{"d":[3,4],"n":"/p3","m":true,"t":7}"#,
+            r#"{"d":[5,6],"n":"/p4","m":true,"t":7}"#,
+            r#"{"d":[7],"n":null,"m":false,"t":7}"#,
+        ];
+        let whole = walk_with_cuts(&endpoint, &pages, &[false; 4]);
+        assert!(whole.last().unwrap().contains(r#""done":true"#), "{whole:?}");
+        for cuts in 0..16_u32 {
+            let cuts: Vec<bool> = (0..4).map(|page| cuts & (1 << page) != 0).collect();
+            assert_eq!(
+                walk_with_cuts(&endpoint, &pages, &cuts),
+                whole,
+                "{endpoint} cut at {cuts:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn refuses_to_go_in_circles() {
+    let cursor = json!({"data_selector": "d", "paginator": {"type": "cursor", "cursor_path": "n"}});
+    let same = r#"{"d":[1],"n":"a"}"#;
+    let log = walk_with_cuts(&cursor, &[same, same, same, same], &[false; 4]);
+    assert!(
+        log.contains(&"error: page token `a` repeats, so the same page would be fetched forever".to_owned()),
+        "{log:?}"
+    );
+
+    let circle: Vec<String> = (0..40)
+        .map(|page| format!(r#"{{"d":[1],"n":"c{}"}}"#, page % 7))
+        .collect();
+    let pages: Vec<&str> = circle.iter().map(String::as_str).collect();
+    let log = walk_with_cuts(&cursor, &pages, &[false; 40]);
+    assert!(
+        log.iter().any(|line| line.contains("repeats")),
+        "a longer circle is found too: {log:?}"
+    );
+
+    let counting = json!({"data_selector": "d", "paginator": "page_number"});
+    let log = walk_with_cuts(&counting, &[r#"{"d":[1]}"#, r#"{"d":[1]}"#], &[false; 2]);
+    assert!(
+        log.iter()
+            .any(|line| line.contains("page number 1 is the same as the page before it")),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn a_link_to_another_host_goes_without_credentials() {
+    let link = Position::Link("https://other.test/p2".to_owned());
+    let home = Position::Link("https://api.test/p2".to_owned());
+    let auth = json!({"type": "api_key", "name": "X-Key", "api_key": "k"});
+    let api =
+        api(&json!({"name": "r", "endpoint": {"auth": auth, "headers": {"X-Own": "1"}, "paginator": "json_link"}}));
+    let names = |position: &Position| {
+        let request = api.plan.request(position, &api.context).unwrap();
+        request
+            .headers
+            .keys()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(names(&link), "accept");
+    assert_eq!(names(&home), "accept x-own x-key");
+}

@@ -54,21 +54,21 @@ pub struct OffsetConfig {
 pub struct Offset {
     first: i64,
     limit: i64,
-    offset_placement: Placement,
-    limit_placement: Placement,
+    start: Placement,
+    size: Placement,
     stop: StopRules,
 }
 
 impl OffsetConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Offset> {
-        let offset_placement = Placement::compile(
+        let start = Placement::compile(
             ("offset_param", self.offset_param.as_deref()),
             ("offset_body_path", self.offset_body_path.as_deref()),
             "offset",
             path,
             diagnostics,
         );
-        let limit_placement = Placement::compile(
+        let size = Placement::compile(
             ("limit_param", self.limit_param.as_deref()),
             ("limit_body_path", self.limit_body_path.as_deref()),
             "limit",
@@ -89,8 +89,8 @@ impl OffsetConfig {
         Some(Offset {
             first: self.offset,
             limit: self.limit,
-            offset_placement: offset_placement?,
-            limit_placement: limit_placement?,
+            start: start?,
+            size: size?,
             stop: stop?,
         })
     }
@@ -105,8 +105,8 @@ impl Offset {
     }
 
     pub(super) fn apply(&self, position: &Position, draft: &mut Draft) {
-        self.offset_placement.write(draft, &self.offset(position).into());
-        self.limit_placement.write(draft, &self.limit.into());
+        self.start.write(draft, &self.offset(position).into());
+        self.size.write(draft, &self.limit.into());
     }
 
     pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
@@ -119,6 +119,6 @@ impl Offset {
     }
 
     pub(super) fn writes_body(&self) -> bool {
-        self.offset_placement.is_body() || self.limit_placement.is_body()
+        self.start.is_body() || self.size.is_body()
     }
 }

@@ -12,7 +12,8 @@ fn walk(config: serde_json::Value, pages: &[(&[(&str, &str)], serde_json::Value)
             .into_vec()
             .into_iter()
             .map(|found| format!("{}: {}", found.path, found.message))
-            .collect();
+            .collect::<Vec<_>>()
+            .join("\n");
     };
     let mut log = String::new();
     let mut position = Position::Start;
@@ -31,10 +32,12 @@ fn walk(config: serde_json::Value, pages: &[(&[(&str, &str)], serde_json::Value)
             .body
             .map(|body| String::from_utf8(body).unwrap())
             .unwrap_or_default();
-        log += &match &position {
-            Position::Link(link) => format!("{link}\n"),
-            _ => format!("?{} {body_text}\n", request.url.query().unwrap_or_default()),
+        let requested = match &position {
+            Position::Link(link) => link.clone(),
+            _ => format!("?{} {body_text}", request.url.query().unwrap_or_default()),
         };
+        log.push_str(&requested);
+        log.push('\n');
         let mut map = HeaderMap::new();
         for (name, value) in *headers {
             map.append(

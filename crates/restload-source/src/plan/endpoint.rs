@@ -13,7 +13,7 @@ use super::body::JsonTemplate;
 use crate::auth::{ApplyError, Auth, AuthChoice};
 use crate::config::{ClientConfig, EndpointConfig, ParamValue};
 use crate::json_path::JsonPath;
-use crate::paginators::{Paginator, PaginatorConfig, Position};
+use crate::paginators::{NoOptions, Paginator, PaginatorConfig, Position};
 use crate::request::{Draft, DraftBody, Request, join_url};
 use crate::response_actions::ResponseAction;
 use crate::template::{RenderError, Template, scalar_text};
@@ -201,9 +201,9 @@ impl EndpointPlan {
         let paginator_config = config
             .paginator
             .clone()
-            .or_else(|| is_single.then(|| PaginatorConfig::SinglePage(Default::default())))
+            .or_else(|| is_single.then(|| PaginatorConfig::SinglePage(NoOptions::default())))
             .or_else(|| client.and_then(|client| client.paginator.clone()))
-            .unwrap_or(PaginatorConfig::Auto(Default::default()));
+            .unwrap_or(PaginatorConfig::Auto(NoOptions::default()));
         let paginator = paginator_config.compile(&path.key("paginator"), diagnostics);
         let selector = match config.data_selector.as_deref().filter(|text| !text.is_empty()) {
             None if is_single => JsonPath::parse("$").ok(),

@@ -82,6 +82,9 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+/// The reason for leaving out what the config does not select.
+pub const NOT_SELECTED: &str = "not selected";
+
 /// The limits of a client.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -181,6 +184,7 @@ pub fn plan(
             .map_err(|error| diagnostics.error(&base_path, error))
             .ok()?,
     };
+    warn_of_plain_http(&base, !secrets_used(&templates).is_empty(), &base_path, diagnostics);
     let mut secrets = context.secrets;
     for auth in shared
         .auths()
@@ -238,6 +242,33 @@ pub fn plan(
         context: context.context,
         redactor: Redactor::new(secrets),
     })
+}
+
+/// The secrets that templates refer to.
+fn secrets_used<'t>(templates: &[&'t Template]) -> Vec<&'t str> {
+    templates
+        .iter()
+        .flat_map(|template| template.variables())
+        .filter(|name| name.starts_with("secrets."))
+        .collect()
+}
+
+/// Credentials on an unencrypted connection can be read by everybody on the way, except on this machine.
+fn warn_of_plain_http(base: &str, has_secrets: bool, path: &KeyPath, diagnostics: &mut Diagnostics) {
+    let Ok(url) = url::Url::parse(base) else { return };
+    let is_local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if has_secrets && url.scheme() == "http" && !is_local {
+        diagnostics.warning(
+            path,
+            "credentials are sent over an unencrypted connection",
+            Some("use https:// if the API offers it".to_owned()),
+        );
+    }
 }
 
 type Compiled<'c> = (KeyPath, &'c ResourceConfig, Option<ResourcePlan>);
@@ -381,11 +412,11 @@ fn choose(
     for (path, resource, plan) in all {
         let is_named = options.select.contains(&resource.name);
         let refused = plan.as_ref().and_then(ResourcePlan::refuses_side_effects);
-        let reason = if !options.select.is_empty() && !is_named {
-            Some("not named by --select".to_owned())
-        } else {
-            reason_to_leave_out(config, resource, path, is_named, lookup, diagnostics)
-        };
+        // Who names what to load knows that the rest is not.
+        if !options.select.is_empty() && !is_named {
+            continue;
+        }
+        let reason = reason_to_leave_out(config, resource, path, is_named, lookup, diagnostics);
         let reason = reason.or_else(|| {
             let request = refused?;
             if is_named {
@@ -424,6 +455,9 @@ fn choose(
             }
         }
     }
+    // A resource that is read for a child's sake is not left out, although it is not stored.
+    let needed = &chosen.needed;
+    chosen.left_out.retain(|left_out| !needed.contains(&left_out.resource));
     chosen
 }
 
@@ -437,12 +471,7 @@ fn reason_to_leave_out(
 ) -> Option<String> {
     match &resource.selected {
         crate::config::Selected::Always(true) => None,
-        crate::config::Selected::Always(false) => (!is_named).then(|| {
-            format!(
-                "not selected; `--select {}` or `selected: true` loads it",
-                resource.name
-            )
-        }),
+        crate::config::Selected::Always(false) => (!is_named).then(|| NOT_SELECTED.to_owned()),
         crate::config::Selected::When(condition) => {
             let path = path.key("selected").key("when_set");
             for (index, name) in condition.when_set.iter().enumerate() {
@@ -495,6 +524,16 @@ struct Bound {
     secrets: Vec<(String, Secret)>,
 }
 
+/// The places that a secret was looked for in, a line each.
+pub fn places(places: &[String]) -> String {
+    let mut text = String::from("it was looked for in");
+    for place in places {
+        text.push_str("\n  ");
+        text.push_str(place);
+    }
+    text
+}
+
 /// Looks up what the templates refer to. A missing secret names every place that was looked in.
 fn bind(
     config: &SourceConfig,
@@ -511,7 +550,7 @@ fn bind(
                 let value = secrets.entry(name.to_owned()).or_insert_with(|| lookup.secret(name));
                 if value.is_none() {
                     let message = format!("secret `{name}` is not set");
-                    let help = format!("it was looked for in: {}", lookup.secret_places(name).join(", "));
+                    let help = places(&lookup.secret_places(name));
                     if options.offline {
                         diagnostics.warning(template.path(), message, Some(help));
                     } else {

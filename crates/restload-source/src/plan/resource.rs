@@ -370,7 +370,7 @@ impl ResourcePlan {
             }
             RecordSource::Template(GivenTemplate(template)) => match template.render(context) {
                 Ok(Value::Array(records)) => {
-                    self.source = RecordSource::Given(records.into_iter().map(as_record).collect())
+                    self.source = RecordSource::Given(records.into_iter().map(as_record).collect());
                 }
                 Ok(other) => {
                     diagnostics.error(

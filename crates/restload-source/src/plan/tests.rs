@@ -1,1 +1,330 @@
+use serde_json::{Value, json};
 
+use super::*;
+use crate::config::{expand_resource, merge_defaults};
+use crate::paginators::Position;
+
+/// Knows `secrets.token` and `env.HOME`.
+struct Known;
+
+impl Lookup for Known {
+    fn secret(&self, name: &str) -> Option<Secret> {
+        (name == "token").then(|| Secret::new("s3cr3t-value"))
+    }
+
+    fn secret_places(&self, name: &str) -> Vec<String> {
+        vec![format!("environment variable {}", name.to_uppercase())]
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        (name == "HOME").then(|| "/home/me".to_owned())
+    }
+}
+
+fn config(text: &Value) -> SourceConfig {
+    let mut client = json!({"base_url": "https://api.test/v1"});
+    client
+        .as_object_mut()
+        .unwrap()
+        .extend(text["client"].as_object().cloned().unwrap_or_default());
+    let resources = text["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+        .map(|(index, resource)| {
+            let mut full = expand_resource(resource);
+            merge_defaults(&mut full, &text["resource_defaults"]);
+            (
+                KeyPath::root().key("resources").index(index),
+                serde_json::from_value(full).unwrap(),
+            )
+        });
+    SourceConfig {
+        name: "test".to_owned(),
+        client: serde_json::from_value(client).unwrap(),
+        resources: resources.collect(),
+        vars: serde_json::from_value(text["vars"].clone()).unwrap_or_default(),
+    }
+}
+
+fn plan_of(text: &Value, select: &[&str]) -> Result<Plan, String> {
+    let options = PlanOptions {
+        select: select.iter().map(ToString::to_string).collect(),
+        ..PlanOptions::default()
+    };
+    let mut diagnostics = Diagnostics::default();
+    let planned = plan(&config(text), &options, &Known, &mut diagnostics);
+    let found = diagnostics.into_vec();
+    planned.ok_or_else(|| {
+        let lines = found
+            .into_iter()
+            .map(|found| format!("{}: {}", found.path, found.message));
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}
+
+/// The first request of the last resource, for a parent's record.
+fn first_request(text: &Value, parent: Option<(&str, &Value)>) -> String {
+    let plan = match plan_of(text, &[]) {
+        Ok(plan) => plan,
+        Err(mistakes) => return mistakes,
+    };
+    let resource = plan.resources.last().unwrap();
+    let context = partition_context(&plan.context, parent);
+    match resource.request(&Position::Start, &context) {
+        Ok(request) => {
+            let mut shown = format!("{} {}", request.method, request.url);
+            for (name, value) in &request.headers {
+                if name != "accept" {
+                    shown = format!("{shown} {name}={}", value.to_str().unwrap());
+                }
+            }
+            if let Some(body) = request.body {
+                shown = format!("{shown} {}", String::from_utf8(body).unwrap());
+            }
+            shown
+        }
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+#[test]
+fn makes_requests() {
+    let endpoint = |endpoint: Value| json!({"resources": [{"name": "r", "endpoint": endpoint}], "vars": {"n": 5, "t": "a b", "no": null, "l": [1, 2]}});
+    for (text, request) in [
+        (json!({"resources": ["users"]}), "GET https://api.test/v1/users"),
+        (endpoint(json!("x/y")), "GET https://api.test/v1/x/y"),
+        (
+            endpoint(json!({"path": "https://b.test/z", "method": "post"})),
+            "POST https://b.test/z",
+        ),
+        (
+            endpoint(
+                json!({"params": {"n": "{vars.n}", "t": "{vars.t}", "no": "{vars.no}", "null": null, "l": "{vars.l}", "m": [3, "x"], "b": true, "e": ""}}),
+            ),
+            "GET https://api.test/v1/r?n=5&t=a+b&l=1&l=2&m=3&m=x&b=true&e=",
+        ),
+        (
+            endpoint(json!({"path": "a/{vars.t}/{n}", "params": {"n": "x/../y", "q": 1}})),
+            "GET https://api.test/v1/a/a%20b/x%2F..%2Fy?q=1",
+        ),
+        (
+            endpoint(
+                json!({"json": {"n": "{vars.n}", "s": "n={vars.n}", "no": "{vars.no}", "{vars.t}": ["{vars.l}", true]}, "method": "POST"}),
+            ),
+            r#"POST https://api.test/v1/r content-type=application/json {"n":5,"s":"n=5","no":null,"a b":[[1,2],true]}"#,
+        ),
+        (
+            endpoint(json!({"data": {"a": "{vars.t}", "no": "{vars.no}", "n": 1}, "method": "POST"})),
+            "POST https://api.test/v1/r content-type=application/x-www-form-urlencoded a=a+b&n=1",
+        ),
+        (
+            endpoint(json!({"data": "raw {vars.n}", "method": "POST"})),
+            "POST https://api.test/v1/r raw 5",
+        ),
+        (
+            endpoint(json!({"path": "u/{vars.no}"})),
+            "error: `{vars.no}` has no value",
+        ),
+        (
+            json!({"client": {"headers": {"A": "{secrets.token}", "B": "b"}, "auth": {"token": "{secrets.token}"}},
+                "resources": [{"name": "r", "endpoint": {"headers": {"B": null, "C": "{env.HOME}"}}}]}),
+            "GET https://api.test/v1/r a=s3cr3t-value c=/home/me authorization=Bearer s3cr3t-value",
+        ),
+        (
+            json!({"client": {"auth": {"type": "api_key", "name": "key", "api_key": "k", "location": "query"}},
+                "resources": [{"name": "r", "endpoint": {"path": "r?key=old&x=1"}}]}),
+            "GET https://api.test/v1/r?x=1&key=k",
+        ),
+        (
+            json!({"client": {"auth": {"type": "api_key", "name": "sid", "api_key": "k", "location": "cookie"}}, "resources": ["r"]}),
+            "GET https://api.test/v1/r cookie=sid=k",
+        ),
+        (
+            json!({"client": {"auth": {"type": "http_basic", "username": "u", "password": ""}}, "resources": ["r"]}),
+            "GET https://api.test/v1/r authorization=Basic dTo=",
+        ),
+        (
+            json!({"client": {"auth": {"token": "t"}}, "resources": [{"name": "r", "endpoint": {"auth": null}}]}),
+            "GET https://api.test/v1/r",
+        ),
+        (
+            json!({"client": {"paginator": {"type": "offset", "limit": 10}}, "resources": ["r"]}),
+            "GET https://api.test/v1/r?offset=0&limit=10",
+        ),
+        (
+            json!({"client": {"paginator": {"type": "offset", "limit": 10}}, "resources": ["r"], "resource_defaults": {"endpoint": {"paginator": "single_page"}}}),
+            "GET https://api.test/v1/r",
+        ),
+    ] {
+        assert_eq!(first_request(&text, None), request, "{text}");
+    }
+}
+
+#[test]
+fn makes_requests_for_a_parents_record() {
+    let text = |child: Value| json!({"resources": ["posts", {"name": "c", "endpoint": child}]});
+    let record = json!({"id": 7, "slug": "a/b", "deep": {"x": [1, 2]}, "none": null});
+    for (child, request) in [
+        (
+            json!("posts/{resources.posts.id}/comments"),
+            "GET https://api.test/v1/posts/7/comments",
+        ),
+        (
+            json!("posts/{resources.posts.slug}"),
+            "GET https://api.test/v1/posts/a%2Fb",
+        ),
+        (
+            json!({"params": {"x": "{resources.posts.deep.x[1]}", "n": "{resources.posts.none}"}}),
+            "GET https://api.test/v1/c?x=2",
+        ),
+        (
+            json!({"path": "p/{post_id}", "params": {"post_id": {"type": "resolve", "resource": "posts", "field": "id"}, "k": 1}}),
+            "GET https://api.test/v1/p/7?k=1",
+        ),
+        (
+            json!("posts/{resources.posts.nope}"),
+            "error: `{resources.posts.nope}` has no value",
+        ),
+        (
+            json!("posts/{resources.posts.none}"),
+            "error: `{resources.posts.none}` has no value",
+        ),
+    ] {
+        assert_eq!(
+            first_request(&text(child.clone()), Some(("posts", &record))),
+            request,
+            "{child}"
+        );
+    }
+}
+
+#[test]
+fn finds_every_mistake() {
+    for (text, mistakes) in [
+        (
+            json!({"resources": ["a", "a"]}),
+            "resources[1].name: two resources are named `a`",
+        ),
+        (
+            json!({"resources": ["a", {"name": "A"}]}),
+            "resources[0].name: `A` and `a` would both be stored in table `a`",
+        ),
+        (
+            json!({"resources": ["x/{resources.post.id}", "posts"]}),
+            "resources[0].endpoint.path: there is no resource `post`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": "{resources.b.id}"}, {"name": "b", "endpoint": "{resources.a.id}"}]}),
+            "resources[0]: resources refer to each other in a circle: a -> b -> a",
+        ),
+        (
+            json!({"resources": ["a", "b", {"name": "c", "endpoint": "{resources.a.id}/{resources.b.id}"}]}),
+            "resources[2].endpoint.path: `c` has two parents, `a` and `b`; one is possible",
+        ),
+        (
+            json!({"resources": [{"name": "a", "include_from_parent": ["id"]}]}),
+            "resources[0].include_from_parent: `a` has no parent to include fields from",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": "merge"}]}),
+            "resources[0].write_disposition: `merge` needs a `primary_key`: without one no record can be told from another",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": {"json": {}, "data": {}}}]}),
+            "resources[0].endpoint.data: `json` and `data` exclude each other: a request has one body",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": {"data": {"x": 1}, "paginator": {"type": "cursor", "cursor_body_path": "c"}}}]}),
+            "resources[0].endpoint.data: the paginator writes into a JSON body, which a form body (`data`) leaves no room for; use `json`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": "{vars.nope}"}]}),
+            "resources[0].endpoint.path: `vars` has no `nope`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": "{secrets.nope}"}]}),
+            "resources[0].endpoint.path: secret `nope` is not set",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": {"path": "x", "params": {"p": {"type": "resolve", "resource": "b", "field": "id"}}}}, "b"]}),
+            "resources[0].endpoint.params.p: the path has no `{p}` for this value",
+        ),
+        (
+            json!({"client": {"base_url": "ftp://x"}, "resources": ["a"]}),
+            "client.base_url: `ftp://x/a` is not an http or https URL",
+        ),
+        (
+            json!({"client": {"headers": {"a b": "x"}}, "resources": [{"name": "a", "endpoint": {"data_selector": "$.[", "method": "G T"}}]}),
+            "client.headers.a b: `a b` is not a header name",
+        ),
+        (
+            json!({"client": {"auth": {"type": "api_key"}}, "resources": ["a"]}),
+            "client.auth: the credentials have no `api_key`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": {"method": "DELETE"}}]}),
+            "resources[0].endpoint.allow_side_effects: `a` is refused: DELETE a changes something at the API",
+        ),
+    ] {
+        let select: &[&str] = if mistakes.contains("is refused") { &["a"] } else { &[] };
+        let found = plan_of(&text, select).err().unwrap_or_default();
+        assert!(
+            found.starts_with(mistakes),
+            "{text}\n  found: {found}\n  expected: {mistakes}"
+        );
+    }
+}
+
+#[test]
+fn chooses_what_is_loaded() {
+    let text = json!({
+        "vars": {"ids": [], "given": [1]},
+        "resources": [
+            {"name": "child", "endpoint": "x/{resources.parent.id}"},
+            {"name": "parent", "selected": false},
+            {"name": "off", "selected": false},
+            {"name": "empty", "selected": {"when_set": ["vars.ids"]}},
+            {"name": "full", "selected": {"when_set": ["vars.given", "secrets.token", "env.HOME"]}},
+            {"name": "unset", "selected": {"when_set": ["secrets.other"]}},
+            {"name": "send", "endpoint": {"method": "POST", "allow_side_effects": false}},
+        ],
+    });
+    let shown = |select: &[&str]| {
+        let plan = plan_of(&text, select).unwrap();
+        let resources = plan.resources.iter().map(|resource| {
+            if resource.is_loaded {
+                resource.name.to_string()
+            } else {
+                format!("({})", resource.name)
+            }
+        });
+        let left_out = plan
+            .left_out
+            .iter()
+            .map(|left_out| format!("{}: {}", left_out.resource, left_out.reason));
+        (
+            resources.collect::<Vec<_>>().join(" "),
+            left_out.collect::<Vec<_>>().join("\n"),
+        )
+    };
+    assert_eq!(
+        shown(&[]),
+        (
+            "(parent) child full".to_owned(),
+            "off: not selected\nempty: `vars.ids` is empty\nunset: no `other` is given (environment variable OTHER)\n\
+             send: POST send changes something at the API, and `allow_side_effects` is not true"
+                .to_owned()
+        )
+    );
+    assert_eq!(shown(&["off"]), ("off".to_owned(), String::new()));
+}
+
+#[test]
+fn secrets_are_masked_wherever_they_are_shown() {
+    let text = json!({"client": {"auth": {"type": "http_basic", "username": "u", "password": "{secrets.token}"}}, "resources": ["a"]});
+    let plan = plan_of(&text, &[]).unwrap();
+    let shown = plan.redactor.redact("s3cr3t-value dTpzM2NyM3QtdmFsdWU=");
+    assert_eq!(shown, "*** ***");
+}

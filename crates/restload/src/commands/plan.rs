@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{OK, Outcome};
 use crate::cli::{Format, PlanArgs};
 use crate::pipeline::{Overrides, Pipeline};
+use crate::summary::left_out;
 use crate::terminal::Terminal;
 
 pub(crate) fn plan(args: &PlanArgs, terminal: &Terminal) -> Outcome {
@@ -138,7 +139,7 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
             let _ = writeln!(text, "  one request for each record of {}", parent.resource);
         }
         if let Some(count) = described.get("records_given") {
-            let _ = writeln!(text, "  {count} records given in the config");
+            let _ = writeln!(text, "  its records are given in the config: {count}");
         }
         let Some(request) = described.get("first_request") else {
             continue;
@@ -166,10 +167,7 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
         }
     }
     if !plan.left_out.is_empty() {
-        let _ = writeln!(text, "\nleft out:");
-        for left_out in &plan.left_out {
-            let _ = writeln!(text, "  {}: {}", left_out.resource, left_out.reason);
-        }
+        let _ = write!(text, "\n{}", left_out(&plan.left_out));
     }
     text
 }

@@ -52,11 +52,6 @@ impl Document {
         &self.value
     }
 
-    /// The name it was read under.
-    pub(crate) fn file_name(&self) -> &str {
-        self.source.file_name()
-    }
-
     /// The text and places of the document, for a report.
     pub(super) fn source(&self) -> &Source {
         &self.source

@@ -107,12 +107,14 @@ fn push_problem(report: &mut String, source: Option<&Source>, problem: &Problem,
     let margin = " ".repeat(number_width);
     let bar = paint.frame("|");
     let mut help: Vec<&str> = problem.help.as_deref().unwrap_or_default().lines().collect();
+    // A list below its heading stays together.
+    let is_list = help.get(1).is_some_and(|line| line.starts_with(' '));
     if let (Some(source), Some(span)) = (source, problem.span) {
         let place = format!("{}:{}:{}", source.file_name(), span.line, span.column);
         let _ = writeln!(report, "{margin}{} {place}", paint.frame("-->"));
         if let Some(line) = shown_line(source, span) {
             let label = match help.first() {
-                Some(first) if first.chars().count() <= WIDEST_LABEL => help.remove(0),
+                Some(first) if !is_list && first.chars().count() <= WIDEST_LABEL => help.remove(0),
                 _ => "",
             };
             let _ = writeln!(report, "{margin} {bar}");
@@ -131,7 +133,12 @@ fn push_problem(report: &mut String, source: Option<&Source>, problem: &Problem,
         let _ = writeln!(report, "{margin} {bar}");
     }
     for note in notes {
-        let _ = writeln!(report, "{margin} {} {}", paint.frame("="), printable(&note));
+        let mark = if note.starts_with(' ') {
+            " ".to_owned()
+        } else {
+            paint.frame("=")
+        };
+        let _ = writeln!(report, "{margin} {mark} {}", printable(&note));
     }
 }
 
@@ -144,7 +151,8 @@ fn notes(problem: &Problem, places: usize, help: &[&str]) -> Vec<String> {
         (None, _) => {}
     }
     for line in help {
-        notes.push(format!("help: {line}"));
+        let heading = if line.starts_with(' ') { "    " } else { "help:" };
+        notes.push(format!("{heading} {line}"));
     }
     notes
 }

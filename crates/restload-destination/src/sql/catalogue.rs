@@ -1,0 +1,86 @@
+//! What the databases say of their tables.
+
+use super::{Dialect, Sql};
+use crate::url::Kind;
+
+impl Dialect {
+    /// Table, column, type, whether it takes NULL; a table without columns has one row with nulls.
+    pub(crate) fn describe_columns(&self) -> Sql {
+        match self.kind {
+            Kind::Postgres => Sql::new(
+                "SELECT c.relname::text, a.attname::text, t.typname::text, a.attnotnull::text \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+                 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f') \
+                 ORDER BY c.relname, a.attnum",
+            ),
+            Kind::Sqlite => Sql::new(
+                "SELECT m.name, c.name, c.type, CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END \
+                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
+                 JOIN pragma_table_info(m.name) AS c ORDER BY m.name, c.cid",
+            ),
+        }
+    }
+
+    /// Table, index, whether unique, column; one row for each column.
+    pub(crate) fn describe_indexes(&self) -> Sql {
+        match self.kind {
+            Kind::Postgres => Sql::new(
+                "SELECT c.relname::text, i.relname::text, x.indisunique::text, a.attname::text \
+                 FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.oid \
+                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND x.indisvalid \
+                 ORDER BY c.relname, i.relname, a.attnum",
+            ),
+            Kind::Sqlite => Sql::new(
+                "SELECT m.name, i.name, CASE WHEN i.\"unique\" THEN 'true' ELSE 'false' END, c.name \
+                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
+                 JOIN pragma_index_list(m.name) AS i JOIN pragma_index_info(i.name) AS c \
+                 ORDER BY m.name, i.name, c.seqno",
+            ),
+        }
+    }
+
+    /// The tables whose names start with a prefix.
+    pub(crate) fn tables_with_prefix(&self) -> Sql {
+        match self.kind {
+            Kind::Postgres => Sql::new(
+                "SELECT c.relname::text FROM pg_catalog.pg_class c \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = $1 AND c.relkind = 'r' AND starts_with(c.relname, $2) ORDER BY 1",
+            ),
+            Kind::Sqlite => Sql::new(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, length($1)) = $1 ORDER BY 1",
+            ),
+        }
+    }
+
+    /// SQLite: what keeps a column from being replaced, as type, name and the statement that made it: every trigger and
+    /// view, and the indexes on the column.
+    pub(crate) fn dependents_of_column() -> Sql {
+        Sql::new(
+            "SELECT s.type, s.name, s.sql FROM sqlite_schema AS s WHERE s.type IN ('trigger', 'view') \
+             OR (s.type = 'index' AND s.tbl_name = $1 AND s.sql IS NOT NULL \
+             AND EXISTS (SELECT 1 FROM pragma_index_info(s.name) AS c WHERE c.name = $2)) \
+             ORDER BY CASE s.type WHEN 'trigger' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, s.name",
+        )
+    }
+
+    /// SQLite: removes one of them.
+    pub(crate) fn drop_dependent(kind: &str, name: &str) -> Sql {
+        Sql::new(match kind {
+            "trigger" => "DROP TRIGGER ",
+            "view" => "DROP VIEW ",
+            _ => "DROP INDEX ",
+        })
+        .name(name)
+    }
+
+    /// SQLite: makes it again, by the statement that the database itself keeps of it.
+    pub(crate) fn make_dependent_again(stored_statement: &str) -> Sql {
+        Sql(stored_statement.to_owned())
+    }
+}

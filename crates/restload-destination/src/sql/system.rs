@@ -1,0 +1,95 @@
+//! Statements on the system tables.
+
+use restload_model::DataType;
+
+use super::{Dialect, Sql};
+use crate::url::Kind;
+
+impl Dialect {
+    // Parameters are `$1`, `$2`, …: both databases take them.
+
+    pub(crate) fn dataset_exists() -> Sql {
+        Sql::new("SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1")
+    }
+
+    pub(crate) fn create_dataset(dataset: &str) -> Sql {
+        Sql::new("CREATE SCHEMA IF NOT EXISTS ").name(dataset)
+    }
+
+    /// A cast that a bound text needs to become a moment or a document; SQLite keeps texts.
+    fn cast(&self, sql: Sql, parameter: &'static str, data_type: DataType) -> Sql {
+        match self.kind {
+            Kind::Postgres => sql
+                .text("CAST(CAST(")
+                .text(parameter)
+                .text(" AS text) AS ")
+                .text(self.type_name(data_type))
+                .text(")"),
+            Kind::Sqlite => sql.text(parameter),
+        }
+    }
+
+    pub(crate) fn interrupt_loads(&self, loads: &str) -> Sql {
+        let sql = Sql::new("UPDATE ")
+            .push(&self.table(loads))
+            .text(" SET status = 'interrupted', finished_at = ");
+        self.cast(sql, "$1", DataType::Timestamp)
+            .text(" WHERE pipeline = $2 AND status = 'running'")
+    }
+
+    pub(crate) fn start_load(&self, loads: &str) -> Sql {
+        let sql = Sql::new("INSERT INTO ").push(&self.table(loads)).text(
+            " (load_id, pipeline, started_at, status, \"rows\", requests, retries, schema_changes, rejects) VALUES \
+                 ($1, $2, ",
+        );
+        let sql = self.cast(sql, "$3", DataType::Timestamp).text(", 'running', ");
+        let sql = self.cast(sql, "$4", DataType::Json).text(", 0, 0, ");
+        self.cast(sql, "$5", DataType::Json).text(", 0)")
+    }
+
+    pub(crate) fn advance_load(&self, loads: &str) -> Sql {
+        let sql = Sql::new("UPDATE ").push(&self.table(loads)).text(" SET \"rows\" = ");
+        let sql = self.cast(sql, "$1", DataType::Json).text(", schema_changes = ");
+        self.cast(sql, "$2", DataType::Json)
+            .text(", rejects = $3 WHERE load_id = $4")
+    }
+
+    pub(crate) fn finish_load(&self, loads: &str) -> Sql {
+        let sql = Sql::new("UPDATE ")
+            .push(&self.table(loads))
+            .text(" SET status = $1, finished_at = ");
+        self.cast(sql, "$2", DataType::Timestamp)
+            .text(", requests = $3, retries = $4, error = $5 WHERE load_id = $6")
+    }
+
+    pub(crate) fn read_state(&self, state: &str) -> Sql {
+        Sql::new("SELECT resource, \"partition\", checkpoint FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 ORDER BY resource, \"partition\"")
+    }
+
+    pub(crate) fn forget_partitions(&self, state: &str) -> Sql {
+        let sql = Sql::new("DELETE FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND \"partition\"");
+        self.in_list(sql, "$3")
+    }
+
+    pub(crate) fn forget_resource(&self, state: &str) -> Sql {
+        Sql::new("DELETE FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $2")
+    }
+
+    pub(crate) fn read_schema(&self, schema: &str) -> Sql {
+        Sql::new("SELECT pipeline, resource, table_name, parent, column_name, source_name, data_type FROM ")
+            .push(&self.table(schema))
+            .text(" ORDER BY table_name, \"position\", column_name")
+    }
+
+    pub(crate) fn forget_table(&self, schema: &str) -> Sql {
+        Sql::new("DELETE FROM ")
+            .push(&self.table(schema))
+            .text(" WHERE table_name = $1")
+    }
+}
