@@ -236,8 +236,6 @@ pub fn scalar_text(value: &Value) -> Option<String> {
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
             Some(serde_json::to_string(value).unwrap_or_else(|_| value.to_string()))
         }
-        // The expression language would write `True`.
-        ValueKind::Bool => Some(value.is_true().to_string()),
         _ => Some(value.to_string()),
     }
 }

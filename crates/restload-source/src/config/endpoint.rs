@@ -85,26 +85,6 @@ fn default_method() -> String {
     "GET".to_owned()
 }
 
-/// The endpoint of a resource that says nothing of it.
-impl Default for EndpointConfig {
-    fn default() -> Self {
-        Self {
-            path: None,
-            method: default_method(),
-            params: None,
-            json: None,
-            data: None,
-            headers: None,
-            paginator: None,
-            data_selector: None,
-            allow_missing_data: false,
-            response_actions: None,
-            auth: None,
-            allow_side_effects: None,
-        }
-    }
-}
-
 /// A query parameter's value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
