@@ -82,8 +82,8 @@ fn without_members(line: &str) -> String {
     line.to_owned()
 }
 
-/// Log lines with those of each resource together: resources run concurrently, and their lines come in any order. What
-/// follows the log (errors and the summary) stays as it is.
+/// Log lines with those of each resource together, and schema changes with those of each table: resources run
+/// concurrently, and their lines come in any order. What else there is (errors and the summary) stays as it is.
 pub(crate) fn in_order(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().collect();
     let is_log = |line: &&str| {
@@ -94,8 +94,13 @@ pub(crate) fn in_order(stderr: &str) -> String {
     let (log, rest) = lines.split_at(end);
     let mut log = log.to_vec();
     log.sort_by_key(|line| line.split(": ").next().unwrap_or_default().to_owned());
+    let mut rest = rest.to_vec();
+    for changes in rest.chunk_by_mut(|a, b| a.starts_with("schema: ") && b.starts_with("schema: ")) {
+        // "table `items` created", "table `items`: column …"
+        changes.sort_by_key(|line| line.split('`').nth(1).unwrap_or_default().to_owned());
+    }
     let mut text = String::new();
-    for line in log.iter().chain(rest) {
+    for line in log.iter().chain(&rest) {
         text.push_str(line);
         text.push('\n');
     }
