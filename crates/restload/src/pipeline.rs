@@ -8,8 +8,8 @@ use restload_engine::Moment;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 use restload_model::secret::Secret;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
-use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, partition_context, places, plan};
-use restload_source::template::Template;
+use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, by_path, partition_context, places, plan};
+use restload_source::template::{Template, to_value};
 use serde_json::Value;
 
 use crate::cli::ConfigArgs;
@@ -192,8 +192,13 @@ impl Pipeline {
         }
         let context = plan
             .context
-            .with("secrets", restload_source::template::to_value(secrets))
-            .with("env", restload_source::template::to_value(env));
+            .with(
+                "secrets",
+                to_value(by_path(
+                    secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+                )),
+            )
+            .with("env", to_value(env));
         match template.text(&partition_context(&context, None)) {
             Ok(url) => Some(DestinationConfig { url, ..destination }),
             Err(error) => {

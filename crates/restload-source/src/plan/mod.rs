@@ -574,16 +574,11 @@ fn bind(
             }
         }
     }
-    let shown: BTreeMap<&String, &str> = secrets
-        .iter()
-        // A plan that is only shown has a mask where the secret would be.
-        .map(|(name, secret)| {
-            (
-                name,
-                secret.as_ref().map_or(restload_model::secret::MASK, Secret::expose),
-            )
-        })
-        .collect();
+    // A plan that is only shown has a mask where the secret would be.
+    let shown = by_path(secrets.iter().map(|(name, secret)| {
+        let shown = secret.as_ref().map_or(restload_model::secret::MASK, Secret::expose);
+        (name.as_str(), shown)
+    }));
     let context = Context::default()
         .with("vars", to_value(&config.vars))
         .with("secrets", to_value(&shown))
@@ -594,6 +589,29 @@ fn bind(
         .filter_map(|(name, secret)| Some((name, secret?)))
         .collect();
     Bound { context, secrets }
+}
+
+/// Values by dotted names as expressions look them up: `{secrets.shop.key}` is the `key` of `shop`.
+pub fn by_path<'n>(values: impl IntoIterator<Item = (&'n str, &'n str)>) -> serde_json::Value {
+    let mut root = serde_json::Map::new();
+    for (name, value) in values {
+        let mut members = &mut root;
+        let mut parts = name.split('.').peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                members.insert(part.to_owned(), value.into());
+                break;
+            }
+            let inner = members.entry(part).or_insert_with(|| serde_json::json!({}));
+            // A name that is a value and holds others too: the longer name wins.
+            if !inner.is_object() {
+                *inner = serde_json::json!({});
+            }
+            let serde_json::Value::Object(inner) = inner else { break };
+            members = inner;
+        }
+    }
+    serde_json::Value::Object(root)
 }
 
 /// The context of a partition: the run's, and the parent's record under `resources`.
