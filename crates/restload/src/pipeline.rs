@@ -89,12 +89,13 @@ impl Pipeline {
             }
             vars.insert(var.clone(), value.clone());
         }
-        let resources = expand(&root, &shape, &mut diagnostics);
+        let (resources, unreadable) = expand(&root, &shape, &mut diagnostics);
         let (destination, destination_path) = destination(&root);
         let source = SourceConfig {
             name,
             client: root.client,
             resources,
+            unreadable,
             vars,
         };
         Ok(Self {
@@ -294,23 +295,32 @@ fn typed(document: Value, mistakes: &[Diagnostic], diagnostics: &mut Diagnostics
     }
 }
 
+/// Resources with their places, and the names of those that cannot be read.
+type Expanded = (Vec<(KeyPath, ResourceConfig)>, Vec<String>);
+
 /// The resources, written out in full and with the defaults merged in.
-fn expand(root: &RootConfig, shape: &[Diagnostic], diagnostics: &mut Diagnostics) -> Vec<(KeyPath, ResourceConfig)> {
+fn expand(root: &RootConfig, shape: &[Diagnostic], diagnostics: &mut Diagnostics) -> Expanded {
     let mut resources = Vec::new();
+    let mut unreadable = Vec::new();
     for (index, resource) in root.resources.iter().enumerate() {
         let path = KeyPath::root().key("resources").index(index);
         let mut full = expand_resource(resource);
         if let Some(defaults) = &root.resource_defaults {
             merge_defaults(&mut full, defaults);
         }
+        let name = full.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
         match serde_json::from_value(full) {
             Ok(resource) => resources.push((path, resource)),
-            // Told already, at its place.
-            Err(_) if !shape.is_empty() => {}
-            Err(error) => diagnostics.error(&path, error),
+            Err(error) => {
+                unreadable.extend(name);
+                // With mistakes of shape this one has been told at its place.
+                if shape.is_empty() {
+                    diagnostics.error(&path, error);
+                }
+            }
         }
     }
-    resources
+    (resources, unreadable)
 }
 
 fn destination(root: &RootConfig) -> (Option<DestinationConfig>, KeyPath) {
