@@ -38,14 +38,14 @@ resources:
 
 /// What a command over the config says: standard output, then standard error.
 fn run(arguments: &[&str]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("shop.yaml"), CONFIG).unwrap();
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    std::fs::write(folder.path().join("shop.yaml"), CONFIG).expect("files can be written");
     let output = restload(folder.path())
         .env("SHOP_TOKEN", "s3cr3t")
         .env("TENANT_KEY", "t3nant")
         .args(arguments)
         .output()
-        .unwrap();
+        .expect("restload starts");
     let said = format!(
         "{}{}exit code {}",
         String::from_utf8_lossy(&output.stdout),
@@ -190,7 +190,7 @@ fn plan_for_programs() {
 #[test]
 fn check_says_what_is_loaded() {
     assert_snapshot!(run(&["check", "shop.yaml"]), @"
-    shop.yaml: no mistakes; 4 resources are loaded, 3 are left out
+    shop.yaml: no mistakes; 4 resources loaded, 3 left out
     exit code 0
     ");
 }
@@ -202,10 +202,11 @@ fn plan_of_the_pushover_config() {
         .env("PUSHOVER_TOKEN", "s3cr3t")
         .arg("plan")
         .arg(repository().join("configs/pushover.yaml"))
+        .current_dir(repository())
         .output()
         .unwrap();
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
-    pipeline pushover: 2 resources, at most 1 requests at a time
+    pipeline pushover: 2 resources, at most 1 request at a time
 
     sounds -> table sounds (replace)
       GET https://api.pushover.net/1/sounds.json?token=***
@@ -215,7 +216,7 @@ fn plan_of_the_pushover_config() {
 
     left out:
       receipts: `vars.receipts` is empty
-      messages_download: no `pushover_secret` is given (environment variable `PUSHOVER_SECRET`, `PUSHOVER_SECRET` in `/work/wt-t1/configs/.env` (no such file), `PUSHOVER_SECRET` in `.env` (no such file), `pushover_secret` in `/work/wt-t1/configs/secrets.toml` (no such file), `pushover_secret` in `/tmp/.tmp9mI6b7/.config/restload/secrets.toml` (no such file), file `/run/secrets/pushover_secret`, file `/run/secrets/PUSHOVER_SECRET`)
+      messages_download: no `pushover_secret` is given (environment variable `PUSHOVER_SECRET`)
       not selected (--select loads them): receipt_ids, groups, group_members, license_credits, user_keys, users_validate, users_login, devices, messages
     ");
 }
@@ -248,7 +249,7 @@ fn completions_of_bash_know_the_commands() {
 #[test]
 fn help() {
     assert_snapshot!(run(&["--help"]), @"
-    The restload command: config, diagnostics, command line, progress and reports
+    Loads REST APIs into SQLite or Postgres, as a YAML file describes them
 
     Usage: restload [OPTIONS] <COMMAND>
 
