@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use sqlx::{
-    AssertSqlSafe, Column as _, Connection as _, PgConnection, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _,
-};
+use sqlx::{Column as _, Connection as _, PgConnection, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
 
 /// A destination's tables.
 pub(crate) struct Dump {
@@ -20,6 +18,28 @@ pub(crate) struct Dump {
 struct Table {
     columns: Vec<(String, String)>,
     rows: Vec<Vec<Option<String>>>,
+}
+
+/// The labels of row ids, with the tables that the rows are in: rows with one key have one id in all tables.
+#[derive(Debug, Default)]
+struct Labels(HashMap<String, Vec<(String, String)>>);
+
+impl Labels {
+    /// False when the table has a row of that id already.
+    fn insert(&mut self, id: String, table: &str, label: String) -> bool {
+        let known = self.0.entry(id).or_default();
+        let is_new = known.iter().all(|(other, _)| other != table);
+        known.push((table.to_owned(), label));
+        is_new
+    }
+
+    /// The row that a child table's row belongs to: that of the table whose name is most like the child's.
+    fn find(&self, id: &str, child: &str) -> Option<String> {
+        let likeness = |table: &str| table.bytes().zip(child.bytes()).take_while(|(a, b)| a == b).count();
+        let known = self.0.get(id)?;
+        let (_, label) = known.iter().max_by_key(|(table, _)| likeness(table))?;
+        Some(label.clone())
+    }
 }
 
 const ROW_ID: &str = "_rl_id";
@@ -36,12 +56,18 @@ pub(crate) fn postgres_address() -> Result<String, String> {
     })
 }
 
+/// SQL that this file puts together from the names of a scenario's own tables.
+#[expect(clippy::disallowed_types, reason = "a test reads what the product has written")]
+fn trusted(sql: String) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(sql)
+}
+
 /// Takes a dataset away, if it is there.
 pub(crate) fn drop_dataset(url: &str, dataset: &str) -> Result<(), String> {
     block_on(async {
         let mut connection = PgConnection::connect(url).await?;
         let sql = format!("SET client_min_messages = warning; DROP SCHEMA IF EXISTS \"{dataset}\" CASCADE");
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+        sqlx::raw_sql(trusted(sql)).execute(&mut connection).await?;
         connection.close().await
     })
 }
@@ -128,9 +154,7 @@ fn pair(row: Vec<Option<String>>) -> (String, String) {
 }
 
 async fn sqlite_rows(connection: &mut SqliteConnection, sql: &str) -> Result<Vec<Vec<Option<String>>>, sqlx::Error> {
-    let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::raw_sql(trusted(sql.to_owned())).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             (0..row.len())
@@ -153,9 +177,7 @@ async fn sqlite_rows(connection: &mut SqliteConnection, sql: &str) -> Result<Vec
 }
 
 async fn postgres_rows(connection: &mut PgConnection, sql: &str) -> Result<Vec<Vec<Option<String>>>, sqlx::Error> {
-    let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::raw_sql(trusted(sql.to_owned())).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             (0..row.len())
@@ -219,11 +241,15 @@ fn plain(value: String, data_type: &str) -> String {
             value.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
         "JSON TEXT" => sorted_json(&value),
+        // Postgres fills up to the scale that a hint gives.
+        _ if data_type.to_uppercase().starts_with("NUMERIC") && value.contains('.') => {
+            value.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
         _ => value,
     }
 }
 
-/// A JSON document with its keys in order; one with numbers that Rust's own would round stays as it is.
+/// A JSON document with its keys in order, and its numbers as they are written.
 fn sorted_json(text: &str) -> String {
     fn sort(value: serde_json::Value) -> serde_json::Value {
         match value {
@@ -236,21 +262,38 @@ fn sorted_json(text: &str) -> String {
             other => other,
         }
     }
-    let mut digits = 0;
-    let has_long_number = text.chars().any(|character| {
-        digits = if character.is_ascii_digit() { digits + 1 } else { 0 };
-        digits > 15
-    });
-    if has_long_number {
-        return text.to_owned();
+    /// Stands around a number while the document is sorted, so that none is rounded.
+    const MARK: &str = "\u{1}";
+    let (mut marked, mut in_text, mut in_number, mut escaped) = (String::new(), false, false, false);
+    for character in text.chars() {
+        let is_digit =
+            !in_text && (character.is_ascii_digit() || (in_number && ".eE+-".contains(character)) || character == '-');
+        if is_digit != in_number {
+            marked.push_str(if is_digit { "\"\\u0001" } else { "\\u0001\"" });
+            in_number = is_digit;
+        }
+        if character == '"' && !escaped {
+            in_text = !in_text;
+        }
+        escaped = character == '\\' && !escaped;
+        marked.push(character);
     }
-    serde_json::from_str(text).map_or(text.to_owned(), |value| sort(value).to_string())
+    if in_number {
+        marked.push_str("\\u0001\"");
+    }
+    serde_json::from_str(&marked).map_or(text.to_owned(), |value| {
+        let sorted = sort(value).to_string();
+        sorted
+            .replace("\"\\u0001", "")
+            .replace("\\u0001\"", "")
+            .replace(MARK, "")
+    })
 }
 
 /// All tables but the system's, each with its rows, parents before children.
 fn describe(mut tables: BTreeMap<String, Table>) -> Dump {
     let load_ids = column(&tables, "_rl_loads", "load_id");
-    let mut labels: HashMap<String, String> = HashMap::new();
+    let mut labels = Labels::default();
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
     let mut rejects = None;
     tables.retain(|name, table| {
@@ -261,11 +304,11 @@ fn describe(mut tables: BTreeMap<String, Table>) -> Dump {
     });
     while !tables.is_empty() {
         // A table whose parents' rows have labels; should a link lead nowhere, the next in order all the same.
-        let ready = tables.iter().find(|(_, table)| {
+        let ready = tables.iter().find(|(name, table)| {
             let parent = table.columns.iter().position(|(name, _)| name == LINKS[0]);
             parent.is_none_or(|index| {
                 let mut ids = table.rows.iter().filter_map(|row| row[index].as_ref());
-                ids.all(|id| labels.contains_key(id))
+                ids.all(|id| labels.find(id, name).is_some())
             })
         });
         let name = ready.or_else(|| tables.iter().next()).map(|(name, _)| name.clone());
@@ -277,12 +320,16 @@ fn describe(mut tables: BTreeMap<String, Table>) -> Dump {
     }
     let mut text: String = texts.into_values().collect();
     if let Some(rejects) = rejects {
-        let _ = writeln!(text, "_rl_rejects: {} rows", rejects.rows.len());
+        let _ = writeln!(text, "_rl_rejects: {}", counted(rejects.rows.len()));
     }
     if text.is_empty() {
         text.push_str("no tables\n");
     }
     Dump { text, load_ids }
+}
+
+fn counted(rows: usize) -> String {
+    format!("{rows} row{}", if rows == 1 { "" } else { "s" })
 }
 
 fn column(tables: &BTreeMap<String, Table>, table: &str, column: &str) -> Vec<String> {
@@ -295,7 +342,7 @@ fn column(tables: &BTreeMap<String, Table>, table: &str, column: &str) -> Vec<St
     table.rows.iter().filter_map(|row| row[index].clone()).collect()
 }
 
-fn describe_table(name: &str, table: Table, labels: &mut HashMap<String, String>) -> String {
+fn describe_table(name: &str, table: Table, labels: &mut Labels) -> String {
     let shown: Vec<usize> = (0..table.columns.len())
         .filter(|index| table.columns[*index].0 != LOAD_ID)
         .collect();
@@ -312,7 +359,7 @@ fn describe_table(name: &str, table: Table, labels: &mut HashMap<String, String>
                     match row[index].clone() {
                         None => "NULL".to_owned(),
                         Some(id) if LINKS.contains(&column.as_str()) => {
-                            labels.get(&id).cloned().unwrap_or_else(|| "NO SUCH ROW".to_owned())
+                            labels.find(&id, name).unwrap_or_else(|| "NO SUCH ROW".to_owned())
                         }
                         Some(_) if column == ROW_ID => String::new(),
                         Some(value) => quoted(plain(value, data_type)),
@@ -324,7 +371,7 @@ fn describe_table(name: &str, table: Table, labels: &mut HashMap<String, String>
         .collect();
     rows.sort();
 
-    let mut text = format!("{name}: {} rows\n", rows.len());
+    let mut text = format!("{name}: {}\n", counted(rows.len()));
     for &index in &shown {
         let (column, data_type) = &table.columns[index];
         let _ = writeln!(text, "  {column} {data_type}");
@@ -343,7 +390,7 @@ fn describe_table(name: &str, table: Table, labels: &mut HashMap<String, String>
             }
         }
         if let Some(id) = id
-            && labels.insert(id, label).is_some()
+            && !labels.insert(id, name, label)
         {
             text.push_str("  TWO ROWS HAVE ONE ID\n");
         }

@@ -121,7 +121,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut said = Vec::new();
     while let Some(cause) = next {
         innermost = cause.to_string();
-        if !said.contains(&innermost) {
+        // "client error (SendRequest)" says no more than that it is one.
+        if !innermost.starts_with("client error (") && !said.contains(&innermost) {
             said.push(innermost.clone());
         }
         next = cause.source();

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Loads REST APIs into SQLite or Postgres, as a YAML file describes them.
 #[derive(Debug, Parser)]
-#[command(name = "restload", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "restload", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

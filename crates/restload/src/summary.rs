@@ -145,7 +145,8 @@ pub(crate) fn as_json(pipeline: &str, destination: &str, report: &Report, left_o
     serde_json::to_string_pretty(&summary).unwrap_or_default()
 }
 
-fn count(number: u64, noun: &str) -> String {
+/// A number of things: `1 page`, `2 pages`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -280,8 +280,9 @@ fn check_tables(
     all: &[Compiled<'_>],
     diagnostics: &mut Diagnostics,
 ) {
-    let other = all.iter().find(|(_, other, other_plan)| {
-        other.name < resource.name
+    let mut earlier = all.iter().take_while(|(other_path, _, _)| other_path != path);
+    let other = earlier.find(|(_, other, other_plan)| {
+        other.name != resource.name
             && other_plan
                 .as_ref()
                 .is_some_and(|other| other.target.table == plan.target.table)
@@ -370,7 +371,7 @@ fn check_variables(
 fn unknown_var(name: &str, path: &KeyPath, vars: &IndexMap<String, serde_json::Value>, diagnostics: &mut Diagnostics) {
     let help = match did_you_mean(name, vars.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("add it: `vars: {{ {name}: … }}`, or give it with `--var {name}=…`"),
+        None => format!("add it: `vars: {{ {name}: … }}`"),
     };
     diagnostics.error_with_help(path, format_args!("`vars` has no `{name}`"), help);
 }
@@ -482,10 +483,11 @@ fn reason_to_leave_out(
                             None
                         }
                     },
-                    Some(("secrets", secret)) => lookup
-                        .secret(secret)
-                        .is_none()
-                        .then(|| format!("no `{secret}` is given ({})", lookup.secret_places(secret).join(", "))),
+                    Some(("secrets", secret)) => lookup.secret(secret).is_none().then(|| {
+                        // The likeliest place; all of them would drown the list.
+                        let place = lookup.secret_places(secret).into_iter().next().unwrap_or_default();
+                        format!("no `{secret}` is given ({place})")
+                    }),
                     Some(("env", variable)) => lookup
                         .env(variable)
                         .is_none_or(|value| value.is_empty())

@@ -210,7 +210,7 @@ fn finds_every_mistake() {
         ),
         (
             json!({"resources": ["a", {"name": "A"}]}),
-            "resources[0].name: `A` and `a` would both be stored in table `a`",
+            "resources[1].name: `a` and `A` would both be stored in table `a`",
         ),
         (
             json!({"resources": ["x/{resources.post.id}", "posts"]}),
