@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::builder::RequestId;
 use crate::ids::Generator;
+use crate::settings::RequestId;
 use crate::state::{KeyOrder, State};
 
 /// Text cannot hold a lone surrogate, so datasets write this noncharacter and the rendering replaces it.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Rendered};
-use crate::builder::{Builder, LimitHeaders, Settings};
+use crate::builder::Builder;
 use crate::clock::next_quota_reset;
 use crate::datasets;
 use crate::faults::{self, Circumstances, Fault, FaultRule, Replacement};
@@ -15,6 +15,7 @@ use crate::referee::{Outcome, Referee};
 use crate::request::{Arrival, Request};
 use crate::routes::{self, Lookup, Reply, Route};
 use crate::running::Credentials;
+use crate::settings::{LimitHeaders, Settings};
 use crate::state::State;
 
 const DEFAULT_LIMIT: i64 = 10_000;

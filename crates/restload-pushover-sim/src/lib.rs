@@ -40,11 +40,12 @@ mod request;
 mod routes;
 mod running;
 mod server;
+mod settings;
 mod state;
 
-pub use builder::{Builder, LimitHeaders, RequestId, Simulator, UserErrorText};
-pub use datasets::Dataset;
+pub use builder::{Builder, Simulator};
 pub use faults::{Fault, Matcher, When};
 pub use log::{Callback, LoggedRequest};
 pub use referee::{Rule, Violation};
 pub use running::{Credentials, Running};
+pub use settings::{Dataset, LimitHeaders, RequestId, UserErrorText};

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::base;
 use crate::answer::LONE_SURROGATE;
-use crate::builder::AppSetting;
 use crate::running::Credentials;
+use crate::settings::AppSetting;
 use crate::state::{Device, KeyOrder, Message, State};
 
 const YEAR_2100: i64 = 4_102_444_800;

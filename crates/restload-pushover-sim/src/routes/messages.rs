@@ -2,8 +2,8 @@
 
 use super::auth;
 use crate::answer::{Answer, Handled, Refusal};
-use crate::builder::UserErrorText;
 use crate::request::Request;
+use crate::settings::UserErrorText;
 use crate::state::{Message, Receipt, Recipient, State};
 
 const MAX_RECIPIENTS: usize = 50;

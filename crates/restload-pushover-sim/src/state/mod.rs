@@ -19,9 +19,9 @@ pub(crate) use user::{Device, Licenses, Session, User};
 
 use serde_json::{Map, Value};
 
-use crate::builder::Settings;
 use crate::ids::Generator;
 use crate::log::Callback;
+use crate::settings::Settings;
 
 /// The first message id; far above 2^53, so that a reader that goes through a float loses digits.
 const FIRST_MESSAGE_ID: i64 = 1_175_816_417_220_301_065;
