@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::answer::{Answer, Rendered};
 use crate::builder::Builder;
 use crate::clock::next_quota_reset;
+use crate::credentials::Credentials;
 use crate::datasets;
 use crate::faults::{self, Circumstances, Fault, FaultRule, Replacement};
 use crate::ids::{Generator, fingerprint};
@@ -14,7 +15,6 @@ use crate::log::LoggedRequest;
 use crate::referee::{Outcome, Referee};
 use crate::request::{Arrival, Request};
 use crate::routes::{self, Lookup, Reply, Route};
-use crate::running::Credentials;
 use crate::settings::{LimitHeaders, Settings};
 use crate::state::State;
 

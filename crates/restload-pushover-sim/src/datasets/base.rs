@@ -1,6 +1,6 @@
 //! What all datasets share: one account, its application, one person with a logged-in Open Client, one team.
 
-use crate::running::Credentials;
+use crate::credentials::Credentials;
 use crate::settings::AppSetting;
 use crate::state::{
     Acknowledgement, App, Device, Group, Licenses, Member, Message, Receipt, Session, State, Subscription, Team,

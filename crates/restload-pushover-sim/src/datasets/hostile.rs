@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::base;
 use crate::answer::LONE_SURROGATE;
-use crate::running::Credentials;
+use crate::credentials::Credentials;
 use crate::settings::AppSetting;
 use crate::state::{Device, KeyOrder, Message, State};
 

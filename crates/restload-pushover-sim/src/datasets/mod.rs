@@ -7,7 +7,7 @@ mod org;
 mod receipts;
 mod tiny;
 
-use crate::running::Credentials;
+use crate::credentials::Credentials;
 use crate::settings::{Dataset, Settings};
 use crate::state::State;
 

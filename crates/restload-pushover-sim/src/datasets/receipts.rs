@@ -2,7 +2,7 @@
 
 use super::base;
 use crate::clock::SECONDS_PER_DAY;
-use crate::running::Credentials;
+use crate::credentials::Credentials;
 use crate::settings::AppSetting;
 use crate::state::{Receipt, State};
 
