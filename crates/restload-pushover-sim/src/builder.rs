@@ -23,9 +23,9 @@ impl Simulator {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
-    pub(crate) settings: Settings,
-    pub(crate) faults: Vec<FaultRule>,
-    pub(crate) port: u16,
+    settings: Settings,
+    faults: Vec<FaultRule>,
+    port: u16,
 }
 
 impl Builder {
@@ -145,6 +145,6 @@ impl Builder {
 
     /// Binds to the loopback interface and serves on the caller's tokio runtime until the handle is dropped.
     pub async fn start(self) -> std::io::Result<Running> {
-        Running::start(self).await
+        Running::start(&self.settings, self.faults, self.port).await
     }
 }

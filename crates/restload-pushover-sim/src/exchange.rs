@@ -5,7 +5,6 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Rendered};
-use crate::builder::Builder;
 use crate::clock::next_quota_reset;
 use crate::credentials::Credentials;
 use crate::datasets;
@@ -56,12 +55,12 @@ pub(crate) enum Pace {
 }
 
 impl Exchange {
-    pub(crate) fn new(builder: &Builder) -> (Self, Credentials) {
-        let (state, credentials) = datasets::build(&builder.settings);
+    pub(crate) fn new(settings: &Settings, faults: Vec<FaultRule>) -> (Self, Credentials) {
+        let (state, credentials) = datasets::build(settings);
         let exchange = Self {
             state,
             referee: Referee::default(),
-            faults: builder.faults.clone(),
+            faults,
             log: Vec::new(),
             effects: 0,
             block: AddressBlock::default(),

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::builder::Builder;
 use crate::credentials::Credentials;
 use crate::datasets;
 use crate::exchange::Exchange;
@@ -14,6 +13,7 @@ use crate::faults::{Fault, FaultRule, Matcher, When};
 use crate::log::{Callback, LoggedRequest};
 use crate::referee::Violation;
 use crate::server::{self, Shared};
+use crate::settings::Settings;
 
 /// A simulator that serves until this handle is dropped.
 #[derive(Debug)]
@@ -25,10 +25,10 @@ pub struct Running {
 }
 
 impl Running {
-    pub(crate) async fn start(builder: Builder) -> std::io::Result<Self> {
-        let (exchange, credentials) = Exchange::new(&builder);
+    pub(crate) async fn start(settings: &Settings, faults: Vec<FaultRule>, port: u16) -> std::io::Result<Self> {
+        let (exchange, credentials) = Exchange::new(settings, faults);
         let shared = Arc::new(Mutex::new(exchange));
-        let listener = TcpListener::bind(("127.0.0.1", builder.port)).await?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let accept_task = tokio::spawn(server::accept(listener, Arc::clone(&shared)));
         Ok(Self {
@@ -127,7 +127,7 @@ impl Running {
             .retain(|(known, _)| known != name);
     }
 
-    /// Injects a fault from now on, as [`Builder::fault`] does from the start.
+    /// Injects a fault from now on, as [`Builder::fault`](crate::Builder::fault) does from the start.
     pub fn add_fault(&self, matcher: Matcher, fault: Fault, when: When) {
         server::lock(&self.shared)
             .faults
