@@ -28,6 +28,9 @@ const FIRST_MESSAGE_ID: i64 = 1_175_816_417_220_301_065;
 const MESSAGE_ID_STEP: i64 = 4096;
 const MESSAGE_ID_JITTER: u64 = 97;
 
+/// Text cannot hold a lone surrogate, so datasets write this noncharacter and the rendering replaces it.
+pub(crate) const LONE_SURROGATE: char = '\u{10FFFF}';
+
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) now: i64,
