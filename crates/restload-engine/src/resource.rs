@@ -80,6 +80,7 @@ enum Stopped {
 }
 
 /// The rows and partitions that records have become.
+#[derive(Default)]
 struct Outcome {
     /// None for a resource that is only read for its children.
     batch: Option<Batch>,
@@ -250,18 +251,29 @@ async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Pro
         let (next_request, prefetch) = oneshot::channel::<Option<Request>>();
         let task = Arc::clone(shared);
         let (scope, place) = (context.clone(), Arc::clone(&partition));
-        let decoding = spawn_blocking(move || decode(&task, walk, response, &scope, &place, next_request));
+        let decoding = async {
+            let decoding = spawn_blocking(move || decode(&task, walk, response, &scope, &place, next_request));
+            let decoded = decoding.await;
+            let mut decoded = decoded.map_err(|error| failed(format!("a page could not be taken: {error}")))?;
+            if let Decoded::Page(page) = &mut decoded {
+                // At once: the next page may be long in coming, and what is here is not to be lost meanwhile.
+                let progress = page.walk.progress().clone();
+                let outcome = std::mem::take(&mut page.outcome);
+                hand_over(shared, &partition, &progress, outcome).await?;
+            }
+            Ok(decoded)
+        };
         let prefetching = async {
-            let next = prefetch.await.ok().flatten()?;
+            let Ok(Some(next)) = prefetch.await else {
+                return Ok(None);
+            };
             let mut attempts = Attempts::new(is_repeatable);
             let fetched = fetch(shared, &next, &mut attempts).await;
-            Some((next, attempts, fetched))
+            Ok(Some((next, attempts, fetched)))
         };
-        let (decoded, prefetched) = tokio::join!(decoding, prefetching);
-        match decoded.map_err(|error| failed(format!("a page could not be taken: {error}")))? {
+        let (decoded, prefetched) = tokio::try_join!(decoding, prefetching)?;
+        match decoded {
             Decoded::Page(page) => {
-                let progress = page.walk.progress().clone();
-                hand_over(shared, &partition, &progress, page.outcome).await?;
                 if !page.has_next {
                     return Ok(());
                 }

@@ -1,5 +1,9 @@
 //! What the tests share.
 
+pub(crate) mod api;
+pub(crate) mod program;
+pub(crate) mod tables;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

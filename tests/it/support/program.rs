@@ -1,0 +1,169 @@
+//! The real binary: runs of it to their end, and runs under way.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use super::api::PATIENCE;
+
+/// A call of the binary, in a folder, with nothing of the developer's environment.
+pub(crate) struct Program {
+    command: Command,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A run under way. Dropping it kills it.
+pub(crate) struct Underway {
+    child: Child,
+    said: Arc<Said>,
+    readers: Vec<JoinHandle<String>>,
+}
+
+#[derive(Default)]
+struct Said {
+    lines: Mutex<(Vec<String>, bool)>,
+    changed: Condvar,
+}
+
+impl Program {
+    pub(crate) fn new(folder: &Path, args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_restload"));
+        command.current_dir(folder).args(args).env_clear().env("HOME", folder);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self { command }
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn run(self) -> Ran {
+        self.start().end()
+    }
+
+    pub(crate) fn start(mut self) -> Underway {
+        let mut child = self.command.spawn().unwrap();
+        let said = Arc::new(Said::default());
+        let mut stdout = child.stdout.take().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let hearing = Arc::clone(&said);
+        let readers = vec![
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                stdout.read_to_string(&mut text).unwrap();
+                text
+            }),
+            std::thread::spawn(move || hearing.listen(stderr)),
+        ];
+        Underway { child, said, readers }
+    }
+}
+
+impl Said {
+    fn listen(&self, stderr: impl Read) -> String {
+        let mut text = String::new();
+        for line in BufReader::new(stderr).lines() {
+            let line = line.unwrap();
+            text.push_str(&line);
+            text.push('\n');
+            self.lines.lock().unwrap().0.push(line);
+            self.changed.notify_all();
+        }
+        self.lines.lock().unwrap().1 = true;
+        self.changed.notify_all();
+        text
+    }
+}
+
+impl Underway {
+    /// Waits until the lines on standard error fulfil a condition.
+    pub(crate) fn wait_until(&self, is_met: impl Fn(&[String]) -> bool) {
+        let lines = self.said.lines.lock().unwrap();
+        let waiting = |state: &mut (Vec<String>, bool)| !is_met(&state.0) && !state.1;
+        let (lines, _) = self.said.changed.wait_timeout_while(lines, PATIENCE, waiting).unwrap();
+        let said = lines.0.clone();
+        drop(lines);
+        assert!(is_met(&said), "what was waited for did not come; it said: {said:#?}");
+    }
+
+    /// Waits for a line on standard error that holds this text.
+    pub(crate) fn wait_for(&self, text: &str) {
+        self.wait_until(|lines| lines.iter().any(|line| line.contains(text)));
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Ctrl-C, as the terminal sends it.
+    pub(crate) fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    /// What `kill` sends when no signal is named.
+    pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    fn signal(&self, name: &str) {
+        // The signal's number is the operating system's business; `kill` knows it, and needs no unsafe code.
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// kill -9: no chance to do anything more. Returns when the process is gone.
+    pub(crate) fn kill(mut self) -> Ran {
+        self.child.kill().unwrap();
+        self.end()
+    }
+
+    pub(crate) fn end(mut self) -> Ran {
+        let status = self.child.wait().unwrap();
+        let mut texts = self.readers.drain(..).map(|reader| reader.join().unwrap());
+        Ran {
+            code: status.code(),
+            stdout: texts.next().unwrap(),
+            stderr: texts.next().unwrap(),
+        }
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        // It has ended already, unless the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ran {
+    /// Fails the test unless the exit code is this one.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
