@@ -104,6 +104,15 @@ enum Decoded {
     Failed(u64, ExtractError),
 }
 
+impl Shared {
+    /// Whether the user's limit of records is reached.
+    fn is_full(&self) -> bool {
+        self.remaining
+            .as_ref()
+            .is_some_and(|remaining| remaining.load(Ordering::Relaxed) <= 0)
+    }
+}
+
 /// Loads the resource. `stored` are the partitions that an interrupted load has left.
 pub(crate) async fn load(
     shared: Arc<Shared>,
@@ -188,6 +197,11 @@ async fn load_partitions(
     let mut open = true;
     let most = shared.fetcher.limits.concurrency;
     loop {
+        if shared.is_full() {
+            open = false;
+            input.close();
+            waiting.clear();
+        }
         let has_room = walks.len() < most && outcome.is_ok();
         if has_room && let Some(next) = waiting.pop_front() {
             let shared = Arc::clone(shared);
@@ -335,11 +349,7 @@ fn decode(
         Err(error) => return Decoded::Failed(number, error),
     };
     let outcome = normalise(shared, partition, walk.progress().pages, records);
-    let is_over = shared
-        .remaining
-        .as_ref()
-        .is_some_and(|remaining| remaining.load(Ordering::Relaxed) <= 0);
-    let has_next = wants_next && !is_over;
+    let has_next = wants_next && !shared.is_full();
     Decoded::Page(PageDone {
         walk,
         outcome,

@@ -39,6 +39,8 @@ pub struct SourceConfig {
     pub client: ClientConfig,
     /// The resources, defaults merged in.
     pub resources: Vec<(KeyPath, ResourceConfig)>,
+    /// Names of resources that could not be read because of mistakes told already; others may refer to them.
+    pub unreadable: Vec<String>,
     /// The user's own values.
     pub vars: IndexMap<String, serde_json::Value>,
 }
@@ -130,11 +132,8 @@ pub fn plan(
     let retry_path = client.key("retry").key("statuses");
     let retry_statuses = config.client.retry.statuses.compile(&retry_path, diagnostics);
 
-    let names: Vec<&str> = config
-        .resources
-        .iter()
-        .map(|(_, resource)| resource.name.as_str())
-        .collect();
+    let read = config.resources.iter().map(|(_, resource)| resource.name.as_str());
+    let names: Vec<&str> = read.chain(config.unreadable.iter().map(String::as_str)).collect();
     let mut seen = BTreeSet::new();
     let mut compiled: Vec<(KeyPath, &ResourceConfig, Option<ResourcePlan>)> = Vec::new();
     for (path, resource) in &config.resources {

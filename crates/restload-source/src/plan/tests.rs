@@ -44,6 +44,7 @@ fn config(text: &Value) -> SourceConfig {
         name: "test".to_owned(),
         client: serde_json::from_value(client).unwrap(),
         resources: resources.collect(),
+        unreadable: Vec::new(),
         vars: serde_json::from_value(text["vars"].clone()).unwrap_or_default(),
     }
 }
