@@ -680,6 +680,14 @@ fn step_that_is_unknown_or_does_nothing() {
     exit code 2
     ");
     assert_snapshot!(check("resources: { orders: { processing_steps: [{}, { filter: x }] } }"), @"
+    error: this step does nothing
+      --> shop.yaml:22:5
+       |
+    22 |   - {}
+       |     ^^ name an action: unpivot, select, drop or rename
+       |
+       = in resources[0].processing_steps
+
     error: unknown key `filter`
       --> shop.yaml:23:5
        |
@@ -688,7 +696,7 @@ fn step_that_is_unknown_or_does_nothing() {
        |
        = in resources[0].processing_steps[1]
 
-    1 error in shop.yaml
+    2 errors in shop.yaml
     exit code 2
     ");
 }

@@ -197,11 +197,6 @@ async fn load_partitions(
     let mut open = true;
     let most = shared.fetcher.limits.concurrency;
     loop {
-        if shared.is_full() {
-            open = false;
-            input.close();
-            waiting.clear();
-        }
         let has_room = walks.len() < most && outcome.is_ok();
         if has_room && let Some(next) = waiting.pop_front() {
             let shared = Arc::clone(shared);
@@ -235,8 +230,7 @@ async fn load_partitions(
 
 /// One partition, page by page. While a page is normalised the next one is being fetched.
 async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Progress) -> Result<(), Stopped> {
-    let has_enough = |remaining: &AtomicI64| remaining.load(Ordering::Relaxed) <= 0;
-    if shared.remaining.as_ref().is_some_and(has_enough) {
+    if shared.is_full() {
         return Ok(());
     }
     let parent = shared.plan.parent.as_ref().zip(progress.parent.as_ref());
