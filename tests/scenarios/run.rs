@@ -31,8 +31,12 @@ pub(crate) fn scenario(path: &Path) -> Result<(), String> {
     let databases = script.databases.clone();
     let databases = databases.unwrap_or_else(|| vec![Database::Sqlite, Database::Postgres]);
     let mut problems = Vec::new();
+    let mut rows: Option<String> = None;
     for database in databases {
-        let found = on_database(path, &script, database)?;
+        let (found, held) = on_database(path, &script, database)?;
+        if rows.get_or_insert_with(|| held.clone()) != &held {
+            problems.push("the databases hold different rows".to_owned());
+        }
         problems.extend(
             found
                 .into_iter()
@@ -46,7 +50,8 @@ pub(crate) fn scenario(path: &Path) -> Result<(), String> {
     }
 }
 
-fn on_database(path: &Path, script: &Script, database: Database) -> Result<Vec<String>, String> {
+/// What is not as it should be on a database, and the rows that it holds in the end.
+fn on_database(path: &Path, script: &Script, database: Database) -> Result<(Vec<String>, String), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     // A link in the path of the temporary folder would be seen in messages.
     let work = folder.path().canonicalize().map_err(|error| error.to_string())?;
@@ -99,7 +104,7 @@ fn on_database(path: &Path, script: &Script, database: Database) -> Result<Vec<S
     // Requests that were not as expected come first: they explain the rest.
     problems.extend(golden::compare(path, "stderr", database, &filter.apply(&log)));
     problems.extend(golden::compare(path, "tables", database, &dump.text));
-    Ok(problems)
+    Ok((problems, dump.rows))
 }
 
 impl Place<'_> {

@@ -9,6 +9,8 @@ use sqlx::{Column as _, Connection as _, PgConnection, Row as _, SqliteConnectio
 /// A destination's tables.
 pub(crate) struct Dump {
     pub(crate) text: String,
+    /// The rows alone, columns by name: what both databases must hold alike.
+    pub(crate) rows: String,
     /// The ids of all loads, which messages name.
     pub(crate) load_ids: Vec<String>,
 }
@@ -77,6 +79,7 @@ pub(crate) fn dump_sqlite(file: &Path) -> Result<Dump, String> {
     if !file.exists() {
         return Ok(Dump {
             text: "no database was made\n".to_owned(),
+            rows: String::new(),
             load_ids: Vec::new(),
         });
     }
@@ -114,6 +117,7 @@ pub(crate) fn dump_postgres(url: &str, dataset: &str) -> Result<Dump, String> {
         if names.is_empty() {
             return Ok(Dump {
                 text: "no database was made\n".to_owned(),
+                rows: String::new(),
                 load_ids: Vec::new(),
             });
         }
@@ -294,7 +298,7 @@ fn sorted_json(text: &str) -> String {
 fn describe(mut tables: BTreeMap<String, Table>) -> Dump {
     let load_ids = column(&tables, "_rl_loads", "load_id");
     let mut labels = Labels::default();
-    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    let mut texts: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut rejects = None;
     tables.retain(|name, table| {
         if name == "_rl_rejects" && !table.rows.is_empty() {
@@ -318,14 +322,14 @@ fn describe(mut tables: BTreeMap<String, Table>) -> Dump {
         let text = describe_table(&name, table, &mut labels);
         texts.insert(name, text);
     }
-    let mut text: String = texts.into_values().collect();
+    let (mut text, rows): (String, String) = texts.into_values().unzip();
     if let Some(rejects) = rejects {
-        let _ = writeln!(text, "_rl_rejects: {}", counted(rejects.rows.len()));
+        text.push_str(&describe_rejects(&rejects));
     }
     if text.is_empty() {
         text.push_str("no tables\n");
     }
-    Dump { text, load_ids }
+    Dump { text, rows, load_ids }
 }
 
 fn counted(rows: usize) -> String {
@@ -342,11 +346,39 @@ fn column(tables: &BTreeMap<String, Table>, table: &str, column: &str) -> Vec<St
     table.rows.iter().filter_map(|row| row[index].clone()).collect()
 }
 
-fn describe_table(name: &str, table: Table, labels: &mut Labels) -> String {
+/// The rejected records and the reasons.
+fn describe_rejects(rejects: &Table) -> String {
+    let shown: Vec<usize> = ["resource", "reason", "record"]
+        .iter()
+        .filter_map(|wanted| rejects.columns.iter().position(|(name, _)| name == wanted))
+        .collect();
+    let mut lines: Vec<String> = rejects
+        .rows
+        .iter()
+        .map(|row| {
+            let cells: Vec<&str> = shown
+                .iter()
+                .map(|&index| row[index].as_deref().unwrap_or("NULL"))
+                .collect();
+            format!("    {}\n", cells.join(" | "))
+        })
+        .collect();
+    lines.sort();
+    format!("_rl_rejects: {}\n{}", counted(lines.len()), lines.concat())
+}
+
+/// One table as text, and its rows alone.
+fn describe_table(name: &str, table: Table, labels: &mut Labels) -> (String, String) {
     let shown: Vec<usize> = (0..table.columns.len())
         .filter(|index| table.columns[*index].0 != LOAD_ID)
         .collect();
     let id_column = table.columns.iter().position(|(column, _)| column == ROW_ID);
+    // Widening moves a column to the end on SQLite; the order of rows must not depend on that.
+    let mut by_name: Vec<usize> = (0..shown.len()).collect();
+    by_name.sort_by_key(|position| {
+        let column = &table.columns[shown[*position]].0;
+        (!column.starts_with("_rl_"), column != "id", column.clone())
+    });
     let mut rows: Vec<(Vec<String>, Vec<String>, Option<String>)> = table
         .rows
         .into_iter()
@@ -366,22 +398,20 @@ fn describe_table(name: &str, table: Table, labels: &mut Labels) -> String {
                     }
                 })
                 .collect();
-            (sort_key(&cells, &shown, &table.columns), cells, id)
+            let key = by_name.iter().map(|position| sort_key(&cells[*position])).collect();
+            (key, cells, id)
         })
         .collect();
     rows.sort();
 
     let mut text = format!("{name}: {}\n", counted(rows.len()));
+    let mut alone = text.clone();
     for &index in &shown {
         let (column, data_type) = &table.columns[index];
         let _ = writeln!(text, "  {column} {data_type}");
     }
-    let mut lines = vec![
-        shown
-            .iter()
-            .map(|&index| table.columns[index].0.clone())
-            .collect::<Vec<_>>(),
-    ];
+    let names: Vec<String> = shown.iter().map(|&index| table.columns[index].0.clone()).collect();
+    let mut lines = vec![names];
     for (number, (_, mut cells, id)) in rows.into_iter().enumerate() {
         let label = format!("{name}#{}", number + 1);
         for (cell, &index) in cells.iter_mut().zip(&shown) {
@@ -396,30 +426,24 @@ fn describe_table(name: &str, table: Table, labels: &mut Labels) -> String {
         }
         lines.push(cells);
     }
+    for line in &lines {
+        let cells: Vec<&str> = by_name.iter().map(|position| line[*position].as_str()).collect();
+        let _ = writeln!(alone, "    {}", cells.join(" | "));
+    }
     if lines.len() > 1 {
         text.push_str(&aligned(&lines));
     }
     text.push('\n');
-    text
+    (text, alone)
 }
 
-/// Links and list positions first, then the rest in order; numbers by their size.
-fn sort_key(cells: &[String], shown: &[usize], columns: &[(String, String)]) -> Vec<String> {
-    let (mut links, mut others) = (Vec::new(), Vec::new());
-    for (cell, &index) in cells.iter().zip(shown) {
-        let key = match cell.rsplit_once('#') {
-            Some((table, number)) => format!("{table}#{number:0>12}"),
-            None if cell.bytes().all(|byte| byte.is_ascii_digit()) => format!("{cell:0>24}"),
-            None => cell.clone(),
-        };
-        if columns[index].0.starts_with("_rl_") {
-            links.push(key);
-        } else {
-            others.push(key);
-        }
+/// Numbers sort by their size, labels by their number.
+fn sort_key(cell: &str) -> String {
+    match cell.rsplit_once('#') {
+        Some((table, number)) => format!("{table}#{number:0>12}"),
+        None if cell.bytes().all(|byte| byte.is_ascii_digit()) => format!("{cell:0>24}"),
+        None => cell.to_owned(),
     }
-    links.append(&mut others);
-    links
 }
 
 /// A value in quotes where it could be taken for something else.

@@ -38,10 +38,11 @@ impl Http {
             let first = attempt.previous().first().cloned();
             let is_trusted = first.is_some_and(|first| {
                 first.origin() == attempt.url().origin()
-                    || attempt
-                        .url()
-                        .host_str()
-                        .is_some_and(|host| trusted.iter().any(|known| known == host))
+                    || (attempt.url().scheme() == "https" || first.scheme() == "http")
+                        && attempt
+                            .url()
+                            .host_str()
+                            .is_some_and(|host| trusted.iter().any(|known| known == host))
             });
             if !is_trusted {
                 // Credentials would go along in the query or in headers that reqwest does not know to be secret.

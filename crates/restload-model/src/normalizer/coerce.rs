@@ -59,7 +59,7 @@ pub(super) fn coerce(
             let mut plain = plain_decimal(&text).ok_or_else(misfit)?;
             if let Some((precision, scale)) = digits {
                 plain = rounded(&plain, precision as usize, scale as usize)
-                    .ok_or_else(|| format!("{plain} has more digits than numeric({precision}, {scale})"))?;
+                    .ok_or_else(|| format!("{plain} does not fit numeric({precision}, {scale})"))?;
             }
             column.put(row, Cell::Numeric(&plain));
         }
