@@ -148,7 +148,7 @@ impl Request {
 }
 
 impl State {
-    /// The bytes to answer with; none to close the connection.
+    /// The bytes to answer with, which may be no bytes at all; none to close the connection.
     fn answer(&mut self, request: &Request) -> Option<Vec<u8>> {
         // The other host's requests are told apart by `{{OTHER}}` in the expectation.
         let is_other = request.header("host") == Some(format!("localhost:{}", self.port).as_str());
@@ -167,6 +167,9 @@ impl State {
         );
         if exchange.close {
             return None;
+        }
+        if exchange.silent {
+            return Some(Vec::new());
         }
         let mut headers = exchange.headers;
         let mut body = exchange.text.unwrap_or_default().into_bytes();

@@ -10,6 +10,7 @@
 //!   json: [{ id: 1 }]                       # the answer, or
 //!   text: '{"id": 1.0}'                     # the answer as it is written, or
 //!   close: true                             # no answer: the connection is closed
+//!   silent: true                            # no answer: the connection stays open
 //!   gzip: true
 //!   times: 2                                # the same answer to this many requests
 //! ```
@@ -85,6 +86,7 @@ pub(crate) struct Exchange {
     pub(crate) json: Option<Value>,
     pub(crate) text: Option<String>,
     pub(crate) close: bool,
+    pub(crate) silent: bool,
     pub(crate) gzip: bool,
     pub(crate) times: Option<usize>,
 }
