@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod cli;
+mod diagnostics;
 mod generated;
 mod pushover;
 mod resume;

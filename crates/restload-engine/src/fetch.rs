@@ -117,7 +117,12 @@ impl Fetcher {
         if attempts.made >= self.limits.max_attempts || !attempts.repeatable {
             return Err(self.give_up(request, reason, attempts));
         }
-        let delay = self.delay(attempts.made, answer.and_then(retry_after));
+        let delay = delay(
+            &self.limits,
+            attempts.made,
+            answer.and_then(retry_after),
+            fastrand::f64(),
+        );
         traffic.retries.fetch_add(1, Ordering::Relaxed);
         self.reporter.report(Event::Retrying {
             resource: Arc::clone(resource),
@@ -130,18 +135,6 @@ impl Fetcher {
             () = self.cancellation() => Err(FetchError::Cancelled),
             () = tokio::time::sleep(delay) => Ok(()),
         }
-    }
-
-    /// What the server asks for, or a random part of a delay that doubles (full jitter), within the client's bounds.
-    fn delay(&self, tries: u32, asked: Option<Duration>) -> Duration {
-        let longest = self.limits.max_delay.max(self.limits.min_delay);
-        let delay = asked.unwrap_or_else(|| {
-            let ceiling = BASE_DELAY
-                .saturating_mul(1 << tries.saturating_sub(1).min(16))
-                .min(longest);
-            ceiling.mul_f64(fastrand::f64())
-        });
-        delay.clamp(self.limits.min_delay, longest)
     }
 
     fn give_up(&self, request: &Request, reason: &str, attempts: &Attempts) -> FetchError {
@@ -164,9 +157,80 @@ impl Fetcher {
     }
 }
 
+/// What the server asks for, or a part of a delay that doubles (full jitter: `chance` is from 0 to 1), within the
+/// client's bounds.
+fn delay(limits: &Limits, tries: u32, asked: Option<Duration>, chance: f64) -> Duration {
+    let longest = limits.max_delay.max(limits.min_delay);
+    let delay = asked.unwrap_or_else(|| {
+        let doubled = BASE_DELAY.saturating_mul(1 << tries.saturating_sub(1).min(16));
+        doubled.min(longest).mul_f64(chance)
+    });
+    delay.clamp(limits.min_delay, longest)
+}
+
 /// The delay that an answer asks for: seconds, or a date. A delay of 0 or a date in the past says nothing.
 fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.header("retry-after")?.trim();
     let seconds = text.parse().ok().or_else(|| Moment::seconds_until_http_date(text))?;
     (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(min_secs: u64, max_secs: u64) -> Limits {
+        Limits {
+            concurrency: 1,
+            rate: None,
+            max_attempts: 5,
+            retry_statuses: Vec::new(),
+            min_delay: Duration::from_secs(min_secs),
+            max_delay: Duration::from_secs(max_secs),
+            timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            max_response_bytes: 1,
+            trusted_hosts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn delays_double_up_to_the_longest_and_obey_the_server() {
+        let secs = Duration::from_secs;
+        for (min, max, tries, asked, chance, expected) in [
+            (0, 300, 1, None, 1.0, secs(1)),
+            (0, 300, 4, None, 1.0, secs(8)),
+            (0, 300, 4, None, 0.5, secs(4)),
+            (0, 300, 4, None, 0.0, secs(0)),
+            (0, 300, 40, None, 1.0, secs(300)),
+            (5, 300, 1, None, 0.1, secs(5)),
+            (0, 300, 1, Some(7), 0.1, secs(7)),
+            (0, 300, 1, Some(9_999), 0.1, secs(300)),
+            (5, 300, 1, Some(1), 0.1, secs(5)),
+            (400, 300, 1, None, 0.1, secs(400)),
+        ] {
+            let found = delay(&limits(min, max), tries, asked.map(secs), chance);
+            assert_eq!(found, expected, "{min} {max} {tries} {asked:?} {chance}");
+        }
+    }
+
+    #[test]
+    fn reads_seconds_and_dates() {
+        let asked = |text: &str| {
+            let mut headers = reqwest::header::HeaderMap::new();
+            headers.insert("retry-after", text.parse().unwrap());
+            let url = url::Url::parse("http://a.test").unwrap();
+            retry_after(&Response {
+                url,
+                status: 503,
+                headers,
+                body: Vec::new(),
+            })
+        };
+        assert_eq!(asked("3"), Some(Duration::from_secs(3)));
+        for nothing in ["0", "-1", "soon", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+            assert_eq!(asked(nothing), None, "{nothing}");
+        }
+        assert!(asked("Thu, 31 Dec 2099 23:59:59 GMT").is_some_and(|delay| delay > Duration::from_hours(24)));
+    }
 }

@@ -38,10 +38,11 @@ impl Http {
             let first = attempt.previous().first().cloned();
             let is_trusted = first.is_some_and(|first| {
                 first.origin() == attempt.url().origin()
-                    || attempt
-                        .url()
-                        .host_str()
-                        .is_some_and(|host| trusted.iter().any(|known| known == host))
+                    || (attempt.url().scheme() == "https" || first.scheme() == "http")
+                        && attempt
+                            .url()
+                            .host_str()
+                            .is_some_and(|host| trusted.iter().any(|known| known == host))
             });
             if !is_trusted {
                 // Credentials would go along in the query or in headers that reqwest does not know to be secret.
@@ -121,7 +122,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut said = Vec::new();
     while let Some(cause) = next {
         innermost = cause.to_string();
-        if !said.contains(&innermost) {
+        // "client error (SendRequest)" says no more than that it is one.
+        if !innermost.starts_with("client error (") && !said.contains(&innermost) {
             said.push(innermost.clone());
         }
         next = cause.source();

@@ -37,3 +37,46 @@ impl Limiter {
         permit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn limiter(concurrency: usize, rate: Option<(u32, Duration)>) -> Limiter {
+        Limiter::new(&Limits {
+            concurrency,
+            rate,
+            max_attempts: 1,
+            retry_statuses: Vec::new(),
+            min_delay: Duration::ZERO,
+            max_delay: Duration::ZERO,
+            timeout: Duration::ZERO,
+            connect_timeout: Duration::ZERO,
+            max_response_bytes: 1,
+            trusted_hosts: Vec::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn requests_are_spaced_evenly() {
+        let limiter = limiter(10, Some((20, Duration::from_secs(1))));
+        let start = Instant::now();
+        for _ in 0..4 {
+            drop(limiter.admit().await);
+        }
+        // Three intervals of 50 ms lie between four requests.
+        assert!(start.elapsed() >= Duration::from_millis(145), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn no_more_are_under_way_than_allowed() {
+        let limiter = limiter(2, None);
+        let first = limiter.admit().await;
+        let _second = limiter.admit().await;
+        assert!(Arc::clone(&limiter.slots).try_acquire_owned().is_err());
+        drop(first);
+        assert!(Arc::clone(&limiter.slots).try_acquire_owned().is_ok());
+    }
+}

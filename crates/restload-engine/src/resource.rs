@@ -101,7 +101,17 @@ enum Decoded {
     Page(PageDone),
     /// The same request again, because of that.
     Again(Walk, Response, ExtractError),
-    Failed(Walk, Response, ExtractError),
+    /// The page of that number cannot be taken.
+    Failed(u64, ExtractError),
+}
+
+impl Shared {
+    /// Whether the user's limit of records is reached.
+    fn is_full(&self) -> bool {
+        self.remaining
+            .as_ref()
+            .is_some_and(|remaining| remaining.load(Ordering::Relaxed) <= 0)
+    }
 }
 
 /// Loads the resource. `stored` are the partitions that an interrupted load has left.
@@ -221,6 +231,9 @@ async fn load_partitions(
 
 /// One partition, page by page. While a page is normalised the next one is being fetched.
 async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Progress) -> Result<(), Stopped> {
+    if shared.is_full() {
+        return Ok(());
+    }
     let parent = shared.plan.parent.as_ref().zip(progress.parent.as_ref());
     let context = partition_context(
         &shared.context,
@@ -231,7 +244,7 @@ async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Pro
     let mut walk = Walk::new(Arc::clone(&shared.plan), progress);
     let mut request = walk
         .request(&context)
-        .map_err(|error| stop(shared, &walk, None, &error))?;
+        .map_err(|error| stop(shared, walk.progress().pages + 1, None, &error))?;
     let mut attempts = Attempts::new(is_repeatable);
     let mut response = fetch(shared, &request, &mut attempts).await?;
     loop {
@@ -267,7 +280,7 @@ async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Pro
                 let Some((next, tries, fetched)) = prefetched else {
                     let error = page.walk.request(&context).err();
                     let error = error.unwrap_or_else(|| ExtractError::new("the next page could not be requested"));
-                    return Err(stop(shared, &page.walk, None, &error));
+                    return Err(stop(shared, page.walk.progress().pages + 1, None, &error));
                 };
                 walk = page.walk;
                 request = next;
@@ -284,7 +297,7 @@ async fn walk_partition(shared: &Arc<Shared>, partition: Arc<str>, progress: Pro
                 walk = same;
                 response = fetch(shared, &request, &mut attempts).await?;
             }
-            Decoded::Failed(walk, answer, error) => return Err(stop(shared, &walk, Some((&request, &answer)), &error)),
+            Decoded::Failed(number, error) => return Err(stop(shared, number, Some(&request), &error)),
         }
     }
 }
@@ -313,11 +326,12 @@ fn decode(
     partition: &str,
     next_request: oneshot::Sender<Option<Request>>,
 ) -> Decoded {
+    let number = walk.progress().pages + 1;
     let answer = walk.receive(&response, &shared.fetcher.limits, context);
     let page = match answer {
         Ok(Answer::Page(page)) => page,
         Ok(Answer::Retry(reason)) => return Decoded::Again(walk, response, reason),
-        Err(error) => return Decoded::Failed(walk, response, error),
+        Err(error) => return Decoded::Failed(number, error),
     };
     let is_over = shared.remaining.as_ref().is_some_and(|remaining| {
         let count = page.records.len() as i64;
@@ -338,14 +352,10 @@ fn decode(
     }
     let records = match walk.process(page.records) {
         Ok(records) => records,
-        Err(error) => return Decoded::Failed(walk, response, error),
+        Err(error) => return Decoded::Failed(number, error),
     };
     let outcome = normalise(shared, partition, walk.progress().pages, records);
-    let is_over = shared
-        .remaining
-        .as_ref()
-        .is_some_and(|remaining| remaining.load(Ordering::Relaxed) <= 0);
-    let has_next = wants_next && !is_over;
+    let has_next = wants_next && !shared.is_full();
     Decoded::Page(PageDone {
         walk,
         outcome,
@@ -430,12 +440,20 @@ async fn hand_over(
     outcome: Outcome,
 ) -> Result<(), Stopped> {
     let Outcome {
-        batch,
-        spawned,
+        mut batch,
+        mut spawned,
         rejected,
     } = outcome;
+    let tolerated = check_rejects(shared, rejected);
+    if tolerated.is_err() {
+        // The page stays to be loaded: a next run must not take it for done. Its rejects are kept, for their reasons.
+        spawned.clear();
+        if let Some(batch) = &mut batch {
+            batch.tables.clear();
+        }
+    }
     let mut checkpoints = Vec::new();
-    if shared.is_resumable && progress.pages > shared.pages_to_skip {
+    if tolerated.is_ok() && shared.is_resumable && progress.pages > shared.pages_to_skip {
         // A partition of a child is forgotten when it is done; the resource itself is remembered until the load is.
         let is_forgotten = progress.done && !partition.is_empty();
         checkpoints.push(checkpoint(
@@ -478,7 +496,7 @@ async fn hand_over(
             }
         }
     }
-    check_rejects(shared, rejected)
+    tolerated
 }
 
 fn checkpoint(shared: &Shared, resource: &Arc<str>, partition: &Arc<str>, progress: Option<&Progress>) -> Checkpoint {
@@ -499,7 +517,8 @@ fn check_rejects(shared: &Shared, rejected: u64) -> Result<(), Stopped> {
     if total > shared.plan.max_rejects {
         return Err(Stopped::Failed {
             error: format!(
-                "{total} records were rejected, and max_rejects is {}",
+                "{total} {} rejected, and max_rejects is {}",
+                if total == 1 { "record was" } else { "records were" },
                 shared.plan.max_rejects
             ),
             help: Some("the records and the reasons are in `_rl_rejects`".to_owned()),
@@ -513,10 +532,9 @@ fn failed(error: String) -> Stopped {
 }
 
 /// An error with its place: the page, and the request that it came from.
-fn stop(shared: &Shared, walk: &Walk, exchange: Option<(&Request, &Response)>, error: &ExtractError) -> Stopped {
-    let page = walk.progress().pages + 1;
-    let place = match exchange {
-        Some((request, _)) => format!(" (page {page}, {} {})", request.method, request.url),
+fn stop(shared: &Shared, page: u64, request: Option<&Request>, error: &ExtractError) -> Stopped {
+    let place = match request {
+        Some(request) => format!(" (page {page}, {} {})", request.method, request.url),
         None => format!(" (page {page})"),
     };
     let redactor = &shared.fetcher.redactor;

@@ -114,7 +114,8 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     };
     let (reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored), writer.run(received));
     let outcome = outcome(&reports);
-    if written.is_ok() {
+    // A limited run is a sample: what an interrupted load has left stays for the next whole one.
+    if written.is_ok() && options.limit.is_none() {
         let finished = reports_to_forget(&resources, &reports, outcome);
         let checkpoints = finished
             .iter()

@@ -2,12 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::builder::RequestId;
 use crate::ids::Generator;
-use crate::state::{KeyOrder, State};
-
-/// Text cannot hold a lone surrogate, so datasets write this noncharacter and the rendering replaces it.
-pub(crate) const LONE_SURROGATE: char = '\u{10FFFF}';
+use crate::settings::RequestId;
+use crate::state::{KeyOrder, LONE_SURROGATE, State};
 
 pub(crate) type Handled = Result<Answer, Refusal>;
 
@@ -94,6 +91,12 @@ impl Refusal {
             errors: vec![text.to_owned()],
             ..Self::new(400)
         }
+    }
+
+    /// An account that spent its allowance, as recorded from 2013 to 2015; the wording since May 2026 is not known.
+    pub(crate) fn quota_exhausted(limit: i64) -> Self {
+        let text = format!("application has exceeded current limit of {limit} messages");
+        Self::because("token", "invalid", &text).with_status(429)
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {

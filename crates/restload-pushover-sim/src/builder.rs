@@ -1,15 +1,8 @@
-//! The settings of a simulator, each with Pushover's most likely behaviour as its default.
+//! The entrance: how a simulator is set up and started.
 
-use crate::datasets::Dataset;
 use crate::faults::{Fault, FaultRule, Matcher, When};
 use crate::running::Running;
-
-/// 2025-11-23 00:00 UTC.
-const DEFAULT_CLOCK: i64 = 1_763_856_000;
-/// The application token of every dataset.
-pub(crate) const DEFAULT_TOKEN: &str = "aFakeAppToken0000000000000000A";
-/// The account that owns the default application.
-pub(crate) const DEFAULT_ACCOUNT: &str = "ada";
+use crate::settings::{AppSetting, Dataset, LimitHeaders, QuotaSetting, RequestId, Settings, UserErrorText};
 
 /// The entrance to this crate.
 #[derive(Debug)]
@@ -30,97 +23,9 @@ impl Simulator {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
-    pub(crate) settings: Settings,
-    pub(crate) faults: Vec<FaultRule>,
-    pub(crate) port: u16,
-}
-
-/// What a message to an unknown user is answered; both wordings were recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserErrorText {
-    /// `user identifier is invalid`
-    Old,
-    /// `user identifier is not a valid user, group, or subscribed user key`
-    New,
-}
-
-/// The shape of the `request` field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestId {
-    /// As Pushover answers today.
-    Uuid,
-    /// 32 hexadecimal digits, as in recordings before 2016.
-    Hex32,
-}
-
-/// Which answers carry the `X-Limit-App-*` headers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LimitHeaders {
-    /// Only answers to a sent message, as documented.
-    MessagesOnly,
-    /// Every answer to a request with a valid application token.
-    All,
-    /// None at all.
-    None,
-}
-
-#[derive(Debug, Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches, each set by its own method"
-)]
-pub(crate) struct Settings {
-    pub(crate) clock: i64,
-    pub(crate) seed: u64,
-    pub(crate) dataset: Dataset,
-    pub(crate) apps: Vec<AppSetting>,
-    pub(crate) quotas: Vec<QuotaSetting>,
-    pub(crate) max_devices: usize,
-    pub(crate) receipt_missing_status: u16,
-    pub(crate) bad_secret_status: u16,
-    pub(crate) user_error_text: UserErrorText,
-    pub(crate) request_id: RequestId,
-    pub(crate) limit_headers: LimitHeaders,
-    pub(crate) cancel_sets_expired: bool,
-    pub(crate) strict_politeness: bool,
-    pub(crate) forbid_effects: bool,
-    pub(crate) real_time_politeness: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct AppSetting {
-    pub(crate) token: String,
-    pub(crate) name: String,
-    pub(crate) account: String,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct QuotaSetting {
-    pub(crate) account: String,
-    pub(crate) limit: i64,
-    pub(crate) used: i64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            clock: DEFAULT_CLOCK,
-            seed: 1,
-            dataset: Dataset::Tiny,
-            apps: Vec::new(),
-            quotas: Vec::new(),
-            max_devices: 10,
-            receipt_missing_status: 400,
-            bad_secret_status: 400,
-            user_error_text: UserErrorText::New,
-            request_id: RequestId::Uuid,
-            limit_headers: LimitHeaders::MessagesOnly,
-            cancel_sets_expired: true,
-            strict_politeness: true,
-            forbid_effects: false,
-            real_time_politeness: false,
-        }
-    }
+    settings: Settings,
+    faults: Vec<FaultRule>,
+    port: u16,
 }
 
 impl Builder {
@@ -240,6 +145,6 @@ impl Builder {
 
     /// Binds to the loopback interface and serves on the caller's tokio runtime until the handle is dropped.
     pub async fn start(self) -> std::io::Result<Running> {
-        Running::start(self).await
+        Running::start(&self.settings, self.faults, self.port).await
     }
 }

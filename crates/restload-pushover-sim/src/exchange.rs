@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Rendered};
-use crate::builder::{Builder, LimitHeaders, Settings};
 use crate::clock::next_quota_reset;
+use crate::credentials::Credentials;
 use crate::datasets;
 use crate::faults::{self, Circumstances, Fault, FaultRule, Replacement};
 use crate::ids::{Generator, fingerprint};
@@ -14,7 +14,7 @@ use crate::log::LoggedRequest;
 use crate::referee::{Outcome, Referee};
 use crate::request::{Arrival, Request};
 use crate::routes::{self, Lookup, Reply, Route};
-use crate::running::Credentials;
+use crate::settings::{LimitHeaders, Settings};
 use crate::state::State;
 
 const DEFAULT_LIMIT: i64 = 10_000;
@@ -55,12 +55,12 @@ pub(crate) enum Pace {
 }
 
 impl Exchange {
-    pub(crate) fn new(builder: &Builder) -> (Self, Credentials) {
-        let (state, credentials) = datasets::build(&builder.settings);
+    pub(crate) fn new(settings: &Settings, faults: Vec<FaultRule>) -> (Self, Credentials) {
+        let (state, credentials) = datasets::build(settings);
         let exchange = Self {
             state,
             referee: Referee::default(),
-            faults: builder.faults.clone(),
+            faults,
             log: Vec::new(),
             effects: 0,
             block: AddressBlock::default(),

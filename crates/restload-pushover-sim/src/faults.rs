@@ -189,7 +189,7 @@ impl Fault {
                 Replacement::Json(Refusal::text("internal error").with_status(*status).into_answer())
             }
             Self::Blocked => Replacement::Page(blocked()),
-            Self::QuotaExhausted => Replacement::Json(crate::routes::quota_exhausted(around.limit).into_answer()),
+            Self::QuotaExhausted => Replacement::Json(Refusal::quota_exhausted(around.limit).into_answer()),
             Self::QuotaNewText => {
                 let text = "your account has used all of its messages for this month";
                 Replacement::Json(Refusal::text(text).with_status(429).into_answer())

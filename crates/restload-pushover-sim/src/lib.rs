@@ -30,6 +30,7 @@
 mod answer;
 mod builder;
 mod clock;
+mod credentials;
 mod datasets;
 mod exchange;
 mod faults;
@@ -40,11 +41,13 @@ mod request;
 mod routes;
 mod running;
 mod server;
+mod settings;
 mod state;
 
-pub use builder::{Builder, LimitHeaders, RequestId, Simulator, UserErrorText};
-pub use datasets::Dataset;
+pub use builder::{Builder, Simulator};
+pub use credentials::Credentials;
 pub use faults::{Fault, Matcher, When};
 pub use log::{Callback, LoggedRequest};
 pub use referee::{Rule, Violation};
-pub use running::{Credentials, Running};
+pub use running::Running;
+pub use settings::{Dataset, LimitHeaders, RequestId, UserErrorText};

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::builder::Builder;
+use crate::credentials::Credentials;
 use crate::datasets;
 use crate::exchange::Exchange;
 use crate::faults::{Fault, FaultRule, Matcher, When};
 use crate::log::{Callback, LoggedRequest};
 use crate::referee::Violation;
 use crate::server::{self, Shared};
+use crate::settings::Settings;
 
 /// A simulator that serves until this handle is dropped.
 #[derive(Debug)]
@@ -23,47 +24,11 @@ pub struct Running {
     accept_task: JoinHandle<std::convert::Infallible>,
 }
 
-/// Invented credentials and identifiers, all of which work from the start: somebody has logged in, registered a
-/// device, and the dataset's messages wait in its queue.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// The application token.
-    pub token: String,
-    /// A token of another account, in datasets that have one.
-    pub second_token: Option<String>,
-    /// The team's token.
-    pub team_token: String,
-    /// The key of the person who logged in.
-    pub user_key: String,
-    /// The mail address to log in with.
-    pub email: String,
-    /// The password to log in with.
-    pub password: String,
-    /// The second factor to log in with; `None` when none is asked for.
-    pub twofa: Option<String>,
-    /// The secret of the session.
-    pub secret: String,
-    /// The device registered with that secret.
-    pub device_id: String,
-    /// A device of the same person whose queue is empty, in datasets that have one.
-    pub empty_device_id: Option<String>,
-    /// Receipts that can be read.
-    pub receipts: Vec<String>,
-    /// Receipt ids that are not found.
-    pub missing_receipts: Vec<String>,
-    /// Groups of the account.
-    pub group_keys: Vec<String>,
-    /// Keys to validate; some of the Org dataset's are invalid, and one is a group's.
-    pub user_keys: Vec<String>,
-    /// A subscription code of the account.
-    pub subscription_code: String,
-}
-
 impl Running {
-    pub(crate) async fn start(builder: Builder) -> std::io::Result<Self> {
-        let (exchange, credentials) = Exchange::new(&builder);
+    pub(crate) async fn start(settings: &Settings, faults: Vec<FaultRule>, port: u16) -> std::io::Result<Self> {
+        let (exchange, credentials) = Exchange::new(settings, faults);
         let shared = Arc::new(Mutex::new(exchange));
-        let listener = TcpListener::bind(("127.0.0.1", builder.port)).await?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let accept_task = tokio::spawn(server::accept(listener, Arc::clone(&shared)));
         Ok(Self {
@@ -162,7 +127,7 @@ impl Running {
             .retain(|(known, _)| known != name);
     }
 
-    /// Injects a fault from now on, as [`Builder::fault`] does from the start.
+    /// Injects a fault from now on, as [`Builder::fault`](crate::Builder::fault) does from the start.
     pub fn add_fault(&self, matcher: Matcher, fault: Fault, when: When) {
         server::lock(&self.shared)
             .faults

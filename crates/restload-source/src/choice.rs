@@ -19,8 +19,22 @@ pub fn read<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     T::deserialize(value).map_err(Error::custom)
 }
 
-/// The schema of a choice that may also be written as a bare name, or be null.
-pub fn schema<T: JsonSchema>(generator: &mut SchemaGenerator, names: &[&str]) -> Schema {
+/// The schema of a choice that may also be written as a bare name, or be null. `type` may be left out for the `default`
+/// member.
+pub fn schema<T: JsonSchema>(generator: &mut SchemaGenerator, names: &[&str], default: Option<&str>) -> Schema {
     let tagged = generator.subschema_for::<T>();
+    let members = generator
+        .definitions_mut()
+        .get_mut(&*T::schema_name())
+        .and_then(|schema| schema.get_mut("oneOf")?.as_array_mut());
+    for member in members.into_iter().flatten() {
+        let tag = member.pointer("/properties/type/const").and_then(Value::as_str);
+        if tag.is_some()
+            && tag == default
+            && let Some(required) = member.get_mut("required").and_then(Value::as_array_mut)
+        {
+            required.retain(|key| key != "type");
+        }
+    }
     json_schema!({ "anyOf": [ { "type": "string", "enum": names }, tagged, { "type": "null" } ] })
 }

@@ -399,7 +399,10 @@ fn describe(body: &Value<'_>) -> String {
             }
             format!("has the keys {}", keys.join(", "))
         }
-        Value::List(elements) => format!("is a list of {} elements", elements.len()),
+        Value::List(elements) => match elements.len() {
+            1 => "is a list of 1 element".to_owned(),
+            count => format!("is a list of {count} elements"),
+        },
         other => format!("is {}", other.kind()),
     }
 }

@@ -133,6 +133,14 @@ impl Template {
         };
         let variables = expression.undeclared_variables(true);
         let mut sound = true;
+        for filter in filters(text).into_iter().filter(|name| !is_filter(name)) {
+            sound = false;
+            let message = format_args!("`{{{text}}}` uses the filter `{filter}`, which is unknown");
+            match did_you_mean(filter, USUAL_FILTERS) {
+                Some(near) => diagnostics.error_with_help(path, message, format_args!("did you mean `{near}`?")),
+                None => diagnostics.error(path, message),
+            }
+        }
         for variable in &variables {
             let root = variable.split('.').next().unwrap_or(variable);
             if ROOTS.contains(&root) || extra_roots.contains(&root) {
@@ -243,6 +251,53 @@ pub fn scalar_text(value: &Value) -> Option<String> {
 /// A value that expressions can use, from anything that can be serialised.
 pub fn to_value(value: impl serde::Serialize) -> Value {
     Value::from(minijinja::value::Serde(value))
+}
+
+/// The filters that a misspelt one is compared with.
+const USUAL_FILTERS: [&str; 12] = [
+    "date",
+    "default",
+    "first",
+    "join",
+    "last",
+    "length",
+    "lower",
+    "reason",
+    "replace",
+    "trim",
+    "upper",
+    "urlencode",
+];
+
+/// The names of the filters in an expression: those that follow a `|` outside of quotes.
+fn filters(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, character) in text.char_indices() {
+        match (quote, character) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if character == open => quote = None,
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '|') => {
+                let rest = text[at + 1..].trim_start();
+                let end = rest.find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+                names.push(&rest[..end.unwrap_or(rest.len())]);
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Whether the engine knows a filter. It only tells when one is used.
+fn is_filter(name: &str) -> bool {
+    let used = ENVIRONMENT.compile_expression_owned(format!("'' | {name}"));
+    let outcome = used.and_then(|expression| expression.eval(()));
+    outcome
+        .err()
+        .is_none_or(|error| error.kind() != ErrorKind::UnknownFilter)
 }
 
 /// The end of the placeholder that a text begins with, minding quoted strings and inner braces.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Loads REST APIs into SQLite or Postgres, as a YAML file describes them.
 #[derive(Debug, Parser)]
-#[command(name = "restload", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "restload", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -79,7 +79,7 @@ pub(crate) struct RunArgs {
     /// Load only these resources, also ones that the config does not select.
     #[arg(long, value_name = "RESOURCE,…", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
-    /// Load at most this many records of each resource.
+    /// Load at most this many records of each resource, as a sample. A table that is replaced then holds no others.
     #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Forget what is stored of the resources, and replace their rows by this load's.

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use restload_engine::Moment;
-use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
+use restload_model::diagnostics::{Anchor, Diagnostic, Diagnostics, KeyPath, Segment, did_you_mean};
 use restload_model::secret::Secret;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
-use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, partition_context, places, plan};
-use restload_source::template::Template;
+use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, by_path, partition_context, places, plan};
+use restload_source::template::{Template, to_value};
 use serde_json::Value;
 
 use crate::cli::ConfigArgs;
@@ -27,6 +27,8 @@ pub(crate) struct Pipeline {
     destination: Option<DestinationConfig>,
     destination_path: KeyPath,
     secrets: Secrets,
+    /// Mistakes in the shape of the document that leave the rest of it readable: unknown keys.
+    shape: Vec<Diagnostic>,
     diagnostics: Diagnostics,
 }
 
@@ -63,19 +65,13 @@ impl Pipeline {
         let document = Document::read(&args.config).map_err(refused)?;
         let folder = folder_of(&args.config);
         let secrets = Secrets::open(&folder).map_err(refused)?;
+        let mut shape = Diagnostics::default();
+        validate(document.value(), &schema(), &mut shape);
+        let shape = shape.into_vec();
         let mut diagnostics = Diagnostics::default();
-        validate(document.value(), &schema(), &mut diagnostics);
-        let read = if diagnostics.has_errors() {
-            None
-        } else {
-            typed(document.value(), &mut diagnostics)
-        };
-        let Some(root) = read else {
-            return Err(Refused(render(
-                Some(&document),
-                &diagnostics.into_vec(),
-                terminal.color,
-            )));
+        let Some(root) = typed(without_unknown_keys(document.value(), &shape), &shape, &mut diagnostics) else {
+            let found = [shape, diagnostics.into_vec()].concat();
+            return Err(Refused(render(Some(&document), &found, terminal.color)));
         };
         let name = root.name.clone().unwrap_or_else(|| stem_of(&args.config));
         let mut vars = root.vars.clone().unwrap_or_default();
@@ -93,12 +89,13 @@ impl Pipeline {
             }
             vars.insert(var.clone(), value.clone());
         }
-        let resources = expand(&root, &mut diagnostics);
+        let (resources, unreadable) = expand(&root, &shape, &mut diagnostics);
         let (destination, destination_path) = destination(&root);
         let source = SourceConfig {
             name,
             client: root.client,
             resources,
+            unreadable,
             vars,
         };
         Ok(Self {
@@ -107,6 +104,7 @@ impl Pipeline {
             destination,
             destination_path,
             secrets,
+            shape,
             diagnostics,
         })
     }
@@ -148,8 +146,10 @@ impl Pipeline {
             }
             (_, destination) => destination,
         };
-        let failed = self.diagnostics.has_errors();
-        let found = self.diagnostics.into_vec();
+        let failed = self.diagnostics.has_errors() || !self.shape.is_empty();
+        let mut found = self.diagnostics.into_vec();
+        found.retain(|further| !follows_from(further, &self.shape));
+        found.extend(self.shape);
         match planned {
             Some(plan) if !failed => {
                 if !found.is_empty() {
@@ -192,8 +192,13 @@ impl Pipeline {
         }
         let context = plan
             .context
-            .with("secrets", restload_source::template::to_value(secrets))
-            .with("env", restload_source::template::to_value(env));
+            .with(
+                "secrets",
+                to_value(by_path(
+                    secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+                )),
+            )
+            .with("env", to_value(env));
         match template.text(&partition_context(&context, None)) {
             Ok(url) => Some(DestinationConfig { url, ..destination }),
             Err(error) => {
@@ -251,32 +256,71 @@ impl Lookup for Surroundings<'_> {
     }
 }
 
-/// The typed root. The validated document fits; a message of serde's own is the safety net.
-fn typed(value: &Value, diagnostics: &mut Diagnostics) -> Option<RootConfig> {
-    match serde_json::from_value(value.clone()) {
+/// The document without the keys that nobody knows, so that the rest of it can be looked at in the same go.
+fn without_unknown_keys(document: &Value, mistakes: &[Diagnostic]) -> Value {
+    let mut rest = document.clone();
+    for mistake in mistakes.iter().filter(|mistake| mistake.anchor == Anchor::Key) {
+        let Some((Segment::Key(key), above)) = mistake.path.segments().split_last() else {
+            continue;
+        };
+        let map = above.iter().try_fold(&mut rest, |value, segment| match segment {
+            Segment::Key(key) => value.get_mut(key),
+            Segment::Index(index) => value.get_mut(index),
+        });
+        if let Some(Value::Object(members)) = map {
+            members.remove(key);
+        }
+    }
+    rest
+}
+
+/// Whether a mistake is likely to come from an unknown key beside it: the key that it misses may be the one mistyped.
+fn follows_from(further: &Diagnostic, shape: &[Diagnostic]) -> bool {
+    shape.iter().filter_map(|mistake| mistake.path.parent()).any(|map| {
+        let place = further.path.segments();
+        place.starts_with(map.segments())
+    })
+}
+
+/// The typed root. A document without mistakes fits; then a message of serde's own is the safety net.
+fn typed(document: Value, mistakes: &[Diagnostic], diagnostics: &mut Diagnostics) -> Option<RootConfig> {
+    match serde_json::from_value(document) {
         Ok(root) => Some(root),
         Err(error) => {
-            diagnostics.error(&KeyPath::root(), error);
+            if mistakes.is_empty() {
+                diagnostics.error(&KeyPath::root(), error);
+            }
             None
         }
     }
 }
 
+/// Resources with their places, and the names of those that cannot be read.
+type Expanded = (Vec<(KeyPath, ResourceConfig)>, Vec<String>);
+
 /// The resources, written out in full and with the defaults merged in.
-fn expand(root: &RootConfig, diagnostics: &mut Diagnostics) -> Vec<(KeyPath, ResourceConfig)> {
+fn expand(root: &RootConfig, shape: &[Diagnostic], diagnostics: &mut Diagnostics) -> Expanded {
     let mut resources = Vec::new();
+    let mut unreadable = Vec::new();
     for (index, resource) in root.resources.iter().enumerate() {
         let path = KeyPath::root().key("resources").index(index);
         let mut full = expand_resource(resource);
         if let Some(defaults) = &root.resource_defaults {
             merge_defaults(&mut full, defaults);
         }
+        let name = full.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
         match serde_json::from_value(full) {
             Ok(resource) => resources.push((path, resource)),
-            Err(error) => diagnostics.error(&path, error),
+            Err(error) => {
+                unreadable.extend(name);
+                // With mistakes of shape this one has been told at its place.
+                if shape.is_empty() {
+                    diagnostics.error(&path, error);
+                }
+            }
         }
     }
-    resources
+    (resources, unreadable)
 }
 
 fn destination(root: &RootConfig) -> (Option<DestinationConfig>, KeyPath) {

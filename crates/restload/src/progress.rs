@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use restload_engine::{Event, ResourceStatus};
 
+use crate::summary::count;
 use crate::terminal::Terminal;
 
 /// Shows events.
@@ -75,7 +76,11 @@ impl Progress {
                 if let Some(bar) = line.and_then(|line| line.bar) {
                     bar.finish_and_clear();
                 }
-                let count = format!("{} records, {} pages", resource.records, resource.pages);
+                let count = format!(
+                    "{}, {}",
+                    count(resource.records, "record"),
+                    count(resource.pages, "page")
+                );
                 match resource.status {
                     ResourceStatus::Completed if self.terminal.is_interactive => {}
                     ResourceStatus::Completed => self.log(&format!("{}: done, {count}", resource.resource)),
@@ -122,7 +127,7 @@ impl Progress {
         let pages = line.pages;
         drop(resources);
         if self.terminal.verbosity > 1 {
-            self.log(&format!("{resource}: page {pages}, {records} records"));
+            self.log(&format!("{resource}: page {pages}, {}", count(records, "record")));
         }
     }
 

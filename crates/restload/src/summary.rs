@@ -34,9 +34,7 @@ pub(crate) fn as_text(
         Outcome::Interrupted => "stopped; loaded in part into",
     };
     let _ = writeln!(text, "{} {ended} {destination} in {duration}", terminal.bold(pipeline));
-    if !report.tables.is_empty() {
-        text.push_str(&tables(report));
-    }
+    text.push_str(&tables(report));
     let _ = writeln!(
         text,
         "{}, {}{}; load {}",
@@ -78,15 +76,25 @@ pub(crate) fn as_text(
     text
 }
 
-/// A row per table.
+/// A row per table; those of complete resources that have got no rows are listed too.
 fn tables(report: &Report) -> String {
-    let width = report
+    let without_rows: Vec<&str> = report
+        .resources
+        .iter()
+        .filter(|resource| resource.loaded && resource.status == ResourceStatus::Completed)
+        .map(|resource| resource.table.as_str())
+        .filter(|table| !report.tables.contains_key(*table))
+        .collect();
+    let names = report
         .tables
         .keys()
-        .map(|table| table.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("table".len());
+        .map(String::as_str)
+        .chain(without_rows.iter().copied());
+    let width = names.map(|table| table.chars().count()).max().unwrap_or(0);
+    if width == 0 {
+        return String::new();
+    }
+    let width = width.max("table".len());
     let mut text = format!("  {:<width$}  {:>10}\n", "table", "rows");
     for (table, totals) in &report.tables {
         let note = match totals.duplicates {
@@ -95,10 +103,8 @@ fn tables(report: &Report) -> String {
         };
         let _ = writeln!(text, "  {table:<width$}  {:>10}{note}", totals.rows);
     }
-    for resource in report.resources.iter().filter(|resource| resource.loaded) {
-        if !report.tables.contains_key(resource.table.as_str()) && resource.status == ResourceStatus::Completed {
-            let _ = writeln!(text, "  {:<width$}  {:>10}", resource.table, 0);
-        }
+    for table in without_rows {
+        let _ = writeln!(text, "  {table:<width$}  {:>10}", 0);
     }
     text
 }
@@ -145,7 +151,8 @@ pub(crate) fn as_json(pipeline: &str, destination: &str, report: &Report, left_o
     serde_json::to_string_pretty(&summary).unwrap_or_default()
 }
 
-fn count(number: u64, noun: &str) -> String {
+/// A number of things: `1 page`, `2 pages`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod program;
 pub(crate) mod tables;
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The repository's top folder.
 pub(crate) fn repository() -> PathBuf {
@@ -12,4 +13,15 @@ pub(crate) fn repository() -> PathBuf {
         .join("../..")
         .canonicalize()
         .expect("the repository is there")
+}
+
+/// The binary, in a folder, with an environment of its own.
+pub(crate) fn restload(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restload"));
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .stdin(Stdio::null());
+    command
 }

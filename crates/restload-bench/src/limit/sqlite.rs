@@ -1,5 +1,7 @@
 //! The fastest way into `SQLite` that reference/performance.md found: prepared inserts of 50 rows, one transaction.
 
+#![expect(clippy::disallowed_types, reason = "the statement is built from constants")]
+
 use std::str::FromStr as _;
 use std::sync::Arc;
 

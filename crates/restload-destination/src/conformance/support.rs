@@ -1,6 +1,8 @@
 //! What the suite stands on: an opened destination on a database of its own, batches from plain cells, and a second
 //! connection that looks at what is there.
 
+#![expect(clippy::disallowed_types, reason = "the tests read tables of every name")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -12,12 +12,13 @@ use crate::value::Value;
 /// More digits than any database takes; an exponent beyond it would fill memory with zeros.
 const MAX_EXPONENT: i64 = 16_000;
 
-/// Sets a cell to a value, converted to the declared type, or says why it cannot be.
+/// Sets a cell to a value, converted to the declared type, or says why it cannot be. A numeric may be declared with its
+/// digits in all and after the point; it is rounded to these, as a database would round it.
 pub(super) fn coerce(
     column: &mut ColumnBuffer,
     row: usize,
     value: &Value<'_>,
-    data_type: DataType,
+    (data_type, digits): (DataType, Option<(u32, u32)>),
     scratch: &mut String,
 ) -> Result<(), String> {
     if value.is_null() {
@@ -55,7 +56,12 @@ pub(super) fn coerce(
                 Value::Integer(_) | Value::Number(_) | Value::Text(_) => value.to_text().trim().to_owned(),
                 _ => return Err(misfit()),
             };
-            column.put(row, Cell::Numeric(&plain_decimal(&text).ok_or_else(misfit)?));
+            let mut plain = plain_decimal(&text).ok_or_else(misfit)?;
+            if let Some((precision, scale)) = digits {
+                plain = rounded(&plain, precision as usize, scale as usize)
+                    .ok_or_else(|| format!("{plain} does not fit numeric({precision}, {scale})"))?;
+            }
+            column.put(row, Cell::Numeric(&plain));
         }
         DataType::Timestamp => column.put(row, Cell::Timestamp(to_timestamp(value).ok_or_else(misfit)?)),
         DataType::Date => column.put(row, Cell::Date(to_date(value).ok_or_else(misfit)?)),
@@ -208,6 +214,42 @@ pub(super) fn plain_decimal(text: &str) -> Option<String> {
     })
 }
 
+/// A plain decimal with no more than `scale` digits after the point, rounded half away from zero as Postgres rounds;
+/// none when more than `precision` digits would be left.
+fn rounded(plain: &str, precision: usize, scale: usize) -> Option<String> {
+    let (sign, unsigned) = match plain.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", plain),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes().take(scale)).collect();
+    let mut whole_length = whole.len();
+    if fraction.as_bytes().get(scale).is_some_and(|digit| *digit >= b'5') {
+        let nines = digits.iter().rev().take_while(|digit| **digit == b'9').count();
+        let kept = digits.len() - nines;
+        digits[kept..].fill(b'0');
+        if kept == 0 {
+            digits.insert(0, b'1');
+            whole_length += 1;
+        } else {
+            digits[kept - 1] += 1;
+        }
+    }
+    let digits = String::from_utf8(digits).ok()?;
+    let (whole, fraction) = digits.split_at(whole_length);
+    let whole_digits = if whole == "0" { 0 } else { whole.len() };
+    if whole_digits > precision.saturating_sub(scale) {
+        return None;
+    }
+    let is_zero = digits.bytes().all(|digit| digit == b'0');
+    let sign = if is_zero { "" } else { sign };
+    Some(if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,9 +275,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rounds_to_the_declared_digits() {
+        for (plain, (precision, scale), expected) in [
+            ("1.505", (10, 2), Some("1.51")),
+            ("-1.505", (10, 2), Some("-1.51")),
+            ("1.5049", (10, 2), Some("1.50")),
+            ("1.5", (10, 2), Some("1.5")),
+            ("9.995", (3, 2), None),
+            ("9.995", (4, 2), Some("10.00")),
+            ("-0.001", (10, 2), Some("0.00")),
+            ("0.99", (2, 2), Some("0.99")),
+            ("0.999", (2, 2), None),
+            ("12345", (4, 0), None),
+            ("12.5", (4, 0), Some("13")),
+        ] {
+            assert_eq!(rounded(plain, precision, scale).as_deref(), expected, "{plain}");
+        }
+    }
+
     fn text_of(value: &Value<'_>, data_type: DataType) -> Result<String, String> {
         let mut column = ColumnBuffer::new("c".into(), "c".into(), Some(data_type));
-        coerce(&mut column, 0, value, data_type, &mut String::new())?;
+        coerce(&mut column, 0, value, (data_type, None), &mut String::new())?;
         let mut text = String::new();
         column.cell(0).write_text(&mut text);
         Ok(text)

@@ -58,6 +58,8 @@ struct TableBuilder {
     columns: Vec<ColumnBuffer>,
     /// The type that each column has been declared with.
     declared: Vec<Option<DataType>>,
+    /// The digits in all and after the point that a numeric has been declared with; shorter than `columns`.
+    digits: Vec<Option<(u32, u32)>>,
     rows: usize,
     root_rows: Vec<u32>,
     /// The first is the row itself, the others are the objects inside it.
@@ -121,6 +123,8 @@ impl Normalizer {
                 column.declared = true;
                 root.columns.push(column);
                 root.declared.push(Some(data_type));
+                root.digits
+                    .push(hint.precision.map(|precision| (precision, hint.scale.unwrap_or(0))));
             }
         }
         Self {
@@ -334,8 +338,9 @@ impl Normalizer {
         };
         let builder = &mut self.tables[table];
         let buffer = &mut builder.columns[column];
+        let digits = builder.digits.get(column).copied().flatten();
         match builder.declared[column] {
-            Some(data_type) => coerce(buffer, row, value, data_type, &mut self.scratch)
+            Some(data_type) => coerce(buffer, row, value, (data_type, digits), &mut self.scratch)
                 .map_err(|reason| format!("column `{}`: {reason}", buffer.name))?,
             None => infer(buffer, row, value, &mut self.scratch),
         }
@@ -469,6 +474,7 @@ impl TableBuilder {
             parent,
             columns: Vec::new(),
             declared: Vec::new(),
+            digits: Vec::new(),
             rows: 0,
             root_rows: Vec::new(),
             shapes: vec![Shape::default()],

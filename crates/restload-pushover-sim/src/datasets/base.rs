@@ -1,7 +1,7 @@
 //! What all datasets share: one account, its application, one person with a logged-in Open Client, one team.
 
-use crate::builder::{AppSetting, DEFAULT_ACCOUNT, DEFAULT_TOKEN};
-use crate::running::Credentials;
+use crate::credentials::Credentials;
+use crate::settings::AppSetting;
 use crate::state::{
     Acknowledgement, App, Device, Group, Licenses, Member, Message, Receipt, Session, State, Subscription, Team,
     TeamDevice, TeamUser, User,
@@ -13,6 +13,11 @@ pub(super) const MAIN_ACCOUNT: usize = 0;
 pub(super) const MAIN_USER: usize = 0;
 pub(super) const MAIN_DEVICE: usize = 0;
 
+/// The account that owns the main application.
+pub(super) const DEFAULT_ACCOUNT: &str = "ada";
+
+/// The application token of every dataset.
+const DEFAULT_TOKEN: &str = "aFakeAppToken0000000000000000A";
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "invented-password";
 const DEVICE_NAME: &str = "restload-demo";

@@ -4,10 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::base;
-use crate::answer::LONE_SURROGATE;
-use crate::builder::AppSetting;
-use crate::running::Credentials;
-use crate::state::{Device, KeyOrder, Message, State};
+use crate::credentials::Credentials;
+use crate::settings::AppSetting;
+use crate::state::{Device, KeyOrder, LONE_SURROGATE, Message, State};
 
 const YEAR_2100: i64 = 4_102_444_800;
 const LONG_TEXT_BYTES: usize = 200 * 1024;

@@ -1,9 +1,9 @@
 //! Volume: 1,000 messages of 20 days from three applications, in one answer.
 
 use super::base;
-use crate::builder::{AppSetting, DEFAULT_ACCOUNT};
 use crate::clock::SECONDS_PER_DAY;
-use crate::running::Credentials;
+use crate::credentials::Credentials;
+use crate::settings::AppSetting;
 use crate::state::{Message, State};
 
 const MESSAGES: i64 = 1000;
@@ -88,7 +88,7 @@ fn add_app(state: &mut State, token: &str, name: &str) -> usize {
     let app = AppSetting {
         token: token.to_owned(),
         name: name.to_owned(),
-        account: DEFAULT_ACCOUNT.to_owned(),
+        account: base::DEFAULT_ACCOUNT.to_owned(),
     };
     base::add_app(state, &app)
 }

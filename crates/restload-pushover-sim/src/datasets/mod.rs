@@ -7,43 +7,9 @@ mod org;
 mod receipts;
 mod tiny;
 
-use crate::builder::Settings;
-use crate::running::Credentials;
+use crate::credentials::Credentials;
+use crate::settings::{Dataset, Settings};
 use crate::state::State;
-
-/// Which data to serve. The crate's README lists what each holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dataset {
-    /// A first run: a few rows of everything.
-    Tiny,
-    /// Volume: 1,000 messages in one download.
-    Inbox,
-    /// 24 receipts in every state of their life, and 4 that are not found.
-    Receipts,
-    /// Groups, memberships and a team: nested data.
-    Org,
-    /// Awkward texts, numbers and shapes.
-    Hostile,
-}
-
-impl Dataset {
-    /// Every dataset with its name on a command line.
-    pub const NAMES: [(&'static str, Self); 5] = [
-        ("tiny", Self::Tiny),
-        ("inbox", Self::Inbox),
-        ("receipts", Self::Receipts),
-        ("org", Self::Org),
-        ("hostile", Self::Hostile),
-    ];
-
-    /// The dataset of that name, in lower case.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, dataset)| dataset)
-    }
-}
 
 pub(crate) fn build(settings: &Settings) -> (State, Credentials) {
     let mut state = State::new(settings.clone());

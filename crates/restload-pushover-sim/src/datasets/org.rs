@@ -1,7 +1,7 @@
 //! Nested data: groups with memberships, and a team of people with devices.
 
 use super::base;
-use crate::running::Credentials;
+use crate::credentials::Credentials;
 use crate::state::{Member, State, TeamDevice, TeamUser};
 
 const PEOPLE: usize = 25;

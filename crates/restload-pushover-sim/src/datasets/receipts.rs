@@ -1,9 +1,9 @@
 //! 24 receipts, one in each state of its life for each of three retry intervals, and 4 ids that are not found.
 
 use super::base;
-use crate::builder::AppSetting;
 use crate::clock::SECONDS_PER_DAY;
-use crate::running::Credentials;
+use crate::credentials::Credentials;
+use crate::settings::AppSetting;
 use crate::state::{Receipt, State};
 
 const RETRIES: [i64; 3] = [30, 60, 600];

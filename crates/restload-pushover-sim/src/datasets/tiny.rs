@@ -1,7 +1,7 @@
 //! A first run: a few rows of everything.
 
 use super::base;
-use crate::running::Credentials;
+use crate::credentials::Credentials;
 use crate::state::{Message, State};
 
 const RETRY: i64 = 60;

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::auth;
 use crate::answer::{Answer, Handled, Refusal};
 use crate::clock::next_quota_reset;
-use crate::datasets::Dataset;
 use crate::request::Request;
+use crate::settings::Dataset;
 use crate::state::State;
 
 pub(super) fn sounds(state: &State, request: &Request) -> Handled {

@@ -2,8 +2,8 @@
 
 use super::auth;
 use crate::answer::{Answer, Handled, Refusal};
-use crate::builder::UserErrorText;
 use crate::request::Request;
+use crate::settings::UserErrorText;
 use crate::state::{Message, Receipt, Recipient, State};
 
 const MAX_RECIPIENTS: usize = 50;
@@ -20,7 +20,7 @@ pub(super) fn send(state: &mut State, request: &Request) -> Handled {
     let recipients = recipients(state, app, request);
     let count = recipients.as_ref().map_or(1, |found| found.len() as i64);
     if state.accounts[account].remaining(state.now) < count {
-        return Err(quota_exhausted(state.accounts[account].limit));
+        return Err(Refusal::quota_exhausted(state.accounts[account].limit));
     }
     let mut refusal = Refusal::new(400);
     if recipients.is_none() {
@@ -49,12 +49,6 @@ pub(super) fn send(state: &mut State, request: &Request) -> Handled {
         Some(receipt) => answer.with("receipt", receipt),
         None => answer,
     })
-}
-
-/// The recorded refusal of 2013 to 2015; the wording since May 2026 is not known.
-pub(crate) fn quota_exhausted(limit: i64) -> Refusal {
-    let text = format!("application has exceeded current limit of {limit} messages");
-    Refusal::because("token", "invalid", &text).with_status(429)
 }
 
 /// Everybody the message goes to, one entry per message that counts; `None` when a key is not valid.

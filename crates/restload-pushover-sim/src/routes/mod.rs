@@ -19,8 +19,6 @@ use crate::answer::{Answer, Handled, Refusal, Rendered};
 use crate::request::Request;
 use crate::state::State;
 
-pub(crate) use messages::quota_exhausted;
-
 /// A route of the API with the values its path carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {

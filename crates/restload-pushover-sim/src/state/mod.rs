@@ -19,14 +19,17 @@ pub(crate) use user::{Device, Licenses, Session, User};
 
 use serde_json::{Map, Value};
 
-use crate::builder::Settings;
 use crate::ids::Generator;
 use crate::log::Callback;
+use crate::settings::Settings;
 
 /// The first message id; far above 2^53, so that a reader that goes through a float loses digits.
 const FIRST_MESSAGE_ID: i64 = 1_175_816_417_220_301_065;
 const MESSAGE_ID_STEP: i64 = 4096;
 const MESSAGE_ID_JITTER: u64 = 97;
+
+/// Text cannot hold a lone surrogate, so datasets write this noncharacter and the rendering replaces it.
+pub(crate) const LONE_SURROGATE: char = '\u{10FFFF}';
 
 #[derive(Debug)]
 pub(crate) struct State {

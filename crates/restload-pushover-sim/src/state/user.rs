@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Message;
+use super::message::Message;
 
 #[derive(Debug, Default)]
 pub(crate) struct User {

@@ -32,6 +32,9 @@ pub enum AuthConfig {
 /// The names that the schema offers.
 pub const NAMES: [&str; 3] = ["api_key", "bearer", "http_basic"];
 
+/// What dlt reads a map without `type` as.
+pub const DEFAULT: &str = "bearer";
+
 /// `auth` of a client or an endpoint: credentials, or an explicit null for none.
 #[derive(Debug, Clone)]
 pub enum AuthChoice {
@@ -47,8 +50,7 @@ impl<'de> Deserialize<'de> for AuthChoice {
         if value.is_null() {
             return Ok(Self::Disabled);
         }
-        // dlt reads a map without `type` as a bearer token.
-        crate::choice::read(value, Some("bearer"))
+        crate::choice::read(value, Some(DEFAULT))
             .map(Self::Enabled)
             .map_err(serde::de::Error::custom)
     }

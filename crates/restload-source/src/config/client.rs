@@ -157,9 +157,9 @@ pub(super) fn auth_choice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 pub(super) fn paginator_schema(generator: &mut SchemaGenerator) -> Schema {
-    choice::schema::<PaginatorConfig>(generator, &paginators::NAMES)
+    choice::schema::<PaginatorConfig>(generator, &paginators::NAMES, None)
 }
 
 pub(super) fn auth_schema(generator: &mut SchemaGenerator) -> Schema {
-    choice::schema::<AuthConfig>(generator, &auth::NAMES)
+    choice::schema::<AuthConfig>(generator, &auth::NAMES, Some(auth::DEFAULT))
 }

@@ -40,6 +40,7 @@ fn api(resource: &serde_json::Value) -> Api {
             KeyPath::root(),
             serde_json::from_value(expand_resource(resource)).unwrap(),
         )],
+        unreadable: Vec::new(),
         vars: indexmap::IndexMap::new(),
     };
     let mut diagnostics = Diagnostics::default();

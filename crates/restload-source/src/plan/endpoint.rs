@@ -21,6 +21,9 @@ use crate::template::{RenderError, Template, scalar_text};
 /// What may stand in a path segment as it is; everything else, the slash included, is percent-encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// Stands for an empty value in a path until its segments are looked at; nothing else can hold it unencoded.
+const EMPTY: &str = "\0";
+
 /// The client's part of every request.
 #[derive(Debug)]
 pub(super) struct ClientPlan {
@@ -380,14 +383,13 @@ impl EndpointPlan {
             }
             scope = roots.into_iter().collect::<std::collections::BTreeMap<_, _>>().into();
         }
-        let path = self.path.text_with(&scope, |value| {
-            // A dot segment would climb out of the path even when it is encoded.
-            match value.as_str() {
-                "." => "%2E".to_owned(),
-                ".." => "%2E%2E".to_owned(),
-                _ => utf8_percent_encode(&value, SEGMENT).to_string(),
-            }
+        let path = self.path.text_with(&scope, |value| match value.as_str() {
+            "" => EMPTY.to_owned(),
+            "." => "%2E".to_owned(),
+            ".." => "%2E%2E".to_owned(),
+            _ => utf8_percent_encode(&value, SEGMENT).to_string(),
         })?;
+        let path = sound_path(&path).map_err(DraftError::Invalid)?;
         parse_url(&join_url(&self.base_url, &path)).map_err(DraftError::Invalid)
     }
 
@@ -427,6 +429,25 @@ impl EndpointPlan {
         }
         Ok(DraftBody::Form(fields))
     }
+}
+
+/// The path, if no value makes a segment of it empty or a dot segment: it would ask for something else than the path
+/// says. To a URL parser `%2E%2E` is as good as `..`, so that such a value cannot be written at all.
+fn sound_path(path: &str) -> Result<String, String> {
+    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+    for segment in path.split('/') {
+        let text = segment.replace(EMPTY, "");
+        if text.is_empty() && segment.contains(EMPTY) {
+            return Err(format!("a value in the path is empty: `{}`", path.replace(EMPTY, "")));
+        }
+        let dots = text.replace("%2E", ".");
+        if text.contains("%2E") && (dots == "." || dots == "..") {
+            return Err(format!(
+                "the value `{dots}` in the path would climb out of it, however it is written"
+            ));
+        }
+    }
+    Ok(format!("{path}{query}").replace(EMPTY, ""))
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {

@@ -39,6 +39,8 @@ pub struct SourceConfig {
     pub client: ClientConfig,
     /// The resources, defaults merged in.
     pub resources: Vec<(KeyPath, ResourceConfig)>,
+    /// Names of resources that could not be read because of mistakes told already; others may refer to them.
+    pub unreadable: Vec<String>,
     /// The user's own values.
     pub vars: IndexMap<String, serde_json::Value>,
 }
@@ -130,11 +132,8 @@ pub fn plan(
     let retry_path = client.key("retry").key("statuses");
     let retry_statuses = config.client.retry.statuses.compile(&retry_path, diagnostics);
 
-    let names: Vec<&str> = config
-        .resources
-        .iter()
-        .map(|(_, resource)| resource.name.as_str())
-        .collect();
+    let read = config.resources.iter().map(|(_, resource)| resource.name.as_str());
+    let names: Vec<&str> = read.chain(config.unreadable.iter().map(String::as_str)).collect();
     let mut seen = BTreeSet::new();
     let mut compiled: Vec<(KeyPath, &ResourceConfig, Option<ResourcePlan>)> = Vec::new();
     for (path, resource) in &config.resources {
@@ -281,8 +280,9 @@ fn check_tables(
     all: &[Compiled<'_>],
     diagnostics: &mut Diagnostics,
 ) {
-    let other = all.iter().find(|(_, other, other_plan)| {
-        other.name < resource.name
+    let mut earlier = all.iter().take_while(|(other_path, _, _)| other_path != path);
+    let other = earlier.find(|(_, other, other_plan)| {
+        other.name != resource.name
             && other_plan
                 .as_ref()
                 .is_some_and(|other| other.target.table == plan.target.table)
@@ -371,7 +371,7 @@ fn check_variables(
 fn unknown_var(name: &str, path: &KeyPath, vars: &IndexMap<String, serde_json::Value>, diagnostics: &mut Diagnostics) {
     let help = match did_you_mean(name, vars.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("add it: `vars: {{ {name}: … }}`, or give it with `--var {name}=…`"),
+        None => format!("add it: `vars: {{ {name}: … }}`"),
     };
     diagnostics.error_with_help(path, format_args!("`vars` has no `{name}`"), help);
 }
@@ -483,10 +483,11 @@ fn reason_to_leave_out(
                             None
                         }
                     },
-                    Some(("secrets", secret)) => lookup
-                        .secret(secret)
-                        .is_none()
-                        .then(|| format!("no `{secret}` is given ({})", lookup.secret_places(secret).join(", "))),
+                    Some(("secrets", secret)) => lookup.secret(secret).is_none().then(|| {
+                        // The likeliest place; all of them would drown the list.
+                        let place = lookup.secret_places(secret).into_iter().next().unwrap_or_default();
+                        format!("no `{secret}` is given ({place})")
+                    }),
                     Some(("env", variable)) => lookup
                         .env(variable)
                         .is_none_or(|value| value.is_empty())
@@ -574,16 +575,11 @@ fn bind(
             }
         }
     }
-    let shown: BTreeMap<&String, &str> = secrets
-        .iter()
-        // A plan that is only shown has a mask where the secret would be.
-        .map(|(name, secret)| {
-            (
-                name,
-                secret.as_ref().map_or(restload_model::secret::MASK, Secret::expose),
-            )
-        })
-        .collect();
+    // A plan that is only shown has a mask where the secret would be.
+    let shown = by_path(secrets.iter().map(|(name, secret)| {
+        let shown = secret.as_ref().map_or(restload_model::secret::MASK, Secret::expose);
+        (name.as_str(), shown)
+    }));
     let context = Context::default()
         .with("vars", to_value(&config.vars))
         .with("secrets", to_value(&shown))
@@ -594,6 +590,29 @@ fn bind(
         .filter_map(|(name, secret)| Some((name, secret?)))
         .collect();
     Bound { context, secrets }
+}
+
+/// Values by dotted names as expressions look them up: `{secrets.shop.key}` is the `key` of `shop`.
+pub fn by_path<'n>(values: impl IntoIterator<Item = (&'n str, &'n str)>) -> serde_json::Value {
+    let mut root = serde_json::Map::new();
+    for (name, value) in values {
+        let mut members = &mut root;
+        let mut parts = name.split('.').peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                members.insert(part.to_owned(), value.into());
+                break;
+            }
+            let inner = members.entry(part).or_insert_with(|| serde_json::json!({}));
+            // A name that is a value and holds others too: the longer name wins.
+            if !inner.is_object() {
+                *inner = serde_json::json!({});
+            }
+            let serde_json::Value::Object(inner) = inner else { break };
+            members = inner;
+        }
+    }
+    serde_json::Value::Object(root)
 }
 
 /// The context of a partition: the run's, and the parent's record under `resources`.

@@ -197,7 +197,6 @@ fn compile_target(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut Dia
             "`merge` needs a `primary_key`: without one no record can be told from another",
             "name the field that identifies a record, or use `append` or `replace`",
         );
-        return (None, false);
     }
     let exact = hints
         .iter()
@@ -221,6 +220,7 @@ fn compile_parent(
     diagnostics: &mut Diagnostics,
 ) -> Option<ParentLink> {
     let mut link: Option<ParentLink> = None;
+    let mut is_sound = true;
     let templates = match source {
         RecordSource::Endpoint(endpoint) => endpoint.own_templates(),
         RecordSource::Template(GivenTemplate(template)) => {
@@ -237,6 +237,7 @@ fn compile_parent(
         {
             let mut parts = variable.split('.').skip(1);
             let Some(parent) = parts.next() else {
+                is_sound = false;
                 diagnostics.error_with_help(
                     template.path(),
                     "`resources` needs a resource and a field",
@@ -245,6 +246,7 @@ fn compile_parent(
                 continue;
             };
             if !names.contains(&parent) {
+                is_sound = false;
                 let help = match did_you_mean(parent, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the config has: {}", names.join(", ")),
@@ -281,6 +283,10 @@ fn compile_parent(
         return link;
     };
     let Some(link) = &mut link else {
+        // A parent that is misspelt is a mistake of its own.
+        if !is_sound {
+            return None;
+        }
         diagnostics.error_with_help(
             &path.key("include_from_parent"),
             format_args!("`{}` has no parent to include fields from", config.name),
@@ -365,7 +371,11 @@ impl ResourcePlan {
                     } else {
                         KeyPath::root().key("client").key("base_url")
                     };
-                    diagnostics.error(&path, reason);
+                    if reason.contains("relative URL without a base") {
+                        diagnostics.error_with_help(&path, reason, "a whole URL begins with `https://`");
+                    } else {
+                        diagnostics.error(&path, reason);
+                    }
                 }
             }
             RecordSource::Template(GivenTemplate(template)) => match template.render(context) {

@@ -44,6 +44,7 @@ fn config(text: &Value) -> SourceConfig {
         name: "test".to_owned(),
         client: serde_json::from_value(client).unwrap(),
         resources: resources.collect(),
+        unreadable: Vec::new(),
         vars: serde_json::from_value(text["vars"].clone()).unwrap_or_default(),
     }
 }
@@ -209,7 +210,7 @@ fn finds_every_mistake() {
         ),
         (
             json!({"resources": ["a", {"name": "A"}]}),
-            "resources[0].name: `A` and `a` would both be stored in table `a`",
+            "resources[1].name: `a` and `A` would both be stored in table `a`",
         ),
         (
             json!({"resources": ["x/{resources.post.id}", "posts"]}),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::{OK, Outcome};
 use crate::cli::ConfigArgs;
 use crate::pipeline::{Overrides, Pipeline};
+use crate::summary::count;
 use crate::terminal::Terminal;
 
 pub(crate) fn check(args: &ConfigArgs, terminal: &Terminal) -> Outcome {
@@ -24,8 +25,9 @@ pub(crate) fn check(args: &ConfigArgs, terminal: &Terminal) -> Outcome {
         .count();
     let left_out = planned.plan.left_out.len();
     terminal.print(&format!(
-        "{}: no mistakes; {loaded} resources are loaded, {left_out} are left out",
-        args.config.display()
+        "{}: no mistakes; {} loaded, {left_out} left out",
+        args.config.display(),
+        count(loaded as u64, "resource")
     ))?;
     Ok(ExitCode::from(OK))
 }

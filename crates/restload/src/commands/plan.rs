@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{OK, Outcome};
 use crate::cli::{Format, PlanArgs};
 use crate::pipeline::{Overrides, Pipeline};
+use crate::summary::count;
 use crate::summary::left_out;
 use crate::terminal::Terminal;
 
@@ -119,10 +120,10 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "pipeline {}: {} resources, at most {} requests at a time",
+        "pipeline {}: {}, at most {} at a time",
         plan.name,
-        described.len(),
-        plan.limits.concurrency
+        count(described.len() as u64, "resource"),
+        count(plan.limits.concurrency as u64, "request")
     );
     for (resource, described) in plan.resources.iter().zip(described) {
         let stored = if resource.is_loaded {

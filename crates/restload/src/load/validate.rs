@@ -99,7 +99,8 @@ impl<'s> Check<'s, '_> {
                 self.wrong_type_of(other, &["string"], false, &path.key("type"));
                 return None;
             }
-            None if untagged.is_empty() => {
+            None if untagged.is_empty() || likeness(map, &tagged) > likeness(map, &untagged) => {
+                let tagged: Vec<&Form<'_>> = forms.iter().copied().filter(|form| form.tag().is_some()).collect();
                 self.missing_tag(map, &tagged, path);
                 return None;
             }
@@ -365,6 +366,11 @@ fn last_name(path: &KeyPath) -> Option<&str> {
         Segment::Key(key) => Some(key),
         Segment::Index(_) => None,
     }
+}
+
+/// How many keys a map shares with the form most like it.
+fn likeness(map: &Map<String, Value>, forms: &[&Form<'_>]) -> usize {
+    forms.iter().map(|form| shared_keys(map, form)).max().unwrap_or(0)
 }
 
 fn shared_keys(map: &Map<String, Value>, form: &Form<'_>) -> usize {
