@@ -564,7 +564,7 @@ fn a_database_in_a_folder_that_is_none() {
     };
     assert_snapshot!(run("sqlite:shop.yaml/shop.db"), @r"
     exit 1
-    error: cannot open sqlite:shop.yaml/shop.db
+    error: cannot make the folder of sqlite:shop.yaml/shop.db
       caused by: `shop.yaml` is not a folder
     ");
     assert_snapshot!(run("sqlite:shop.yaml"), @r"

@@ -38,8 +38,8 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(super) async fn connect(path: &Path, session: &Session<'_>) -> Result<Self, DestinationError> {
         let destination = session.url.redacted();
-        let path =
-            prepare_folder(path).map_err(|cause| cause.during(format!("cannot open {destination}"), &destination))?;
+        let path = prepare_folder(path)
+            .map_err(|cause| cause.during(format!("cannot make the folder of {destination}"), &destination))?;
         let lock_path = lock_path(&path, session.pipeline);
         let lock = match FileLock::take(lock_path.clone()) {
             Ok(Some(lock)) => lock,
