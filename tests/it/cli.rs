@@ -382,8 +382,8 @@ fn usage_errors_end_with_2() {
     error: `shop` is not a destination; write `sqlite:shop` for a file, or `postgres://USER@HOST/DATABASE` for a server
     exit code 2
     ");
-    assert_snapshot!(run(&["check", "missing.yaml"]), @"
-    error: could not read `missing.yaml`: No such file or directory (os error 2)
+    assert_snapshot!(run(&["check", "missing.yaml"]), @r"
+    error: could not read `missing.yaml`: No such file or directory
 
     1 error in missing.yaml
     exit code 2

@@ -200,8 +200,8 @@ fn paginator_that_would_never_stop() {
 
 #[test]
 fn invalid_json_path() {
-    assert_snapshot!(check("resources: { orders: { endpoint: { data_selector: '$.data[' } } }"), @"
-    error: `$.data[` is not a JSONPath: expected selector
+    assert_snapshot!(check("resources: { orders: { endpoint: { data_selector: '$.data[' } } }"), @r"
+    error: `$.data[` is not a JSONPath: expected selector at its end
       --> shop.yaml:20:20
        |
     20 |     data_selector: $.data[
@@ -762,7 +762,7 @@ client: { headers: { 'X Y': a } }
 resources:
   orders: { primary_key: ~, endpoint: { data_selector: '$..[', params: { region: '{vars.nope}' } } }
   lines: { endpoint: { path: '{resources.nope.id}' } }";
-    assert_snapshot!(check(patch), @"
+    assert_snapshot!(check(patch), @r"
     error: `X Y` is not a header name
       --> shop.yaml:13:5
        |
@@ -788,7 +788,7 @@ resources:
        |
        = in resources[0].endpoint.params
 
-    error: `$..[` is not a JSONPath: expected selector
+    error: `$..[` is not a JSONPath: expected selector at its end
       --> shop.yaml:21:20
        |
     21 |     data_selector: $..[

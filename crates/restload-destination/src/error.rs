@@ -1,9 +1,9 @@
 //! What can go wrong at a destination, sorted by what the reader can do about it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use restload_model::DataType;
+use restload_model::{DataType, system_error};
 
 /// A destination failed. The text names the act and its object; what the database said is the source.
 ///
@@ -195,6 +195,14 @@ impl Cause {
         }
     }
 
+    /// The same, with the file or folder that it happened to.
+    pub(crate) fn at(self, path: &Path) -> Self {
+        Self {
+            text: format!("`{}`: {}", path.display(), self.text),
+            ..self
+        }
+    }
+
     pub(crate) fn is_duplicate(&self) -> bool {
         self.kind == CauseKind::Duplicate
     }
@@ -240,7 +248,7 @@ impl From<std::io::Error> for Cause {
             _ => CauseKind::Other,
         };
         Self {
-            text: error.to_string(),
+            text: system_error::in_words(&error),
             kind,
         }
     }
@@ -250,7 +258,7 @@ impl From<sqlx::Error> for Cause {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Io(error) => Self {
-                text: error.to_string(),
+                text: system_error::in_words(&error),
                 kind: CauseKind::Unreachable,
             },
             sqlx::Error::Tls(error) => Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use restload_model::system_error;
 use restload_source::plan::Limits;
 use restload_source::request::{Request, Response};
 
@@ -121,9 +122,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut next = error.source();
     let mut said = Vec::new();
     while let Some(cause) = next {
-        innermost = cause.to_string();
-        // "client error (SendRequest)" says no more than that it is one.
-        if !innermost.starts_with("client error (") && !said.contains(&innermost) {
+        innermost = system_error::without_number(&cause.to_string()).to_owned();
+        // "client error (SendRequest)" says no more than that it is one; that it is about a connection is said already.
+        let says_nothing = innermost.starts_with("client error (") || innermost == "tcp connect error";
+        if !says_nothing && !said.contains(&innermost) {
             said.push(innermost.clone());
         }
         next = cause.source();

@@ -14,6 +14,7 @@ pub mod normalizer;
 pub mod row_id;
 pub mod schema;
 pub mod secret;
+pub mod system_error;
 pub mod value;
 
 pub use data_type::DataType;

@@ -539,7 +539,12 @@ fn bad_status(response: &Response) -> ExtractError {
     if !excerpt.is_empty() {
         message = format!("{message}: {excerpt}");
     }
-    ExtractError::new(message)
+    let error = ExtractError::new(message);
+    match response.status {
+        401 | 403 => error.with_help("check the credentials that `auth` names, and what they may do"),
+        404 => error.with_help("check `base_url` and `path`"),
+        _ => error,
+    }
 }
 
 fn not_json(response: &Response, reason: &str) -> ExtractError {

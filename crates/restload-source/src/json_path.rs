@@ -31,7 +31,7 @@ impl JsonPath {
     /// Compiles a path. A bare dotted path is one from the root: `data.items` is `$.data.items`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let full = with_root(text.trim())?;
-        let query = parse_json_path(&full).map_err(|error| first_line(&error.to_string()))?;
+        let query = parse_json_path(&full).map_err(|error| reason(&error.to_string(), &full))?;
         let kind = match single_steps(&query) {
             Some(steps) => Kind::Single(steps),
             None => Kind::Query(query),
@@ -159,14 +159,25 @@ fn with_root(text: &str) -> Result<String, String> {
     Ok(full)
 }
 
-/// The parser draws a picture of the mistake over several lines; the config's own caret does that here.
-fn first_line(message: &str) -> String {
+/// What the parser of `full` expected, and where. It draws a picture of that over several lines; the config's own caret
+/// stands in its place, at the whole path.
+fn reason(message: &str, full: &str) -> String {
     let expected = message.lines().find_map(|line| line.trim().strip_prefix("= "));
-    expected
-        .or_else(|| message.lines().next())
-        .unwrap_or("it cannot be parsed")
-        .trim()
-        .to_owned()
+    let column = message
+        .lines()
+        .find_map(|line| line.split_once("--> 1:")?.1.trim().parse::<usize>().ok());
+    let rest = column.map(|column| full.chars().skip(column.saturating_sub(1)).collect::<String>());
+    match (expected, rest) {
+        (Some(expected), Some(rest)) if rest.is_empty() => format!("{expected} at its end"),
+        (Some(expected), Some(rest)) => format!("{expected} before `{rest}`"),
+        (Some(expected), None) => expected.to_owned(),
+        (None, _) => message
+            .lines()
+            .next()
+            .unwrap_or("it cannot be parsed")
+            .trim()
+            .to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -28,13 +28,16 @@ pub(crate) fn as_text(
         }
     }
     let duration = seconds(Duration::from_millis(report.duration_ms));
-    let ended = match report.outcome {
-        Outcome::Completed => "loaded into",
-        Outcome::Failed => "loaded in part into",
-        Outcome::Interrupted => "stopped; loaded in part into",
+    let tables = tables(report);
+    let ended = match (report.outcome, tables.is_empty()) {
+        (Outcome::Completed, _) => "loaded into",
+        (Outcome::Failed, false) => "loaded in part into",
+        (Outcome::Failed, true) => "loaded nothing into",
+        (Outcome::Interrupted, false) => "stopped; loaded in part into",
+        (Outcome::Interrupted, true) => "stopped; loaded nothing into",
     };
     let _ = writeln!(text, "{} {ended} {destination} in {duration}", terminal.bold(pipeline));
-    text.push_str(&tables(report));
+    text.push_str(&tables);
     let _ = writeln!(
         text,
         "{}, {}{}; load {}",
@@ -71,6 +74,8 @@ pub(crate) fn as_text(
     text.push_str(&left_out(left_out_resources));
     match report.outcome {
         Outcome::Completed => {}
+        // Where nothing was loaded there is nothing to go on from.
+        Outcome::Failed if tables.is_empty() => {}
         _ => text.push_str("the next run goes on from here; --full-refresh starts over\n"),
     }
     text

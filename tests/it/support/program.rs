@@ -46,6 +46,30 @@ impl Program {
         Self { command }
     }
 
+    /// The same for another user, which only root can do: from a copy of the binary that this user can reach.
+    #[cfg(unix)]
+    pub(crate) fn as_user(user: u32, folder: &Path, args: &[&str]) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let mut program = Self::new(folder, args);
+        let arguments: Vec<_> = program.command.get_args().map(ToOwned::to_owned).collect();
+        let copy = folder.join("restload-copy");
+        std::fs::copy(env!("CARGO_BIN_EXE_restload"), &copy).unwrap();
+        let mut command = Command::new(copy);
+        command
+            .args(arguments)
+            .current_dir(folder)
+            .env_clear()
+            .env("HOME", folder);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .uid(user)
+            .gid(user);
+        program.command = command;
+        program
+    }
+
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self

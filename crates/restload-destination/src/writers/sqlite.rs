@@ -38,8 +38,8 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(super) async fn connect(path: &Path, session: &Session<'_>) -> Result<Self, DestinationError> {
         let destination = session.url.redacted();
-        let path = prepare_folder(path)
-            .map_err(|cause| cause.during(format!("cannot make the folder of {destination}"), &destination))?;
+        let path =
+            prepare_folder(path).map_err(|cause| cause.during(format!("cannot open {destination}"), &destination))?;
         let lock_path = lock_path(&path, session.pipeline);
         let lock = match FileLock::take(lock_path.clone()) {
             Ok(Some(lock)) => lock,
@@ -51,8 +51,9 @@ impl Sqlite {
                 });
             }
             Err(error) => {
-                let act = format!("cannot make the lock file `{}`", lock_path.display());
-                return Err(Cause::from(error).during(act, &destination));
+                // Its own files beside it are what SQLite needs the folder for, too.
+                let cause = Cause::from(error).at(&lock_path);
+                return Err(cause.during(format!("cannot open {destination}"), &destination));
             }
         };
         let options = SqliteConnectOptions::new()
@@ -364,7 +365,12 @@ fn prepare_folder(path: &Path) -> Result<PathBuf, Cause> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    std::fs::create_dir_all(folder)?;
+    std::fs::create_dir_all(folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+            Cause::new(format!("`{}` is not a folder", folder.display()))
+        }
+        _ => Cause::from(error).at(folder),
+    })?;
     let name = path.file_name().ok_or_else(|| Cause::new("the path names no file"))?;
     Ok(folder.canonicalize()?.join(name))
 }

@@ -86,7 +86,10 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
     let report = Box::pin(run_plan(plan, destination, options)).await;
     progress.clear();
     drop(simulation);
-    let report = report.map_err(|error| CommandError::failed(redactor.redact(&chain(&error))))?;
+    let report = report.map_err(|error| {
+        let goes_on = "what was committed before stays; the next run goes on from there";
+        CommandError::failed(format!("{}\n{goes_on}", redactor.redact(&chain(&error))))
+    })?;
     match args.format {
         Format::Json => terminal.print(&summary::as_json(&name, &url.redacted(), &report, &left_out))?,
         Format::Text => {

@@ -21,6 +21,7 @@ pub(crate) mod validate;
 use std::fmt;
 
 use restload_model::diagnostics::Severity;
+use restload_model::system_error;
 
 use source::{Source, Span};
 
@@ -63,7 +64,7 @@ impl LoadError {
         Self {
             source: Source::unseen(file_name),
             problems: vec![Problem::error(
-                format!("could not read `{file_name}`: {error}"),
+                format!("could not read `{file_name}`: {}", system_error::in_words(error)),
                 None,
                 None,
             )],
