@@ -1,5 +1,10 @@
 //! Tests at the boundary that a user sees: the real binary, real databases, real HTTP.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers belong to the tests: what they cannot do fails the test"
+)]
+
 mod support;
 
 mod bad_input;

@@ -3,6 +3,7 @@
 //! The server is the tests' own and can hold a request, so a run is stopped at an exact request and not after a time.
 //! What a step of the writer holds becomes durable when nothing has come for a second, which `-v` tells on a line.
 
+use std::fmt::Write as _;
 use std::thread;
 
 use tempfile::TempDir;
@@ -182,9 +183,8 @@ fn undisturbed(subject: Subject, kind: Kind, concurrency: usize) -> (Vec<String>
 fn items_committed(lines: &[String]) -> u64 {
     let counts = lines.iter().filter_map(|line| {
         let tables = line.strip_prefix("committed: ")?.split(", ");
-        tables
-            .filter_map(|table| table.strip_prefix("items ")?.parse::<u64>().ok())
-            .next()
+        let mut counts = tables.filter_map(|table| table.strip_prefix("items "));
+        counts.next()?.parse::<u64>().ok()
     });
     counts.sum()
 }
@@ -312,7 +312,7 @@ fn stop_at_random(subject: Subject, kind: Kind) {
             let number = random.usize(1..=requests.len());
             let all = [Stop::Kill, Stop::KillAfterCommit, Stop::Interrupt, Stop::Terminate];
             let stop = all[random.usize(0..all.len())];
-            history.push_str(&format!("; {stop:?} at request {number}"));
+            let _ = write!(history, "; {stop:?} at request {number}");
             let mut run = scene.start(1, Some(number));
             if !scene.api.wait_until_held(|| run.has_ended()) {
                 // It had fewer requests to make, so the load is complete.

@@ -122,7 +122,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut next = error.source();
     let mut said = Vec::new();
     while let Some(cause) = next {
-        innermost = system_error::without_number(&cause.to_string()).to_owned();
+        system_error::without_number(&cause.to_string()).clone_into(&mut innermost);
         // "client error (SendRequest)" says no more than that it is one; that it is about a connection is said already.
         let says_nothing = innermost.starts_with("client error (") || innermost == "tcp connect error";
         if !says_nothing && !said.contains(&innermost) {

@@ -17,7 +17,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn json(body: impl ToString) -> Self {
+    pub(crate) fn json(body: impl std::fmt::Display) -> Self {
         Self {
             status: 200,
             content_type: "application/json",

@@ -1,9 +1,10 @@
 //! What stands in a database after a run, read without restload's help.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 
 /// A database of a test's own.
 #[derive(Debug, Clone)]
@@ -38,10 +39,14 @@ impl Database {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         match kind {
             Kind::Sqlite => Self::Sqlite(folder.join(format!("data{number}.db"))),
-            Kind::Postgres => Self::Postgres {
-                url: postgres_url(),
-                dataset: format!("it_{}_{number}", std::process::id()),
-            },
+            Kind::Postgres => {
+                let url = postgres_url();
+                let dataset = format!("it_{}_{number}", std::process::id());
+                let database = Self::Postgres { url, dataset };
+                // On a server that is kept, an earlier process may have had this number.
+                database.query(&format!("drop schema if exists {} cascade", database.dataset()));
+                database
+            }
         }
     }
 
@@ -125,9 +130,9 @@ impl Database {
         for table in self.tables() {
             let columns = self.columns(&table);
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-            text.push_str(&format!("{table}: {}\n", columns.join(" | ")));
+            let _ = writeln!(text, "{table}: {}", columns.join(" | "));
             for row in self.rows(&table, &columns) {
-                text.push_str(&format!("  {}\n", row.join(" | ")));
+                let _ = writeln!(text, "  {}", row.join(" | "));
             }
         }
         text
@@ -151,12 +156,16 @@ impl Database {
         text
     }
 
+    fn dataset(&self) -> &str {
+        match self {
+            Self::Sqlite(_) => "main",
+            Self::Postgres { dataset, .. } => dataset,
+        }
+    }
+
     /// The table's name as SQL takes it.
     pub(crate) fn qualified(&self, table: &str) -> String {
-        match self {
-            Self::Sqlite(_) => format!("\"{table}\""),
-            Self::Postgres { dataset, .. } => format!("\"{dataset}\".\"{table}\""),
-        }
+        format!("\"{}\".\"{table}\"", self.dataset())
     }
 
     /// The rows of a query whose columns are all text.
@@ -166,7 +175,7 @@ impl Database {
             .build()
             .unwrap();
         let text = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
-        let sql = || AssertSqlSafe(sql.to_owned());
+        let sql = || trusted(sql);
         runtime.block_on(async {
             match self {
                 Self::Sqlite(path) => {
@@ -193,4 +202,10 @@ impl Database {
             }
         })
     }
+}
+
+/// SQL that the tests put together from the names of their own tables.
+#[expect(clippy::disallowed_types, reason = "a test reads what the product has written")]
+fn trusted(sql: &str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(sql.to_owned())
 }
