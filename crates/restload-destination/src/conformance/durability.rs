@@ -473,7 +473,7 @@ async fn a_file_that_is_no_database_or_cannot_be_made_is_named() {
         format!("cannot open sqlite:{}/below/y.db", path.display())
     );
     let cause = std::error::Error::source(&error).map(ToString::to_string);
-    assert_eq!(cause, Some(format!("`{}` is not a folder", path.display())));
+    assert_eq!(cause, Some(format!("`{}/below` is not a folder", path.display())));
     let error = open(&format!("sqlite:{}", folder.path().display())).await;
     assert!(matches!(&error, DestinationError::Unreachable { .. }), "{error}");
 }
