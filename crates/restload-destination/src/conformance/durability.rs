@@ -470,7 +470,7 @@ async fn a_file_that_is_no_database_or_cannot_be_made_is_named() {
     let error = open(&format!("sqlite:{}/below/y.db", path.display())).await;
     assert_eq!(
         error.to_string(),
-        format!("cannot open sqlite:{}/below/y.db", path.display())
+        format!("cannot make the folder of sqlite:{}/below/y.db", path.display())
     );
     let cause = std::error::Error::source(&error).map(ToString::to_string);
     assert_eq!(cause, Some(format!("`{}/below` is not a folder", path.display())));
