@@ -32,9 +32,36 @@ impl fmt::Debug for Secret {
 /// Removes known secret values from text that is about to be shown, in every spelling a URL gives them.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
-    /// Each secret under the name it is written with in a config, longest value first, so that a secret that
-    /// contains another is masked whole.
-    secrets: Vec<(String, Secret)>,
+    /// Longest value first, so that a secret that contains another is masked whole.
+    secrets: Vec<KnownSecret>,
+}
+
+/// A secret under the name it is written with in a config, and every text that gives it away.
+#[derive(Debug, Clone)]
+struct KnownSecret {
+    name: String,
+    value: Secret,
+    spellings: Vec<Secret>,
+}
+
+impl KnownSecret {
+    fn new(name: String, value: Secret) -> Self {
+        let plain = value.expose();
+        let encoded = utf8_percent_encode(plain, NON_ALPHANUMERIC).to_string();
+        let form = encoded
+            .replace("%20", "+")
+            .replace("%2D", "-")
+            .replace("%2E", ".")
+            .replace("%5F", "_");
+        let json = serde_json::to_string(plain).unwrap_or_default();
+        let mut spellings: Vec<Secret> = Vec::new();
+        for spelling in [plain, json.trim_matches('"'), encoded.as_str(), form.as_str()] {
+            if !spelling.is_empty() && spellings.iter().all(|known| known.expose() != spelling) {
+                spellings.push(Secret::new(spelling));
+            }
+        }
+        Self { name, value, spellings }
+    }
 }
 
 /// Shorter values are common words and digits; masking them would garble every message and protect nothing.
@@ -43,11 +70,12 @@ const SHORTEST_SECRET: usize = 4;
 impl Redactor {
     /// A redactor for the given secrets, each with its name in the config.
     pub fn new(secrets: impl IntoIterator<Item = (String, Secret)>) -> Self {
-        let mut secrets: Vec<_> = secrets
+        let mut secrets: Vec<KnownSecret> = secrets
             .into_iter()
-            .filter(|(_, secret)| secret.expose().len() >= SHORTEST_SECRET)
+            .filter(|(_, value)| value.expose().len() >= SHORTEST_SECRET)
+            .map(|(name, value)| KnownSecret::new(name, value))
             .collect();
-        secrets.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose().len()));
         Self { secrets }
     }
 
@@ -65,10 +93,10 @@ impl Redactor {
     /// The text that [`store`](Self::store) was given, with today's values of the secrets.
     pub fn restore(&self, text: &str) -> String {
         let mut restored = text.to_owned();
-        for (name, secret) in &self.secrets {
+        for KnownSecret { name, value, .. } in &self.secrets {
             let placeholder = format!("{{secrets.{name}}}");
             if restored.contains(&placeholder) {
-                restored = restored.replace(&placeholder, secret.expose());
+                restored = restored.replace(&placeholder, value.expose());
             }
         }
         restored
@@ -76,18 +104,10 @@ impl Redactor {
 
     fn replace(&self, text: &str, replacement: impl Fn(&str) -> String) -> String {
         let mut shown = text.to_owned();
-        for (name, secret) in &self.secrets {
-            let plain = secret.expose();
-            let encoded = utf8_percent_encode(plain, NON_ALPHANUMERIC).to_string();
-            let form = encoded
-                .replace("%20", "+")
-                .replace("%2D", "-")
-                .replace("%2E", ".")
-                .replace("%5F", "_");
-            let json = serde_json::to_string(plain).unwrap_or_default();
-            for spelling in [plain, json.trim_matches('"'), encoded.as_str(), form.as_str()] {
-                if !spelling.is_empty() && shown.contains(spelling) {
-                    shown = shown.replace(spelling, &replacement(name));
+        for secret in &self.secrets {
+            for spelling in &secret.spellings {
+                if shown.contains(spelling.expose()) {
+                    shown = shown.replace(spelling.expose(), &replacement(&secret.name));
                 }
             }
         }
