@@ -808,3 +808,16 @@ resources:
     exit code 2
     ");
 }
+
+#[test]
+fn placeholders_of_the_destination_are_looked_at_too() {
+    let report = check("destination: \"postgres://me:{secrts.pg}@host/db\"");
+    assert!(
+        report.contains("error: `{secrts.pg}` refers to `secrts`, which is unknown here"),
+        "{report}"
+    );
+    assert!(
+        report.contains("did you mean `secrets`?") && report.contains("exit code 2"),
+        "{report}"
+    );
+}

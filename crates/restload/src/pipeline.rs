@@ -8,8 +8,8 @@ use restload_engine::Moment;
 use restload_model::diagnostics::{Anchor, Diagnostic, Diagnostics, KeyPath, Segment, did_you_mean};
 use restload_model::secret::Secret;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
-use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, by_path, partition_context, places, plan};
-use restload_source::template::{Template, to_value};
+use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, bind, plan};
+use restload_source::template::Template;
 use serde_json::Value;
 
 use crate::cli::ConfigArgs;
@@ -139,13 +139,26 @@ impl Pipeline {
         }
         let lookup = Surroundings::new(&self.secrets, overrides.demo.as_ref(), terminal);
         let planned = plan(&self.source, &options, &lookup, &mut self.diagnostics);
-        let destination = self.destination.take();
-        let destination = match (&planned, destination) {
-            (Some(plan), Some(destination)) if !overrides.offline => {
-                self.render_destination(destination, plan, overrides.demo.as_ref(), terminal)
+        let destination = self.destination.and_then(|destination| {
+            let template = Template::compile(&destination.url, &[], &self.destination_path, &mut self.diagnostics)?;
+            let bound = bind(
+                &self.source.vars,
+                &options,
+                &lookup,
+                &[&template],
+                &mut self.diagnostics,
+            );
+            if options.offline || self.diagnostics.has_errors() {
+                return None;
             }
-            (_, destination) => destination,
-        };
+            match template.text(&bound.context.to_value()) {
+                Ok(url) => Some(DestinationConfig { url, ..destination }),
+                Err(error) => {
+                    self.diagnostics.error(&self.destination_path, error);
+                    None
+                }
+            }
+        });
         let failed = self.diagnostics.has_errors() || !self.shape.is_empty();
         let mut found = self.diagnostics.into_vec();
         found.retain(|further| !follows_from(further, &self.shape));
@@ -158,53 +171,6 @@ impl Pipeline {
                 Ok(Planned { plan, destination })
             }
             _ => Err(Refused(render(Some(&self.document), &found, terminal.color))),
-        }
-    }
-
-    /// The destination with its placeholders filled in.
-    fn render_destination(
-        &mut self,
-        destination: DestinationConfig,
-        plan: &Plan,
-        demo: Option<&Demo>,
-        terminal: &Terminal,
-    ) -> Option<DestinationConfig> {
-        let path = &self.destination_path;
-        let template = Template::compile(&destination.url, &[], path, &mut self.diagnostics)?;
-        let lookup = Surroundings::new(&self.secrets, demo, terminal);
-        let mut secrets = BTreeMap::new();
-        let mut env = BTreeMap::new();
-        for variable in template.variables() {
-            if let Some(name) = variable.strip_prefix("secrets.") {
-                match lookup.secret(name) {
-                    Some(secret) => {
-                        secrets.insert(name.to_owned(), secret.expose().to_owned());
-                    }
-                    None => self.diagnostics.error_with_help(
-                        path,
-                        format_args!("secret `{name}` is not set"),
-                        places(&lookup.secret_places(name)),
-                    ),
-                }
-            } else if let Some(name) = variable.strip_prefix("env.") {
-                env.insert(name.to_owned(), lookup.env(name).unwrap_or_default());
-            }
-        }
-        let context = plan
-            .context
-            .with(
-                "secrets",
-                to_value(by_path(
-                    secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())),
-                )),
-            )
-            .with("env", to_value(env));
-        match template.text(&partition_context(&context, None)) {
-            Ok(url) => Some(DestinationConfig { url, ..destination }),
-            Err(error) => {
-                self.diagnostics.error(path, error);
-                None
-            }
         }
     }
 }

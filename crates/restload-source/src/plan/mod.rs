@@ -170,7 +170,7 @@ pub fn plan(
             templates.extend(plan.as_ref().map(|plan| plan.templates(&shared)).into_iter().flatten());
         }
     }
-    let context = bind(config, options, lookup, &templates, diagnostics);
+    let context = bind(&config.vars, options, lookup, &templates, diagnostics);
     if diagnostics.has_errors() {
         return None;
     }
@@ -520,13 +520,17 @@ fn is_empty(value: &serde_json::Value) -> bool {
     }
 }
 
-struct Bound {
-    context: Context,
-    secrets: Vec<(String, Secret)>,
+/// What placeholders refer to in a run, and the secrets in it.
+#[derive(Debug)]
+pub struct Bound {
+    /// The roots that templates are rendered with.
+    pub context: Context,
+    /// The secrets that were found, by name.
+    pub secrets: Vec<(String, Secret)>,
 }
 
 /// The places that a secret was looked for in, a line each.
-pub fn places(places: &[String]) -> String {
+fn places(places: &[String]) -> String {
     let mut text = String::from("it was looked for in");
     for place in places {
         text.push_str("\n  ");
@@ -536,8 +540,8 @@ pub fn places(places: &[String]) -> String {
 }
 
 /// Looks up what the templates refer to. A missing secret names every place that was looked in.
-fn bind(
-    config: &SourceConfig,
+pub fn bind(
+    vars: &IndexMap<String, serde_json::Value>,
     options: &PlanOptions,
     lookup: &dyn Lookup,
     templates: &[&Template],
@@ -581,7 +585,7 @@ fn bind(
         (name.as_str(), shown)
     }));
     let context = Context::default()
-        .with("vars", to_value(&config.vars))
+        .with("vars", to_value(vars))
         .with("secrets", to_value(&shown))
         .with("env", to_value(&env))
         .with("run", to_value(serde_json::json!({ "started_at": options.started_at })));
@@ -593,7 +597,7 @@ fn bind(
 }
 
 /// Values by dotted names as expressions look them up: `{secrets.shop.key}` is the `key` of `shop`.
-pub fn by_path<'n>(values: impl IntoIterator<Item = (&'n str, &'n str)>) -> serde_json::Value {
+fn by_path<'n>(values: impl IntoIterator<Item = (&'n str, &'n str)>) -> serde_json::Value {
     let mut root = serde_json::Map::new();
     for (name, value) in values {
         let mut members = &mut root;
