@@ -1,0 +1,95 @@
+//! The task of one resource: it walks its partitions, and hands rows to the writer and records to the children.
+
+mod partitions;
+mod rows;
+mod shared;
+mod walk;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use restload_model::Value;
+use restload_source::extraction::{ExtractError, Progress, process};
+use restload_source::plan::RecordSource;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+pub(crate) use self::shared::{Child, Counts, Shared, Spawned};
+
+use self::partitions::load_partitions;
+use self::rows::{hand_over, normalise};
+use self::shared::{Stopped, failed};
+use self::walk::walk_partition;
+use crate::report::{Event, ResourceReport, ResourceStatus};
+
+/// Loads the resource. `stored` are the partitions that an interrupted load has left.
+pub(crate) async fn load(
+    shared: Arc<Shared>,
+    stored: Vec<Spawned>,
+    input: Option<mpsc::Receiver<Spawned>>,
+) -> ResourceReport {
+    shared.fetcher.reporter.report(Event::Started {
+        resource: Arc::clone(&shared.plan.name),
+    });
+    let result = match (&shared.plan.source, input) {
+        (RecordSource::Given(_), _) => {
+            let is_done = stored
+                .iter()
+                .any(|root| root.partition.is_empty() && root.progress.done);
+            if is_done { Ok(()) } else { load_given(&shared).await }
+        }
+        (_, None) => {
+            let root = stored.into_iter().find(|spawned| spawned.partition.is_empty());
+            let progress = root.map_or_else(|| Progress::start(None), |root| root.progress);
+            if progress.done {
+                Ok(())
+            } else {
+                walk_partition(&shared, Arc::from(""), progress).await
+            }
+        }
+        (_, Some(input)) => load_partitions(&shared, stored, input).await,
+    };
+    let (status, error, help) = match result {
+        Ok(()) => (ResourceStatus::Completed, None, None),
+        Err(Stopped::Cancelled) => (ResourceStatus::Interrupted, None, None),
+        Err(Stopped::Failed { error, help }) => (ResourceStatus::Failed, Some(error), help),
+    };
+    let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    ResourceReport {
+        resource: shared.plan.name.to_string(),
+        table: shared.plan.target.table.to_string(),
+        loaded: shared.plan.is_loaded,
+        status,
+        pages: load(&shared.counts.pages),
+        records: load(&shared.counts.records),
+        requests: load(&shared.traffic.requests),
+        retries: load(&shared.traffic.retries),
+        bytes: load(&shared.traffic.bytes),
+        ignored: load(&shared.counts.ignored),
+        rejected: load(&shared.counts.rejected),
+        error,
+        help,
+    }
+}
+
+/// Records from the config: one page, without a request.
+async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
+    let task = Arc::clone(shared);
+    let page = spawn_blocking(move || {
+        let RecordSource::Given(given) = &task.plan.source else {
+            return Err(ExtractError::new("no records"));
+        };
+        let records = given.iter().cloned().map(Value::from).collect();
+        let records = process(&task.plan, None, records)?;
+        Ok(normalise(&task, "", 1, records))
+    })
+    .await
+    .map_err(|error| failed(error.to_string()))?;
+    let outcome = page.map_err(|error| failed(error.to_string()))?;
+    let progress = Progress {
+        pages: 1,
+        done: true,
+        ..Progress::start(None)
+    };
+    hand_over(shared, &Arc::from(""), &progress, outcome).await
+}

@@ -1,0 +1,101 @@
+//! What the parts of a resource's task have in common.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use restload_model::normalizer::names::Names;
+use restload_model::normalizer::{NormalizePlan, Normalizer};
+use restload_source::extraction::{ExtractError, Progress};
+use restload_source::plan::{ParentLink, ResourcePlan};
+use restload_source::request::Request;
+use restload_source::template::Context;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::fetch::{Fetcher, Traffic};
+use crate::writing::Message;
+
+/// A partition that a parent's record gives rise to.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) partition: Arc<str>,
+    pub(crate) progress: Progress,
+}
+
+/// The way to a child resource.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) resource: Arc<str>,
+    pub(crate) link: ParentLink,
+    pub(crate) partitions: mpsc::Sender<Spawned>,
+    /// Whether its partitions are stored, so that they survive a crash.
+    pub(crate) is_resumable: bool,
+}
+
+/// What a resource's task shares with the threads that decode its pages.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) plan: Arc<ResourcePlan>,
+    pub(crate) fetcher: Arc<Fetcher>,
+    pub(crate) context: Context,
+    pub(crate) normalize_plan: Arc<NormalizePlan>,
+    pub(crate) names: Arc<Names>,
+    /// Normalizers that are not in use; they remember the records' shape.
+    pub(crate) normalizers: Mutex<Vec<Normalizer>>,
+    pub(crate) writer: mpsc::UnboundedSender<Message>,
+    pub(crate) budget: Arc<Semaphore>,
+    pub(crate) children: Vec<Child>,
+    pub(crate) is_resumable: bool,
+    /// Pages that an interrupted load has stored already; they are read again for the children's sake only.
+    pub(crate) pages_to_skip: u64,
+    /// Records that may still come, where the user has set a limit.
+    pub(crate) remaining: Option<AtomicI64>,
+    pub(crate) traffic: Traffic,
+    pub(crate) counts: Counts,
+}
+
+/// What a resource has come to so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) pages: AtomicU64,
+    pub(crate) records: AtomicU64,
+    pub(crate) ignored: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+}
+
+/// How a partition ended, short of its end.
+#[derive(Debug, Clone)]
+pub(crate) enum Stopped {
+    /// The user has asked for it, or the writer is gone.
+    Cancelled,
+    Failed {
+        error: String,
+        help: Option<String>,
+    },
+}
+
+impl Shared {
+    /// Whether the user's limit of records is reached.
+    pub(crate) fn is_full(&self) -> bool {
+        self.remaining
+            .as_ref()
+            .is_some_and(|remaining| remaining.load(Ordering::Relaxed) <= 0)
+    }
+}
+
+/// A failure without advice.
+pub(crate) fn failed(error: String) -> Stopped {
+    Stopped::Failed { error, help: None }
+}
+
+/// An error with its place: the page, and the request that it came from.
+pub(crate) fn stop(shared: &Shared, page: u64, request: Option<&Request>, error: &ExtractError) -> Stopped {
+    let place = match request {
+        Some(request) => format!(" (page {page}, {} {})", request.method, request.url),
+        None => format!(" (page {page})"),
+    };
+    let redactor = &shared.fetcher.redactor;
+    Stopped::Failed {
+        error: redactor.redact(&format!("{error}{place}")),
+        help: error.help.as_ref().map(|help| redactor.redact(help)),
+    }
+}
