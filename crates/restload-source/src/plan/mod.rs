@@ -3,6 +3,7 @@
 
 mod body;
 mod endpoint;
+mod parents;
 mod resource;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,8 @@ use crate::config::{ClientConfig, ResourceConfig};
 use crate::template::{Context, Template, to_value};
 
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
-pub use resource::{ParentLink, RecordSource, ResourcePlan};
+pub use parents::ParentLink;
+pub use resource::{RecordSource, ResourcePlan};
 
 /// What the environment of a run gives to a config.
 pub trait Lookup {

@@ -1,17 +1,17 @@
 //! A compiled resource.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Value as Computed;
 use restload_model::DataType;
-use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
+use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::naming::{self, MAX_LENGTH};
 use restload_model::schema::{ColumnHint, Target, WriteDisposition};
 use serde_json::Value;
 
 use super::body::JsonTemplate;
 use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
+use super::parents::{ParentLink, compile_parent};
 use crate::auth::Auth;
 use crate::config::{ColumnConfig, ColumnsConfig, Disposition, RecordsConfig, ResourceConfig};
 use crate::json_path::JsonPath;
@@ -61,20 +61,24 @@ pub enum RecordSource {
     Template(GivenTemplate),
 }
 
+impl RecordSource {
+    /// The templates that are its own, not the client's.
+    pub(super) fn own_templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.own_templates(),
+            Self::Template(GivenTemplate(template)) => {
+                let mut templates = Vec::new();
+                template.templates(&mut templates);
+                templates
+            }
+            Self::Given(_) => Vec::new(),
+        }
+    }
+}
+
 /// Records in the config that hold placeholders.
 #[derive(Debug)]
 pub struct GivenTemplate(JsonTemplate);
-
-/// What a child takes from its parent.
-#[derive(Debug, Clone)]
-pub struct ParentLink {
-    /// The parent.
-    pub resource: String,
-    /// The top-level fields that requests refer to; `None` when all may be.
-    pub fields: Option<BTreeSet<String>>,
-    /// The fields that records take along, each with the name it gets.
-    pub included: Vec<(String, String)>,
-}
 
 /// Compiles a resource; mistakes are noted.
 pub(super) fn compile(
@@ -211,99 +215,6 @@ fn compile_target(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut Dia
     (Some(target), exact)
 }
 
-/// The parent that placeholders name; there is one at most.
-fn compile_parent(
-    config: &ResourceConfig,
-    source: &RecordSource,
-    names: &[&str],
-    path: &KeyPath,
-    diagnostics: &mut Diagnostics,
-) -> Option<ParentLink> {
-    let mut link: Option<ParentLink> = None;
-    let mut is_sound = true;
-    let templates = match source {
-        RecordSource::Endpoint(endpoint) => endpoint.own_templates(),
-        RecordSource::Template(GivenTemplate(template)) => {
-            let mut templates = Vec::new();
-            template.templates(&mut templates);
-            templates
-        }
-        RecordSource::Given(_) => Vec::new(),
-    };
-    for template in templates {
-        for variable in template
-            .variables()
-            .filter(|variable| variable.split('.').next() == Some("resources"))
-        {
-            let mut parts = variable.split('.').skip(1);
-            let Some(parent) = parts.next() else {
-                is_sound = false;
-                diagnostics.error_with_help(
-                    template.path(),
-                    "`resources` needs a resource and a field",
-                    "write `{resources.parent.field}`",
-                );
-                continue;
-            };
-            if !names.contains(&parent) {
-                is_sound = false;
-                let help = match did_you_mean(parent, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the config has: {}", names.join(", ")),
-                };
-                diagnostics.error_with_help(template.path(), format_args!("there is no resource `{parent}`"), help);
-                continue;
-            }
-            if let Some(known) = &link
-                && known.resource != parent
-            {
-                diagnostics.error(
-                    template.path(),
-                    format_args!(
-                        "`{}` has two parents, `{}` and `{parent}`; one is possible",
-                        config.name, known.resource
-                    ),
-                );
-                continue;
-            }
-            let link = link.get_or_insert_with(|| ParentLink {
-                resource: parent.to_owned(),
-                fields: Some(BTreeSet::new()),
-                included: Vec::new(),
-            });
-            match (parts.next(), &mut link.fields) {
-                (Some(field), Some(fields)) => {
-                    fields.insert(field.to_owned());
-                }
-                _ => link.fields = None,
-            }
-        }
-    }
-    let Some(included) = &config.include_from_parent else {
-        return link;
-    };
-    let Some(link) = &mut link else {
-        // A parent that is misspelt is a mistake of its own.
-        if !is_sound {
-            return None;
-        }
-        diagnostics.error_with_help(
-            &path.key("include_from_parent"),
-            format_args!("`{}` has no parent to include fields from", config.name),
-            "refer to the parent in the endpoint: `{resources.parent.field}`",
-        );
-        return None;
-    };
-    for field in included {
-        link.included
-            .push((field.clone(), format!("_{}_{field}", link.resource)));
-        if let Some(fields) = &mut link.fields {
-            fields.insert(field.clone());
-        }
-    }
-    Some(link.clone())
-}
-
 impl ResourcePlan {
     /// The request for a position of a partition.
     pub fn request(&self, position: &Position, context: &Computed) -> Result<Request, DraftError> {
@@ -335,15 +246,7 @@ impl ResourcePlan {
     }
 
     pub(super) fn own_templates(&self) -> Vec<&Template> {
-        match &self.source {
-            RecordSource::Endpoint(endpoint) => endpoint.own_templates(),
-            RecordSource::Template(GivenTemplate(template)) => {
-                let mut templates = Vec::new();
-                template.templates(&mut templates);
-                templates
-            }
-            RecordSource::Given(_) => Vec::new(),
-        }
+        self.source.own_templates()
     }
 
     pub(super) fn templates<'t>(&'t self, client: &'t ClientPlan) -> Vec<&'t Template> {
