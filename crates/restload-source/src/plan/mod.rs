@@ -5,6 +5,7 @@ mod body;
 mod endpoint;
 mod parents;
 mod resource;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

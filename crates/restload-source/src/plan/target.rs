@@ -1,0 +1,92 @@
+//! How the records of a resource are to stand in the destination: its table, keys, and what is declared of columns.
+
+use std::sync::Arc;
+
+use restload_model::DataType;
+use restload_model::diagnostics::{Diagnostics, KeyPath};
+use restload_model::naming::{self, MAX_LENGTH};
+use restload_model::schema::{ColumnHint, Target, WriteDisposition};
+
+use crate::config::{ColumnConfig, ColumnsConfig, DataTypeName, Disposition, ResourceConfig};
+
+/// Compiles where a resource's records go, and whether some column wants every digit of a number; mistakes are noted.
+pub(super) fn compile(
+    config: &ResourceConfig,
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Target>, bool) {
+    let table = naming::normalize(config.table_name.as_deref().unwrap_or(&config.name), MAX_LENGTH);
+    let columns: Vec<(KeyPath, String, ColumnConfig)> = match &config.columns {
+        None => Vec::new(),
+        Some(ColumnsConfig::Map(columns)) => {
+            let path = path.key("columns");
+            columns
+                .iter()
+                .map(|(name, column)| (path.key(name.clone()), name.clone(), column.clone()))
+                .collect()
+        }
+        Some(ColumnsConfig::List(columns)) => columns
+            .iter()
+            .enumerate()
+            .filter_map(|(index, column)| {
+                let path = path.key("columns").index(index);
+                match &column.name {
+                    Some(name) => Some((path, name.clone(), column.clone())),
+                    None => {
+                        diagnostics.error(&path, "a column in a list needs a `name`");
+                        None
+                    }
+                }
+            })
+            .collect(),
+    };
+    let mut hints: Vec<ColumnHint> = Vec::new();
+    let mut primary_key: Vec<Arc<str>> = Vec::new();
+    if let Some(keys) = &config.primary_key {
+        primary_key.extend(
+            keys.names()
+                .into_iter()
+                .map(|name| Arc::from(naming::normalize(name, MAX_LENGTH))),
+        );
+    }
+    for (path, name, column) in columns {
+        let normalized: Arc<str> = naming::normalize(&name, MAX_LENGTH).into();
+        if hints.iter().any(|hint| hint.name == normalized) {
+            diagnostics.error(&path, format_args!("two columns are named `{normalized}`"));
+        }
+        if column.primary_key == Some(true) && !primary_key.contains(&normalized) {
+            primary_key.push(Arc::clone(&normalized));
+        }
+        hints.push(ColumnHint {
+            name: normalized,
+            data_type: column.data_type.map(DataTypeName::data_type),
+            nullable: column.nullable,
+            precision: column.precision,
+            scale: column.scale,
+            unique: false,
+        });
+    }
+    let write_disposition = match config.write_disposition {
+        Disposition::Append => WriteDisposition::Append,
+        Disposition::Replace => WriteDisposition::Replace,
+        Disposition::Merge => WriteDisposition::Merge,
+    };
+    if write_disposition == WriteDisposition::Merge && primary_key.is_empty() {
+        diagnostics.error_with_help(
+            &path.key("write_disposition"),
+            "`merge` needs a `primary_key`: without one no record can be told from another",
+            "name the field that identifies a record, or use `append` or `replace`",
+        );
+    }
+    let exact = hints
+        .iter()
+        .any(|hint| matches!(hint.data_type, Some(DataType::Numeric | DataType::Json)));
+    let target = Target {
+        resource: config.name.as_str().into(),
+        table: table.into(),
+        write_disposition,
+        primary_key,
+        columns: hints,
+    };
+    (Some(target), exact)
+}
