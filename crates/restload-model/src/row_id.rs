@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use shake::Shake128;
 use shake::digest::{ExtendableOutput, Update, XofReader};
 
+use crate::value::Value;
+
 const DIGEST_LENGTH: usize = 10;
 
 fn encode(digest: [u8; DIGEST_LENGTH]) -> String {
@@ -27,6 +29,44 @@ fn digest(parts: &[&[u8]]) -> [u8; DIGEST_LENGTH] {
 /// The id of a text: a key written as JSON, for instance.
 pub fn of_text(text: &str) -> String {
     encode(digest(&[text.as_bytes()]))
+}
+
+/// The id of all that a record holds: dlt's digest of its JSON with sorted keys, without our own columns.
+pub fn of_record(record: &Value<'_>) -> String {
+    let mut json = String::new();
+    write_sorted(record, &mut json, true);
+    of_text(&json)
+}
+
+fn write_sorted(value: &Value<'_>, out: &mut String, is_root: bool) {
+    match value {
+        Value::Object(object) => {
+            let mut members: Vec<_> = object.0.iter().collect();
+            members.retain(|(key, _)| !(is_root && key.starts_with("_rl")));
+            members.sort_by(|(left, _), (right, _)| left.cmp(right));
+            out.push('{');
+            for (index, (key, member)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                Value::Text(key.as_ref().into()).write_json(out);
+                out.push(':');
+                write_sorted(member, out, false);
+            }
+            out.push('}');
+        }
+        Value::List(elements) => {
+            out.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_sorted(element, out, false);
+            }
+            out.push(']');
+        }
+        scalar => scalar.write_json(out),
+    }
 }
 
 /// The id of an element of a list.
@@ -87,6 +127,26 @@ mod tests {
             "rsgPU8Q0nJ4QVg"
         );
         assert_eq!(of_child("lJFeRLTPPRGO5g", "tricky_items__tags", 0), "1ucGrsFfUctpbA");
+    }
+
+    #[test]
+    fn j14_ids_of_records_equal_dlts() {
+        for (json, id) in [
+            (serde_json::json!({"id": 1, "tx_id": "tx1🚀3"}), "19GAeLNivYhDqg"),
+            (serde_json::json!({"tx_id": "tx2Ü+😎üß", "id": 1}), "wg/EKJyC+CXo/g"),
+            (
+                serde_json::json!({"nk": 2, "c2": {"nc1": "bar"}, "c1": "bar", "_rl_note": 1}),
+                "S41QIpRa9Fwh0w",
+            ),
+            (
+                serde_json::json!({"nk": 1, "c1": "foo", "c2": {"nc1": "foo_🚀updated"}}),
+                "Z/zzrOzuLRhhWw",
+            ),
+            (serde_json::json!({"nk": 1, "c1": "foo", "c2": [1]}), "xckkyP06CR5now"),
+        ] {
+            assert_eq!(of_record(&Value::from(json)), id);
+        }
+        assert_eq!(of_child("xckkyP06CR5now", "dim_test__c2", 0), "DVp8ashfqPeSOA");
     }
 
     #[test]

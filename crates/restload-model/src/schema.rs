@@ -31,8 +31,70 @@ pub enum WriteDisposition {
     Merge,
 }
 
-/// What a config says of one column. `name` is normalised.
+/// How the rows of a resource that merges meet the rows that are there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Merging {
+    /// What becomes of a row whose like is there already.
+    pub strategy: MergeStrategy,
+    /// Sets of columns. Once a load has come to its end, rows of earlier loads are gone that share the values of one
+    /// of these sets with a row of the load; where a history is kept, these are the rows that may be retired.
+    pub groups: Vec<Vec<Arc<str>>>,
+    /// Every load that comes to its end holds all there is: rows that it does not have are deleted.
+    pub delete_missing: bool,
+}
+
+/// What becomes of a row whose like is there already.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum MergeStrategy {
+    /// The row with the same primary key takes the new values.
+    #[default]
+    Upsert,
+    /// The row with the same primary key stays as it is.
+    InsertOnly,
+    /// Rows have no likes: they are added, and their groups replaced.
+    Regroup,
+    /// A row that differs is added as the new version, and the old one is given an end.
+    History(History),
+}
+
+/// How the versions of rows are told apart and dated.
 #[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    /// The column of the moment from which a version holds.
+    pub valid_from: Arc<str>,
+    /// The column of the moment until which it holds.
+    pub valid_to: Arc<str>,
+    /// What `valid_to` has while a version holds, in microseconds since 1970, UTC; NULL when absent.
+    pub active_until: Option<i64>,
+    /// The moment of the changes that a load brings, in microseconds since 1970, UTC; the load's start when absent.
+    pub boundary: Option<i64>,
+    /// The column whose value is another one in every version; all that the record holds when absent.
+    pub version: Option<Arc<str>>,
+}
+
+/// Which of several rows with the same key counts, by the values of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortOrder {
+    /// The row with the least value.
+    Asc,
+    /// The row with the greatest value.
+    Desc,
+}
+
+/// What a root row is identified by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity<'t> {
+    /// Its load, partition, page and place on the page.
+    Place,
+    /// The values of these columns.
+    Key(&'t [Arc<str>]),
+    /// All that its record holds.
+    Content,
+}
+
+/// What a config says of one column. `name` is normalised.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ColumnHint {
     /// The column's name in the table.
     pub name: Arc<str>,
@@ -46,6 +108,11 @@ pub struct ColumnHint {
     pub scale: Option<u32>,
     /// Whether values are unique in the table.
     pub unique: bool,
+    /// Whether the column says that a record is gone: when it is true, or, where it is no boolean, when it has a value.
+    pub hard_delete: bool,
+    /// Of several records with the same key the one counts that comes first in this order; the last that came when
+    /// absent.
+    pub dedup_sort: Option<SortOrder>,
 }
 
 /// A column of a table as it stands in a destination.
@@ -79,8 +146,68 @@ pub struct Target {
     pub table: Arc<str>,
     /// What happens to the rows already there.
     pub write_disposition: WriteDisposition,
+    /// The particulars of `merge`.
+    pub merging: Merging,
     /// The key columns of the root table, normalised; empty unless declared.
     pub primary_key: Vec<Arc<str>>,
     /// Declared columns of the root table, in the order written.
     pub columns: Vec<ColumnHint>,
+}
+
+impl Target {
+    /// What root rows are identified by.
+    pub fn identity(&self) -> Identity<'_> {
+        if self.write_disposition != WriteDisposition::Merge {
+            return Identity::Place;
+        }
+        match &self.merging.strategy {
+            MergeStrategy::Upsert | MergeStrategy::InsertOnly if !self.primary_key.is_empty() => {
+                Identity::Key(&self.primary_key)
+            }
+            MergeStrategy::History(History {
+                version: Some(version), ..
+            }) => Identity::Key(std::slice::from_ref(version)),
+            MergeStrategy::History(_) => Identity::Content,
+            _ => Identity::Place,
+        }
+    }
+
+    /// The columns of which no two rows have the same values; empty when rows are only added.
+    pub fn unique_key(&self) -> &[Arc<str>] {
+        match self.identity() {
+            // A version that has ended may come back.
+            Identity::Key(key) if self.history().is_none() => key,
+            _ => &[],
+        }
+    }
+
+    /// How the versions of rows are kept, where they are.
+    pub fn history(&self) -> Option<&History> {
+        match &self.merging.strategy {
+            MergeStrategy::History(history) if self.write_disposition == WriteDisposition::Merge => Some(history),
+            _ => None,
+        }
+    }
+
+    /// The columns that decide which rows a row replaces; each needs a value in every record.
+    pub fn group_columns(&self) -> impl Iterator<Item = &Arc<str>> {
+        let merges = self.write_disposition == WriteDisposition::Merge;
+        self.merging.groups.iter().flatten().filter(move |_| merges)
+    }
+
+    /// The column that marks records that are gone.
+    pub fn hard_delete(&self) -> Option<&Arc<str>> {
+        let merges = self.write_disposition == WriteDisposition::Merge;
+        let marks = self.columns.iter().find(|column| column.hard_delete && merges)?;
+        Some(&marks.name)
+    }
+
+    /// The column that decides between records with the same key.
+    pub fn dedup_sort(&self) -> Option<(&Arc<str>, SortOrder)> {
+        if self.unique_key().is_empty() {
+            return None;
+        }
+        let mut columns = self.columns.iter();
+        columns.find_map(|column| Some((&column.name, column.dedup_sort?)))
+    }
 }

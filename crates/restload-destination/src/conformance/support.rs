@@ -10,7 +10,9 @@ use restload_model::DataType;
 use restload_model::batch::{Batch, Cell, ColumnBuffer, TableBatch};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::row_id;
-use restload_model::schema::{ColumnHint, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, Target, WriteDisposition};
+use restload_model::schema::{
+    ColumnHint, LIST_INDEX, LOAD_ID, Merging, PARENT_ID, ROOT_ID, ROW_ID, Target, WriteDisposition,
+};
 use sqlx::{AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use crate::{
@@ -196,6 +198,7 @@ pub(super) fn target(resource: &str, write_disposition: WriteDisposition, primar
         resource: resource.into(),
         table: resource.into(),
         write_disposition,
+        merging: Merging::default(),
         primary_key: primary_key.iter().map(|name| (*name).into()).collect(),
         columns: Vec::new(),
     }
@@ -205,10 +208,7 @@ pub(super) fn hint(name: &str, data_type: DataType) -> ColumnHint {
     ColumnHint {
         name: name.into(),
         data_type: Some(data_type),
-        nullable: None,
-        precision: None,
-        scale: None,
-        unique: false,
+        ..ColumnHint::default()
     }
 }
 

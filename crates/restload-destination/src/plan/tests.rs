@@ -54,10 +54,7 @@ fn hint(name: &str, data_type: Option<DataType>) -> ColumnHint {
     ColumnHint {
         name: name.into(),
         data_type,
-        nullable: None,
-        precision: None,
-        scale: None,
-        unique: false,
+        ..ColumnHint::default()
     }
 }
 

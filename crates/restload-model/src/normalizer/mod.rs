@@ -15,7 +15,7 @@ use crate::batch::{Batch, Cell, ColumnBuffer, Reject, TableBatch};
 use crate::iso_time;
 use crate::naming;
 use crate::row_id::{self, PageIds};
-use crate::schema::{LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, SCALAR_VALUE, Target, WriteDisposition};
+use crate::schema::{Identity, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, SCALAR_VALUE, Target};
 use crate::value::{Object, Value};
 use crate::{DataType, naming::MAX_LENGTH};
 use coerce::coerce;
@@ -116,6 +116,11 @@ impl Normalizer {
     pub fn new(plan: Arc<NormalizePlan>, names: Arc<Names>) -> Self {
         let page_ids = PageIds::new(&plan.load_id, &plan.target.resource, "", 0);
         let mut root = TableBuilder::new(Arc::clone(&plan.target.table), None);
+        // Filled by the destination; a field of the same name gets a column of its own.
+        if let Some(history) = plan.target.history() {
+            names.withhold(&plan.target.table, &history.valid_from);
+            names.withhold(&plan.target.table, &history.valid_to);
+        }
         for hint in &plan.target.columns {
             if let Some(data_type) = hint.data_type {
                 names.reserve(&plan.target.table, &hint.name);
@@ -196,7 +201,7 @@ impl Normalizer {
         self.tables[0].rows += 1;
         let mut lists = Vec::new();
         self.put_row(0, row, record, self.plan.max_nesting, &mut lists)?;
-        let id = self.root_id(row)?;
+        let id = self.root_id(row, record)?;
         self.tables[0].ids.put(row, Cell::Text(&id));
         let above = Above {
             parent_id: &id,
@@ -218,23 +223,32 @@ impl Normalizer {
         self.tables[0].truncate(row);
     }
 
-    /// The id of a root row: a digest of its key when rows are merged by it, else the row's place.
-    fn root_id(&mut self, row: usize) -> Result<String, String> {
+    /// The id of a root row: a digest of its key when rows are merged by it, of all that it holds when its versions are
+    /// kept, else the row's place.
+    fn root_id(&mut self, row: usize, record: &Value<'_>) -> Result<String, String> {
         let target = &self.plan.target;
-        if target.write_disposition != WriteDisposition::Merge || target.primary_key.is_empty() {
-            return Ok(self.page_ids.next_id());
+        for column in target.group_columns() {
+            self.key_cell(row, column)
+                .ok_or_else(|| format!("no value for the merge key `{column}`"))?;
         }
-        let mut names: Vec<&Arc<str>> = target.primary_key.iter().collect();
+        match target.identity() {
+            Identity::Place => Ok(self.page_ids.next_id()),
+            Identity::Content => Ok(row_id::of_record(record)),
+            Identity::Key(key) => self.key_id(row, key),
+        }
+    }
+
+    fn key_id(&self, row: usize, columns: &[Arc<str>]) -> Result<String, String> {
+        let mut names: Vec<&Arc<str>> = columns.iter().collect();
         names.sort();
         let mut key = String::from("{");
         for (index, name) in names.into_iter().enumerate() {
-            let column = self.tables[0].columns.iter().find(|column| column.name == *name);
-            let cell = column
-                .filter(|column| column.len() > row)
-                .map_or(Cell::Null, |column| column.cell(row));
-            if cell == Cell::Null {
-                return Err(format!("no value for the primary key `{name}`"));
-            }
+            let cell = self
+                .key_cell(row, name)
+                .ok_or_else(|| match self.plan.target.history() {
+                    Some(_) => format!("no value for the version column `{name}`"),
+                    None => format!("no value for the primary key `{name}`"),
+                })?;
             if index > 0 {
                 key.push(',');
             }
@@ -244,6 +258,13 @@ impl Normalizer {
         }
         key.push('}');
         Ok(row_id::of_text(&key))
+    }
+
+    /// The value that a root row has in a column, if it has one.
+    fn key_cell(&self, row: usize, name: &Arc<str>) -> Option<Cell<'_>> {
+        let column = self.tables[0].columns.iter().find(|column| column.name == *name)?;
+        let cell = (column.len() > row).then(|| column.cell(row))?;
+        (cell != Cell::Null).then_some(cell)
     }
 
     /// Writes one row: an object's members, or a scalar in `value`, or a list in `list`.

@@ -91,6 +91,18 @@ impl Names {
             });
     }
 
+    /// Keeps a name for a column that no key fills.
+    pub(super) fn withhold(&self, table: &Arc<str>, column: &Arc<str>) {
+        let mut known = self.lock();
+        known
+            .columns
+            .entry((Arc::clone(table), Arc::clone(column)))
+            .or_insert(KnownColumn {
+                source: Some(String::new()),
+                data_type: None,
+            });
+    }
+
     /// Whether a key fills the declared column of its name: the first key that normalises to it does.
     pub(super) fn claim_declared(&self, table: &Arc<str>, column: &str, source: &str) -> bool {
         let mut known = self.lock();

@@ -3,16 +3,13 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::*;
-use crate::schema::ColumnHint;
+use crate::schema::{ColumnHint, Merging, WriteDisposition};
 
 fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
     let hint = |(name, data_type): &(&str, DataType)| ColumnHint {
         name: (*name).into(),
         data_type: Some(*data_type),
-        nullable: None,
-        precision: None,
-        scale: None,
-        unique: false,
+        ..ColumnHint::default()
     };
     Target {
         resource: "t".into(),
@@ -22,6 +19,7 @@ fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
         } else {
             WriteDisposition::Merge
         },
+        merging: Merging::default(),
         primary_key: primary_key.iter().map(|name| (*name).into()).collect(),
         columns: hints.iter().map(hint).collect(),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use restload_model::DataType;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::naming::{self, MAX_LENGTH};
-use restload_model::schema::{ColumnHint, Target, WriteDisposition};
+use restload_model::schema::{ColumnHint, Merging, Target, WriteDisposition};
 
 use crate::config::{ColumnConfig, ColumnsConfig, DataTypeName, Disposition, ResourceConfig};
 
@@ -63,7 +63,7 @@ pub(super) fn compile(
             nullable: column.nullable,
             precision: column.precision,
             scale: column.scale,
-            unique: false,
+            ..ColumnHint::default()
         });
     }
     let write_disposition = match config.write_disposition {
@@ -85,6 +85,7 @@ pub(super) fn compile(
         resource: config.name.as_str().into(),
         table: table.into(),
         write_disposition,
+        merging: Merging::default(),
         primary_key,
         columns: hints,
     };
