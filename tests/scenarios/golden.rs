@@ -97,7 +97,7 @@ pub(crate) fn in_order(stderr: &str) -> String {
     let mut rest = rest.to_vec();
     for changes in rest.chunk_by_mut(|a, b| a.starts_with("schema: ") && b.starts_with("schema: ")) {
         // "table `items` created", "table `items`: column …"
-        changes.sort_by_key(|line| line.split('`').nth(1).unwrap_or_default().to_owned());
+        changes.sort_by_key(|line| (line.split('`').nth(1).unwrap_or_default().to_owned(), *line));
     }
     let mut text = String::new();
     for line in log.iter().chain(&rest) {

@@ -222,6 +222,7 @@ fn sqlite_type(name: &str) -> String {
         "double precision" => "DOUBLE",
         "boolean" => "BOOLEAN",
         "timestamp with time zone" => "TIMESTAMP TEXT",
+        "timestamp without time zone" => "TIMESTAMP_NTZ TEXT",
         "date" => "DATE TEXT",
         "time without time zone" => "TIME TEXT",
         "numeric" => "NUMERIC TEXT",
@@ -241,7 +242,7 @@ fn plain(value: String, data_type: &str) -> String {
             "0" | "f" => "false".to_owned(),
             _ => value,
         },
-        "TIMESTAMP TEXT" | "TIME TEXT" if value.contains('.') => {
+        "TIMESTAMP TEXT" | "TIMESTAMP_NTZ TEXT" | "TIME TEXT" if value.contains('.') => {
             value.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
         "JSON TEXT" => sorted_json(&value),

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use restload_model::batch::{Batch, TableBatch};
+use restload_model::DataType;
+use restload_model::batch::{Batch, ColumnBuffer, TableBatch};
 use restload_model::checkpoint::Checkpoint;
-use restload_model::schema::{Column, ROOT_ID, ROW_ID, Table, Target, WriteDisposition};
+use restload_model::schema::{Column, LOAD_ID, ROOT_ID, ROW_ID, Table, Target, WriteDisposition};
 
 use crate::destination::merges;
 use crate::error::{Cause, DestinationError};
@@ -55,6 +56,7 @@ impl<'d> Transaction<'d> {
             Box::pin(self.write_portion(portion, &mut report)).await?;
         }
         report.schema_changes.append(&mut self.changes);
+        report.warnings.append(&mut self.warnings);
         for table in &self.touched {
             for column in &table.columns {
                 report
@@ -141,13 +143,21 @@ impl<'d> Transaction<'d> {
                     .map(|(table, kept)| (table, kept.as_deref()))
             });
             let came: usize = own.clone().map(|(table, _)| table.row_count).sum();
+            if came == 0 {
+                continue;
+            }
             let rows = Rows::new(&Self::columns_to_write(one, route), own);
             self.write_rows(one, &rows, route, target).await?;
             written.insert(Arc::clone(name), rows.count());
             note(report, name, rows.count(), came as u64 - rows.count());
         }
         self.write_rejects(&portion, report).await?;
-        self.write_checkpoints(portion, route, written).await
+        let is_last = portion.last;
+        self.write_checkpoints(portion, route, written).await?;
+        if is_last {
+            self.settle(target).await?;
+        }
+        Ok(())
     }
 
     fn route(&self, portion: &Portion<'_>) -> Route {
@@ -170,7 +180,7 @@ impl<'d> Transaction<'d> {
         let mut names: Vec<Arc<str>> = tables_with_rows(&portion.batches)
             .map(|table| Arc::clone(&table.name))
             .collect();
-        if route != Route::Add {
+        if route != Route::Add || portion.last {
             names.extend(self.family(portion.target));
         }
         if route == Route::Gather {
@@ -188,13 +198,17 @@ impl<'d> Transaction<'d> {
         for table in tables_with_rows(&portion.batches) {
             let known = wanted.iter().position(|wanted| wanted.name == table.name);
             let place = known.unwrap_or_else(|| {
-                wanted.push(Wanted::new(Arc::clone(&table.name), table.parent.clone()));
+                wanted.push(Wanted {
+                    source_name: table.source_name.clone(),
+                    ..Wanted::new(Arc::clone(&table.name), table.parent.clone())
+                });
                 wanted.len() - 1
             });
             for column in &table.columns {
                 wanted[place].observe(column);
             }
         }
+        wanted.extend(self.declared_table(portion));
         let mut prepared = Vec::with_capacity(wanted.len());
         for mut wanted in wanted {
             self.add_rules(&mut wanted, portion.target);
@@ -202,6 +216,23 @@ impl<'d> Transaction<'d> {
             prepared.push(Prepared { wanted, table });
         }
         Ok(prepared)
+    }
+
+    /// The root table of a resource that has come to its end without a record, where its columns are declared: who reads
+    /// it finds it empty, not missing.
+    fn declared_table(&self, portion: &Portion<'_>) -> Option<Wanted> {
+        let target = portion.target;
+        let is_missing = portion.last && !self.exists(&target.table);
+        let is_declared = target.columns.iter().any(|hint| hint.data_type.is_some());
+        let has_rows = tables_with_rows(&portion.batches).any(|table| table.name == target.table);
+        if !is_missing || !is_declared || has_rows || !target.contract.tables.evolves() {
+            return None;
+        }
+        let mut wanted = Wanted::new(Arc::clone(&target.table), None);
+        for name in [LOAD_ID, ROW_ID] {
+            wanted.observe(&ColumnBuffer::new(name.into(), name.into(), Some(DataType::Text)));
+        }
+        Some(wanted)
     }
 
     /// The columns that the rows of a table set.
@@ -325,7 +356,9 @@ impl<'d> Transaction<'d> {
             self.add_rules(&mut wanted, target);
             if wanted.defer_indexes {
                 let mut changes = Vec::new();
-                plan::plan_indexes(&wanted, self.states.get(&*name), true, &mut changes);
+                let columns = self.memory.catalog.table(&name).map(|table| table.columns.clone());
+                let columns = columns.unwrap_or_default();
+                plan::plan_indexes(&wanted, self.states.get(&*name), &columns, true, &mut changes);
                 for change in &changes {
                     self.change_table(&name, change).await?;
                 }

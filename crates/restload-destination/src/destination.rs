@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use restload_model::checkpoint::Checkpoint;
+use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Table, Target, WriteDisposition};
 
@@ -174,6 +175,7 @@ impl Destination {
             full_refresh: self.full_refresh,
             memory: self.memory.clone(),
             changes: Vec::new(),
+            warnings: Vec::new(),
             touched: Vec::new(),
             states: HashMap::new(),
             created: HashSet::new(),
@@ -239,6 +241,17 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
                 .execute(sql, &[])
                 .await
                 .map_err(act("make the system tables in"))?;
+            continue;
+        }
+        // Earlier versions have made the table with fewer columns.
+        for column in table.defs() {
+            if there[table.name].column(&column.name).is_none() {
+                let sql = writer.dialect().add_column(table.name, &column);
+                writer
+                    .execute(sql, &[])
+                    .await
+                    .map_err(act("add to the system tables in"))?;
+            }
         }
     }
     let sql = writer.dialect().interrupt_loads(LOADS);
@@ -348,6 +361,11 @@ impl Transaction<'_> {
                     continue;
                 }
                 let parent = self.memory.catalog.table(name).and_then(|table| table.parent.clone());
+                // A table that restload has not made is new, and this contract takes none.
+                let is_known = self.memory.catalog.table(name).is_some();
+                if !is_known && !target.contract.tables.evolves() {
+                    continue;
+                }
                 let mut wanted = Wanted::new(Arc::clone(name), parent);
                 self.add_rules(&mut wanted, target);
                 self.evolve(&wanted, &target.resource).await?;
@@ -392,14 +410,16 @@ impl Transaction<'_> {
     pub(crate) fn add_rules(&self, wanted: &mut Wanted, target: &Target) {
         let merges = merges(target);
         if wanted.name == target.table {
-            wanted.declare(&target.columns);
             if merges {
                 wanted.key.clone_from(&target.primary_key);
             }
+            wanted.declare(&target.columns);
         } else {
             wanted.root_index = merges;
         }
         wanted.defer_indexes = self.full_refresh;
+        wanted.replaces_rows = self.full_refresh || target.write_disposition == WriteDisposition::Replace;
+        wanted.keeps_types = target.contract.data_type == Mode::Freeze;
     }
 }
 

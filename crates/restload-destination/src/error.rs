@@ -104,6 +104,67 @@ pub enum DestinationError {
         /// The type that holds both.
         joined: DataType,
     },
+    /// The contract keeps types as they are.
+    #[error(
+        "column `{column}` of table `{table}` holds {from} values and is declared as {to}, but the schema contract says \
+         `data_type: freeze`; declare {from}, or let `data_type` evolve"
+    )]
+    FrozenType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What it holds.
+        from: DataType,
+        /// What the config says.
+        to: DataType,
+    },
+    /// Somebody added a column that has to be set in every row.
+    #[error(
+        "column `{column}` of table `{table}`, which is not restload's, takes no NULL and has no default, so no row can \
+         be added; to mend it, run: {mend_sql}"
+    )]
+    ForeignNotNull {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What makes rows possible again.
+        mend_sql: String,
+    },
+    /// Somebody dropped a column that rows are found by.
+    #[error(
+        "column `{column}` of table `{table}` was dropped, and the rows are found by it; what it held cannot be made \
+         again from the table, so load the resource again with a full refresh"
+    )]
+    KeyDropped {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A view has the name of a table.
+    #[error("`{table}` is a view, and restload's rows need a table of that name; to mend it, run: {mend_sql}")]
+    View {
+        /// The name.
+        table: String,
+        /// What frees the name.
+        mend_sql: String,
+    },
+    /// A column that is declared unique is not.
+    #[error(
+        "column `{column}` of table `{table}` is declared `unique: true`, but several rows have the same value; remove \
+         the duplicates, or the hint"
+    )]
+    NotUnique {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
     /// The rows of a table that is to be merged are not unique by the key.
     #[error(
         "table `{table}` already holds several rows with the same {}, so rows cannot be merged by it; remove the \

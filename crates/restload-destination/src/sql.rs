@@ -110,6 +110,7 @@ impl Dialect {
             (Kind::Postgres, DataType::Double) => "double precision",
             (Kind::Postgres, DataType::Bool) => "boolean",
             (Kind::Postgres, DataType::Timestamp) => "timestamptz",
+            (Kind::Postgres, DataType::TimestampNtz) => "timestamp",
             (Kind::Postgres, DataType::Date) => "date",
             (Kind::Postgres, DataType::Time) => "time",
             (Kind::Postgres, DataType::Numeric) => "numeric",
@@ -122,6 +123,7 @@ impl Dialect {
             (Kind::Sqlite, DataType::Double) => "DOUBLE",
             (Kind::Sqlite, DataType::Bool) => "BOOLEAN",
             (Kind::Sqlite, DataType::Timestamp) => "TIMESTAMP TEXT",
+            (Kind::Sqlite, DataType::TimestampNtz) => "TIMESTAMP_NTZ TEXT",
             (Kind::Sqlite, DataType::Date) => "DATE TEXT",
             (Kind::Sqlite, DataType::Time) => "TIME TEXT",
             (Kind::Sqlite, DataType::Numeric) => "NUMERIC TEXT",
@@ -131,15 +133,17 @@ impl Dialect {
     }
 
     fn column_type(&self, sql: Sql, column: &ColumnDef) -> Sql {
-        let sql = sql.text(self.type_name(column.data_type));
-        match column.precision {
-            Some((precision, scale)) if self.kind == Kind::Postgres && column.data_type == DataType::Numeric => sql
-                .text("(")
-                .number(precision as usize)
-                .text(", ")
-                .number(scale as usize)
-                .text(")"),
-            _ => sql,
+        let Some(limit) = column.limit.filter(|_| self.kind == Kind::Postgres) else {
+            return sql.text(self.type_name(column.data_type));
+        };
+        let (digits, scale) = (limit.precision as usize, limit.scale as usize);
+        match column.data_type {
+            DataType::Numeric => sql.text("numeric(").number(digits).text(", ").number(scale).text(")"),
+            DataType::Text => sql.text("varchar(").number(digits).text(")"),
+            DataType::Timestamp => sql.text("timestamptz(").number(digits).text(")"),
+            DataType::TimestampNtz => sql.text("timestamp(").number(digits).text(")"),
+            DataType::Time => sql.text("time(").number(digits).text(")"),
+            other => sql.text(self.type_name(other)),
         }
     }
 
@@ -216,6 +220,41 @@ impl Dialect {
             .push(&conversion::postgres(column, from, to))
     }
 
+    /// Postgres: gives a column room for more digits or characters.
+    pub(crate) fn resize(&self, table: &str, column: &ColumnDef) -> Sql {
+        let sql = Sql::new("ALTER TABLE ")
+            .push(&self.table(table))
+            .text(" ALTER COLUMN ")
+            .name(&column.name)
+            .text(" TYPE ");
+        self.column_type(sql, column)
+    }
+
+    /// What a user can run so that rows without a value are taken in a column that is not ours.
+    pub(crate) fn mend_not_null(&self, table: &str, column: &str) -> Sql {
+        let sql = Sql::new("ALTER TABLE ").push(&self.table(table));
+        match self.kind {
+            Kind::Postgres => sql.text(" ALTER COLUMN ").name(column).text(" DROP NOT NULL"),
+            // SQLite can take a constraint from a column only together with the column.
+            Kind::Sqlite => sql.text(" DROP COLUMN ").name(column),
+        }
+    }
+
+    /// What a user can run so that a view no longer stands where a table belongs.
+    pub(crate) fn mend_view(&self, view: &str) -> Sql {
+        match self.kind {
+            Kind::Postgres => Sql::new("ALTER TABLE ")
+                .push(&self.table(view))
+                .text(" RENAME TO ")
+                .name(&restload_model::naming::join(
+                    view,
+                    "view",
+                    restload_model::naming::MAX_LENGTH,
+                )),
+            Kind::Sqlite => Sql::new("DROP VIEW ").push(&self.table(view)),
+        }
+    }
+
     /// What a user can run after having changed a column to a type that does not fit.
     pub(crate) fn mend(&self, table: &str, column: &str, found: &str, expected: DataType) -> Sql {
         let sql = Sql::new("ALTER TABLE ").push(&self.table(table));
@@ -234,7 +273,11 @@ impl Dialect {
                     .text(self.type_name(expected))
                     .text(" USING ")
                     .name(column);
-                if found == "timestamp" && expected == DataType::Timestamp {
+                let between_zones = matches!(
+                    (found, expected),
+                    ("timestamp", DataType::Timestamp) | ("timestamptz", DataType::TimestampNtz)
+                );
+                if between_zones {
                     sql.text(" AT TIME ZONE 'UTC'")
                 } else {
                     sql.text("::text::").text(self.type_name(expected))
@@ -275,6 +318,13 @@ impl Dialect {
             Kind::Postgres => sql.text(" = ANY(").text(parameter).text("::text[])"),
             Kind::Sqlite => sql.text(" IN (SELECT value FROM json_each(").text(parameter).text("))"),
         }
+    }
+
+    /// Whether the table has any row.
+    pub(crate) fn has_rows(&self, table: &str) -> Sql {
+        Sql::new("SELECT CAST(count(*) AS text) FROM (SELECT 1 FROM ")
+            .push(&self.table(table))
+            .text(" LIMIT 1) AS one")
     }
 
     /// Whether the column has whole numbers that a double would round: beyond 2^53.

@@ -36,6 +36,8 @@ pub struct StepReport {
     pub tables: Vec<TableReport>,
     /// What changed in the tables.
     pub schema_changes: Vec<SchemaChange>,
+    /// What a contract wants to be warned of, as resource and text.
+    pub warnings: Vec<(Arc<str>, String)>,
     /// The types now in force, as table, column and type, for every column of the tables that rows came for.
     pub column_types: Vec<(Arc<str>, Arc<str>, DataType)>,
 }
@@ -81,6 +83,13 @@ pub enum SchemaChange {
         /// What it holds now.
         to: DataType,
     },
+    /// The column now takes as many digits or characters as it is declared with.
+    ColumnResized {
+        /// The table.
+        table: Arc<str>,
+        /// The column.
+        column: Arc<str>,
+    },
 }
 
 impl fmt::Display for SchemaChange {
@@ -98,6 +107,12 @@ impl fmt::Display for SchemaChange {
                 from,
                 to,
             } => write!(f, "column `{column}` of table `{table}` widened from {from} to {to}"),
+            Self::ColumnResized { table, column } => {
+                write!(
+                    f,
+                    "column `{column}` of table `{table}` takes more digits or characters"
+                )
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct SystemTable {
     pub(crate) primary_key: &'static [&'static str],
 }
 
-use DataType::{Bigint, Json, Text, Timestamp};
+use DataType::{Bigint, Bool, Json, Text, Timestamp};
 
 pub(crate) const TABLES: [SystemTable; 4] = [
     SystemTable {
@@ -72,6 +72,10 @@ pub(crate) const TABLES: [SystemTable; 4] = [
             ("position", Bigint, true),
             ("load_id", Text, true),
             ("changed_at", Timestamp, true),
+            // The path in the parent's records that the table is made of.
+            ("table_source", Text, false),
+            // Whether a load that had the column has come to its end.
+            ("settled", Bool, false),
         ],
         primary_key: &["table_name", "column_name"],
     },
@@ -86,6 +90,8 @@ pub(crate) const TABLES: [SystemTable; 4] = [
             ("reason", Text, true),
             ("raw", Text, true),
             ("rejected_at", Timestamp, true),
+            ("kind", Text, false),
+            ("table_name", Text, false),
         ],
         primary_key: &[],
     },
@@ -99,7 +105,7 @@ impl SystemTable {
             source_name: name.into(),
             data_type,
             not_null,
-            precision: None,
+            limit: None,
         };
         self.columns.iter().map(def).collect()
     }
@@ -110,6 +116,7 @@ impl SystemTable {
             name: name.into(),
             data_type,
             source_name: name.into(),
+            is_settled: true,
         };
         self.columns.iter().map(column).collect()
     }
@@ -134,6 +141,7 @@ impl SystemTable {
         TableBatch {
             name: self.name.into(),
             parent: None,
+            source_name: None,
             columns,
             row_count,
             root_rows: Vec::new(),
@@ -194,6 +202,8 @@ pub(crate) fn schema_rows(
                     Cell::Bigint(position as i64),
                     Cell::Text(stamp.load_id),
                     Cell::Timestamp(stamp.at),
+                    table_now.source_name.as_deref().map_or(Cell::Null, Cell::Text),
+                    Cell::Bool(column.is_settled),
                 ]
             }),
     )
@@ -215,6 +225,8 @@ pub(crate) fn reject_rows<'r>(
             Cell::Text(&reject.reason),
             Cell::Text(&reject.raw),
             Cell::Timestamp(stamp.at),
+            Cell::Text(reject.kind.name()),
+            Cell::Text(&reject.table),
         ]
     }))
 }
@@ -241,6 +253,7 @@ impl Catalog {
             let mut next = || texts.next().flatten();
             let (pipeline, resource, name, parent) = (next(), next(), next(), next());
             let (column, source_name, data_type) = (next(), next(), next());
+            let (table_source, settled) = (next(), next());
             let (Some(pipeline), Some(resource), Some(name), Some(column)) = (pipeline, resource, name, column) else {
                 continue;
             };
@@ -252,6 +265,7 @@ impl Catalog {
                 let table = Table {
                     name,
                     parent,
+                    source_name: table_source,
                     columns: Vec::new(),
                 };
                 (Owner { pipeline, resource }, table)
@@ -260,6 +274,7 @@ impl Catalog {
                 source_name: source_name.unwrap_or_else(|| Arc::clone(&column)),
                 name: column,
                 data_type,
+                is_settled: matches!(settled.as_deref(), Some("true" | "1")),
             });
         }
         catalog
@@ -351,6 +366,7 @@ mod tests {
             let table = Table {
                 name: name.into(),
                 parent: parent.map(Into::into),
+                source_name: None,
                 columns: Vec::new(),
             };
             catalog.tables.insert(name.into(), (owner, table));

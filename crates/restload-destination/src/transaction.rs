@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use restload_model::batch::TableBatch;
 use restload_model::checkpoint::Checkpoint;
+use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Table, Target};
 
@@ -76,6 +77,8 @@ pub(crate) struct Transaction<'d> {
     pub(crate) full_refresh: bool,
     pub(crate) memory: Memory,
     pub(crate) changes: Vec<SchemaChange>,
+    /// What contracts want to be warned of, by resource.
+    pub(crate) warnings: Vec<(Arc<str>, String)>,
     /// The tables that were brought in line, as they now are.
     pub(crate) touched: Vec<Table>,
     /// What the database said of the tables at the start of the transaction, of those that are there.
@@ -140,7 +143,11 @@ impl Transaction<'_> {
         let names: Vec<&str> = tables.iter().map(AsRef::as_ref).collect();
         let described = self.writer.describe(&names).await;
         let described = self.during("cannot read the catalogue", described)?;
-        let there: Vec<&str> = described.keys().map(String::as_str).collect();
+        let there: Vec<&str> = described
+            .iter()
+            .filter(|(_, state)| !state.is_view)
+            .map(|(name, _)| name.as_str())
+            .collect();
         let held = self.writer.hold(&there).await;
         self.during("cannot hold the tables", held)?;
         self.states.extend(described);
@@ -167,6 +174,7 @@ impl Transaction<'_> {
         let planned = plan::plan(wanted, known.as_ref(), state.as_ref(), &rounding)
             .map_err(|obstacle| self.obstacle(&wanted.name, obstacle))?;
         for change in &planned.changes {
+            self.warn(&wanted.name, change, known.as_ref(), resource);
             self.apply(&wanted.name, change).await?;
         }
         self.record_table(&planned.table, known.as_ref(), state.is_none(), resource)
@@ -200,7 +208,60 @@ impl Transaction<'_> {
                 found,
                 joined: declared.join(found),
             },
+            Obstacle::Frozen { column, from, to } => DestinationError::FrozenType {
+                table: table.to_owned(),
+                column: column.to_string(),
+                from,
+                to,
+            },
+            Obstacle::NotNull { column } => DestinationError::ForeignNotNull {
+                mend_sql: self.writer.dialect().mend_not_null(table, &column).into_text(),
+                table: table.to_owned(),
+                column,
+            },
+            Obstacle::KeyDropped { column } => DestinationError::KeyDropped {
+                table: table.to_owned(),
+                column: column.to_string(),
+            },
+            Obstacle::View => DestinationError::View {
+                mend_sql: self.writer.dialect().mend_view(table).into_text(),
+                table: table.to_owned(),
+            },
         }
+    }
+
+    /// Says of a change that the data brings what a contract wants to be told of. What is declared surprises nobody, and
+    /// a table's first load surprises it with nothing.
+    fn warn(&mut self, table: &Arc<str>, change: &Change, known: Option<&Table>, resource: &Arc<str>) {
+        let Some(target) = self.targets.iter().find(|target| target.resource == *resource) else {
+            return;
+        };
+        let is_declared =
+            |column: &str| *table == target.table && target.columns.iter().any(|hint| &*hint.name == column);
+        let known_column = |name: &str| known?.columns.iter().find(|column| &*column.name == name);
+        let text = match change {
+            Change::Create(_) if target.contract.tables == Mode::Warn => format!("table `{table}` is new"),
+            Change::Add(column)
+                if target.contract.columns == Mode::Warn
+                    && known.is_some_and(Table::is_settled)
+                    && known_column(&column.name).is_none()
+                    && !is_declared(&column.name) =>
+            {
+                format!("column `{}` of table `{table}` is new", column.name)
+            }
+            Change::Widen { column, from }
+                if target.contract.data_type == Mode::Warn
+                    && known_column(&column.name).is_some_and(|known| known.is_settled)
+                    && !is_declared(&column.name) =>
+            {
+                format!(
+                    "column `{}` of table `{table}` held {from} and now holds {}",
+                    column.name, column.data_type
+                )
+            }
+            _ => return,
+        };
+        self.warnings.push((Arc::clone(resource), text));
     }
 
     /// Makes one change, and notes it if it is one that the user should hear of.
@@ -224,10 +285,54 @@ impl Transaction<'_> {
                 from: *from,
                 to: column.data_type,
             },
+            Change::Resize(column) => SchemaChange::ColumnResized {
+                table: Arc::clone(table),
+                column: Arc::clone(&column.name),
+            },
             Change::CreateIndex { .. } | Change::DropIndex { .. } => return Ok(()),
         };
         self.memory.changes.push(noted.to_string());
         self.changes.push(noted);
+        Ok(())
+    }
+
+    /// Notes that the tables of a resource have been through a whole load: from now on contracts hold for them. A table
+    /// without a row has not shown yet what it holds.
+    pub(crate) async fn settle(&mut self, target: &Target) -> Result<(), DestinationError> {
+        let mut settled = Vec::new();
+        for name in self.family(target) {
+            let Some(table) = self.memory.catalog.table(&name) else {
+                continue;
+            };
+            let is_due = table.columns.iter().any(|column| !column.is_settled);
+            if !is_due || !self.exists(&name) {
+                continue;
+            }
+            let has_rows = if table.is_settled() {
+                true
+            } else {
+                let sql = self.writer.dialect().has_rows(&name);
+                let found = self.writer.finds(sql).await;
+                self.during("cannot look for rows", found)?
+            };
+            if has_rows {
+                settled.push(name);
+            }
+        }
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = settled.iter().map(|name| &**name).collect();
+        let sql = self.writer.dialect().settle_tables(SCHEMA);
+        let done = self.writer.execute(sql, &[Param::List(&names)]).await;
+        self.during("cannot update the stored schema", done)?;
+        for name in settled {
+            if let Some((_, table)) = self.memory.catalog.tables.get_mut(&name) {
+                for column in &mut table.columns {
+                    column.is_settled = true;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -244,9 +349,20 @@ impl Transaction<'_> {
                 self.writer.execute(sql, &[]).await.map(drop)
             }
             Change::Widen { column, from } => self.writer.widen(table, column, *from).await,
+            Change::Resize(column) => {
+                let sql = dialect.resize(table, column);
+                self.writer.execute(sql, &[]).await.map(drop)
+            }
             Change::CreateIndex { name, columns, unique } => {
                 let sql = dialect.create_index(name, table, columns, *unique);
                 match self.writer.execute(sql, &[]).await {
+                    Err(cause) if cause.is_duplicate() && plan::is_unique_index(name) => {
+                        return Err(DestinationError::NotUnique {
+                            table: table.to_owned(),
+                            column: columns.iter().map(ToString::to_string).collect(),
+                            source: cause,
+                        });
+                    }
                     Err(cause) if cause.is_duplicate() => {
                         return Err(DestinationError::DuplicateKeys {
                             table: table.to_owned(),
@@ -269,6 +385,7 @@ impl Transaction<'_> {
                 "cannot widen column `{}` of table `{table}` from {from} to {}",
                 column.name, column.data_type
             ),
+            Change::Resize(column) => format!("cannot resize column `{}` of table `{table}`", column.name),
             Change::CreateIndex { name, .. } => format!("cannot make index `{name}` of table `{table}`"),
             Change::DropIndex { name } => format!("cannot drop index `{name}` of table `{table}`"),
         };
@@ -330,7 +447,7 @@ impl Transaction<'_> {
             source_name: Arc::clone(&column.source_name),
             data_type: column.data_type,
             not_null: false,
-            precision: None,
+            limit: None,
         });
         let mut changes = Vec::new();
         match self.states.get(&*shadow) {
@@ -340,7 +457,7 @@ impl Transaction<'_> {
                     name: Arc::clone(&shadow),
                     ..wanted.clone()
                 };
-                plan::plan_indexes(&named, None, true, &mut changes);
+                plan::plan_indexes(&named, None, &table.columns, true, &mut changes);
             }
             Some(state) => {
                 for column in defs {

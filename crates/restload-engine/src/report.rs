@@ -116,8 +116,10 @@ pub struct ResourceReport {
     pub bytes: u64,
     /// Answers that a response action ignored.
     pub ignored: u64,
-    /// Records kept out of the table.
+    /// Records kept out of the table because they cannot be stored.
     pub rejected: u64,
+    /// Rows and values that the schema contract leaves out, by what is wrong with them.
+    pub discarded: indexmap::IndexMap<String, u64>,
     /// Why it failed, redacted.
     pub error: Option<String>,
     /// What to do about it.
@@ -146,6 +148,8 @@ pub struct Report {
     pub tables: indexmap::IndexMap<String, TableTotals>,
     /// Changes to tables, in words.
     pub schema_changes: Vec<String>,
+    /// What schema contracts want to be warned of.
+    pub warnings: Vec<String>,
     /// Milliseconds from start to end.
     pub duration_ms: u64,
 }

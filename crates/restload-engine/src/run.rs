@@ -161,6 +161,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         resources: reports,
         tables: writer.totals.tables,
         schema_changes: writer.totals.schema_changes,
+        warnings: writer.totals.warnings,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
 }

@@ -58,6 +58,7 @@ pub(crate) struct Writer {
 pub(crate) struct Totals {
     pub(crate) tables: IndexMap<String, TableTotals>,
     pub(crate) schema_changes: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A step that is being gathered.
@@ -141,6 +142,9 @@ impl Writer {
         self.totals
             .schema_changes
             .extend(written.schema_changes.iter().map(ToString::to_string));
+        for (resource, text) in &written.warnings {
+            self.totals.warnings.push(format!("{resource}: {text}"));
+        }
         self.reporter.report(Event::Committed { step: written });
         Ok(())
     }

@@ -22,7 +22,9 @@ pub struct Batch {
 impl Batch {
     /// Roughly the memory that the batch holds, in bytes.
     pub fn byte_count(&self) -> usize {
-        self.tables.iter().map(TableBatch::byte_count).sum()
+        let tables: usize = self.tables.iter().map(TableBatch::byte_count).sum();
+        let rejects = self.rejects.iter().map(|reject| reject.reason.len() + reject.raw.len());
+        tables + rejects.sum::<usize>()
     }
 
     /// The rows in all tables.
@@ -31,16 +33,45 @@ impl Batch {
     }
 }
 
-/// A record that is kept out of the tables.
+/// Why something is kept out of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectKind {
+    /// The record cannot be stored.
+    Unstorable,
+    /// The record violates a contract that freezes its table.
+    Frozen,
+    /// A contract leaves the row out.
+    DiscardedRow,
+    /// A contract leaves the value out; its row is stored.
+    DiscardedValue,
+}
+
+impl RejectKind {
+    /// The kind as the rejects table has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unstorable => "unstorable",
+            Self::Frozen => "frozen",
+            Self::DiscardedRow => "discarded_row",
+            Self::DiscardedValue => "discarded_value",
+        }
+    }
+}
+
+/// A record, or a part of one, that is kept out of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
+    /// What is done with it, and by whose wish.
+    pub kind: RejectKind,
+    /// The table that it would have gone to.
+    pub table: Arc<str>,
     /// The page it came on, from 1.
     pub page: u64,
     /// Its place on the page, from 1.
     pub record: u64,
     /// What is wrong with it.
     pub reason: String,
-    /// The record as JSON.
+    /// What is kept out, as JSON: the record, the element of a list, or the value under its path.
     pub raw: String,
 }
 
@@ -51,6 +82,8 @@ pub struct TableBatch {
     pub name: Arc<str>,
     /// The table above, for a child table.
     pub parent: Option<Arc<str>>,
+    /// The path in the parent's records that a child table is made of.
+    pub source_name: Option<Arc<str>>,
     /// Every column has `row_count` cells. Columns that never saw a value are there without a type.
     pub columns: Vec<ColumnBuffer>,
     /// How many rows there are.
@@ -99,6 +132,8 @@ pub enum Cell<'a> {
     Text(&'a str),
     /// Microseconds since 1970-01-01T00:00:00Z.
     Timestamp(i64),
+    /// Microseconds since 1970-01-01T00:00:00 by a clock without a zone.
+    TimestampNtz(i64),
     /// Days since 1970-01-01.
     Date(i32),
     /// Microseconds since midnight.
@@ -124,6 +159,7 @@ enum ColumnData {
     /// A detected moment keeps its text until the batch is written: should another value turn the column into text,
     /// nothing of the original is lost.
     Timestamp(Vec<i64>, TextBuffer),
+    TimestampNtz(Vec<i64>, TextBuffer),
     Date(Vec<i32>, TextBuffer),
     Time(Vec<i64>, TextBuffer),
     Numeric(TextBuffer),
@@ -228,6 +264,7 @@ impl ColumnBuffer {
             ColumnData::Bigint(_) => DataType::Bigint,
             ColumnData::Double(_) => DataType::Double,
             ColumnData::Timestamp(..) => DataType::Timestamp,
+            ColumnData::TimestampNtz(..) => DataType::TimestampNtz,
             ColumnData::Date(..) => DataType::Date,
             ColumnData::Time(..) => DataType::Time,
             ColumnData::Numeric(_) => DataType::Numeric,
@@ -259,6 +296,7 @@ impl ColumnBuffer {
             ColumnData::Double(cells) => Cell::Double(cells[row]),
             ColumnData::Text(cells) => Cell::Text(cells.get(row)),
             ColumnData::Timestamp(cells, _) => Cell::Timestamp(cells[row]),
+            ColumnData::TimestampNtz(cells, _) => Cell::TimestampNtz(cells[row]),
             ColumnData::Date(cells, _) => Cell::Date(cells[row]),
             ColumnData::Time(cells, _) => Cell::Time(cells[row]),
             ColumnData::Numeric(cells) => Cell::Numeric(cells.get(row)),
@@ -293,13 +331,23 @@ impl ColumnBuffer {
             (ColumnData::Double(wide), ColumnData::Bigint(cells)) => {
                 wide.extend(cells.into_iter().map(|number| number as f64));
             }
-            (ColumnData::Timestamp(wide, texts), ColumnData::Date(days, text)) => {
+            (
+                ColumnData::Timestamp(wide, texts) | ColumnData::TimestampNtz(wide, texts),
+                ColumnData::Date(days, text),
+            ) => {
                 wide.extend(days.into_iter().map(|day| i64::from(day) * iso_time::MICROS_PER_DAY));
+                *texts = text;
+            }
+            (ColumnData::TimestampNtz(wide, texts), ColumnData::Timestamp(cells, text)) => {
+                *wide = cells;
                 *texts = text;
             }
             (
                 ColumnData::Text(wide),
-                ColumnData::Timestamp(_, text) | ColumnData::Date(_, text) | ColumnData::Time(_, text),
+                ColumnData::Timestamp(_, text)
+                | ColumnData::TimestampNtz(_, text)
+                | ColumnData::Date(_, text)
+                | ColumnData::Time(_, text),
             ) => {
                 *wide = text;
             }
@@ -395,11 +443,11 @@ impl ColumnBuffer {
             Some(current) => self.widen(current.join(own)),
         }
         match (&mut self.data, cell) {
-            (ColumnData::Timestamp(cells, texts), Cell::Timestamp(micros)) => {
+            (ColumnData::Timestamp(cells, texts) | ColumnData::TimestampNtz(cells, texts), Cell::Timestamp(micros)) => {
                 cells.push(micros);
                 texts.push(text);
             }
-            (ColumnData::Timestamp(cells, texts), Cell::Date(days)) => {
+            (ColumnData::Timestamp(cells, texts) | ColumnData::TimestampNtz(cells, texts), Cell::Date(days)) => {
                 cells.push(i64::from(days) * iso_time::MICROS_PER_DAY);
                 texts.push(text);
             }
@@ -425,6 +473,7 @@ impl ColumnData {
             DataType::Double => Self::Double(Vec::new()),
             DataType::Bool => Self::Bool(Vec::new()),
             DataType::Timestamp => Self::Timestamp(Vec::new(), TextBuffer::default()),
+            DataType::TimestampNtz => Self::TimestampNtz(Vec::new(), TextBuffer::default()),
             DataType::Date => Self::Date(Vec::new(), TextBuffer::default()),
             DataType::Time => Self::Time(Vec::new(), TextBuffer::default()),
             DataType::Numeric => Self::Numeric(TextBuffer::default()),
@@ -440,11 +489,14 @@ impl ColumnData {
             (Self::Bigint(cells), Cell::Bigint(number)) => cells.push(number),
             (Self::Double(cells), Cell::Double(number)) => cells.push(number),
             (Self::Double(cells), Cell::Bigint(number)) => cells.push(number as f64),
-            (Self::Timestamp(cells, texts), Cell::Timestamp(micros)) => {
+            (
+                Self::Timestamp(cells, texts) | Self::TimestampNtz(cells, texts),
+                Cell::Timestamp(micros) | Cell::TimestampNtz(micros),
+            ) => {
                 cells.push(micros);
                 texts.push_with(|out| cell.write_text(out));
             }
-            (Self::Timestamp(cells, texts), Cell::Date(days)) => {
+            (Self::Timestamp(cells, texts) | Self::TimestampNtz(cells, texts), Cell::Date(days)) => {
                 cells.push(i64::from(days) * iso_time::MICROS_PER_DAY);
                 texts.push_with(|out| cell.write_text(out));
             }
@@ -473,7 +525,7 @@ impl ColumnData {
             Self::Bool(cells) => cells.resize(len, false),
             Self::Bigint(cells) => cells.resize(len, 0),
             Self::Double(cells) => cells.resize(len, 0.0),
-            Self::Timestamp(cells, texts) | Self::Time(cells, texts) => {
+            Self::Timestamp(cells, texts) | Self::TimestampNtz(cells, texts) | Self::Time(cells, texts) => {
                 cells.resize(len, 0);
                 pad_text(texts, len);
             }
@@ -495,7 +547,7 @@ impl ColumnData {
             Self::Bool(cells) => cells.truncate(len),
             Self::Bigint(cells) => cells.truncate(len),
             Self::Double(cells) => cells.truncate(len),
-            Self::Timestamp(cells, texts) | Self::Time(cells, texts) => {
+            Self::Timestamp(cells, texts) | Self::TimestampNtz(cells, texts) | Self::Time(cells, texts) => {
                 cells.truncate(len);
                 texts.truncate(len);
             }
@@ -515,7 +567,9 @@ impl ColumnData {
             Self::Bool(cells) => cells.len(),
             Self::Bigint(cells) => cells.len() * 8,
             Self::Double(cells) => cells.len() * 8,
-            Self::Timestamp(cells, texts) | Self::Time(cells, texts) => cells.len() * (8 + END) + texts.text.len(),
+            Self::Timestamp(cells, texts) | Self::TimestampNtz(cells, texts) | Self::Time(cells, texts) => {
+                cells.len() * (8 + END) + texts.text.len()
+            }
             Self::Date(cells, texts) => cells.len() * (4 + END) + texts.text.len(),
             Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells) => cells.ends.len() * END + cells.text.len(),
             Self::Binary(cells) => cells.ends.len() * END + cells.bytes.len(),
@@ -533,6 +587,7 @@ impl Cell<'_> {
             Cell::Double(_) => DataType::Double,
             Cell::Text(_) => DataType::Text,
             Cell::Timestamp(_) => DataType::Timestamp,
+            Cell::TimestampNtz(_) => DataType::TimestampNtz,
             Cell::Date(_) => DataType::Date,
             Cell::Time(_) => DataType::Time,
             Cell::Numeric(_) => DataType::Numeric,
@@ -565,6 +620,10 @@ impl Cell<'_> {
             Cell::Double(number) => push_double(out, number),
             Cell::Text(text) | Cell::Numeric(text) | Cell::Json(text) => out.push_str(text),
             Cell::Timestamp(micros) => iso_time::write_timestamp(out, micros),
+            Cell::TimestampNtz(micros) => {
+                iso_time::write_timestamp(out, micros);
+                out.pop();
+            }
             Cell::Date(days) => iso_time::write_date(out, days),
             Cell::Time(micros) => iso_time::write_time(out, micros),
             Cell::Binary(bytes) => {

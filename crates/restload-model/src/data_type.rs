@@ -16,6 +16,8 @@ pub enum DataType {
     Bool,
     /// A moment in time, microseconds, UTC.
     Timestamp,
+    /// The same without a zone: the wall clock in UTC. A column is so only by declaration.
+    TimestampNtz,
     /// A calendar day.
     Date,
     /// A time of day.
@@ -34,12 +36,14 @@ impl DataType {
     /// A double meets an exact number as an exact number, because a double would round it.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
-        use DataType::{Bigint, Date, Double, Numeric, Text, Timestamp};
+        use DataType::{Bigint, Date, Double, Numeric, Text, Timestamp, TimestampNtz};
         match (self, other) {
             (a, b) if a == b => a,
             (Bigint, Double) | (Double, Bigint) => Double,
             (Bigint | Double, Numeric) | (Numeric, Bigint | Double) => Numeric,
             (Date, Timestamp) | (Timestamp, Date) => Timestamp,
+            // Whoever has declared a column without a zone keeps it so; nothing is lost, because both are UTC.
+            (Date | Timestamp, TimestampNtz) | (TimestampNtz, Date | Timestamp) => TimestampNtz,
             _ => Text,
         }
     }
@@ -52,6 +56,7 @@ impl DataType {
             Self::Double => "double",
             Self::Bool => "bool",
             Self::Timestamp => "timestamp",
+            Self::TimestampNtz => "timestamp_ntz",
             Self::Date => "date",
             Self::Time => "time",
             Self::Numeric => "numeric",
@@ -66,12 +71,13 @@ impl DataType {
     }
 
     /// Every type.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Text,
         Self::Bigint,
         Self::Double,
         Self::Bool,
         Self::Timestamp,
+        Self::TimestampNtz,
         Self::Date,
         Self::Time,
         Self::Numeric,

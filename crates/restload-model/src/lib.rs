@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod contract;
 pub mod data_type;
 pub mod diagnostics;
 pub mod iso_time;

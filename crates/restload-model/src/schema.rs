@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::DataType;
+use crate::contract::Contract;
 
 /// Identifies a row. Primary key of a root row is hashed into it when the resource merges.
 pub const ROW_ID: &str = "_rl_id";
@@ -102,7 +103,7 @@ pub struct ColumnHint {
     pub data_type: Option<DataType>,
     /// Whether the column takes NULL; `None` means yes unless it is part of the primary key.
     pub nullable: Option<bool>,
-    /// Total digits of a numeric, or length of a text.
+    /// Total digits of a numeric, characters of a text, bits of a bigint, digits after the second of a moment.
     pub precision: Option<u32>,
     /// Digits after the point of a numeric.
     pub scale: Option<u32>,
@@ -122,8 +123,12 @@ pub struct Column {
     pub name: Arc<str>,
     /// What it holds.
     pub data_type: DataType,
-    /// The path in the record that it is filled from, for telling two raw names apart that normalise alike.
+    /// The path in the record that it is filled from, for telling two raw names apart that normalise alike; empty for
+    /// a column that is declared and that no record has filled yet.
     pub source_name: Arc<str>,
+    /// Whether a load that had the column has come to its end. Until then what it holds is still being found out, and
+    /// no contract keeps its type.
+    pub is_settled: bool,
 }
 
 /// A table as it stands in a destination.
@@ -133,8 +138,17 @@ pub struct Table {
     pub name: Arc<str>,
     /// The table whose rows its rows belong to; `None` for a root table.
     pub parent: Option<Arc<str>>,
+    /// The path in the parent's records that a child table is made of, for telling two apart that normalise alike.
+    pub source_name: Option<Arc<str>>,
     /// Its columns, in the table's order.
     pub columns: Vec<Column>,
+}
+
+impl Table {
+    /// Whether a load that brought it rows has come to its end. Until then it takes every column that comes.
+    pub fn is_settled(&self) -> bool {
+        self.columns.iter().any(|column| column.is_settled)
+    }
 }
 
 /// How the records of one resource are to stand in the destination.
@@ -152,6 +166,10 @@ pub struct Target {
     pub primary_key: Vec<Arc<str>>,
     /// Declared columns of the root table, in the order written.
     pub columns: Vec<ColumnHint>,
+    /// What is done when records bring what the tables do not have.
+    pub contract: Contract,
+    /// Whether a value that does not fit a settled column goes to a column of its own type beside it.
+    pub variants: bool,
 }
 
 impl Target {

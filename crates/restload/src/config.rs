@@ -1,7 +1,7 @@
 //! The root of a config, and the JSON Schema of the whole.
 
 use indexmap::IndexMap;
-use restload_source::config::{ClientConfig, ResourceConfig};
+use restload_source::config::{ClientConfig, ContractConfig, ResourceConfig};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,11 @@ pub(crate) struct RootConfig {
     /// The sets of records to load: a name (which is the path too), or a map.
     #[schemars(schema_with = "resources_schema")]
     pub(crate) resources: Vec<Value>,
+    /// What is done when records bring a table, a column or a type that is not there, for every resource that does not
+    /// say otherwise itself or in `resource_defaults`: `evolve` (the default), `warn`, `freeze`, `discard_row` or
+    /// `discard_value`, or a map of `tables`, `columns` and `data_type` with a mode each.
+    #[serde(default)]
+    pub(crate) schema_contract: Option<ContractConfig>,
     /// Where the records go; `sqlite:NAME.db` in the working directory when absent. `--to` takes its place for a run.
     #[serde(default)]
     #[schemars(schema_with = "destination_schema")]

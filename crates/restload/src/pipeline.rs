@@ -276,7 +276,13 @@ fn expand(root: &RootConfig, shape: &[Diagnostic], diagnostics: &mut Diagnostics
         }
         let name = full.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
         match serde_json::from_value(full) {
-            Ok(resource) => resources.push((path, resource)),
+            Ok(resource) => {
+                let mut resource: ResourceConfig = resource;
+                if resource.schema_contract.is_none() {
+                    resource.schema_contract.clone_from(&root.schema_contract);
+                }
+                resources.push((path, resource));
+            }
             Err(error) => {
                 unreadable.extend(name);
                 // With mistakes of shape this one has been told at its place.

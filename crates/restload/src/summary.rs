@@ -53,6 +53,9 @@ pub(crate) fn as_text(
     for change in &report.schema_changes {
         let _ = writeln!(text, "schema: {change}");
     }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "{} {warning}", terminal.yellow("warning:"));
+    }
     for resource in &report.resources {
         if resource.ignored > 0 {
             let _ = writeln!(
@@ -60,6 +63,13 @@ pub(crate) fn as_text(
                 "{}: {} ignored by a response action",
                 resource.resource,
                 count(resource.ignored, "answer")
+            );
+        }
+        for (reason, number) in &resource.discarded {
+            let _ = writeln!(
+                text,
+                "{}: {} discarded, kept in _rl_rejects: {reason}",
+                resource.resource, number
             );
         }
         if resource.rejected > 0 {

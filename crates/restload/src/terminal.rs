@@ -60,6 +60,11 @@ impl Terminal {
         self.styled(text, "1")
     }
 
+    /// A text in a colour that wants to be looked at.
+    pub(crate) fn yellow(&self, text: &str) -> String {
+        self.styled(text, "33;1")
+    }
+
     /// A text in a colour of warning.
     pub(crate) fn red(&self, text: &str) -> String {
         self.styled(text, "31;1")

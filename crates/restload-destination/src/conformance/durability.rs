@@ -1,6 +1,6 @@
 //! What holds when something goes wrong, and when others are there too.
 
-use restload_model::batch::{Batch, Cell, Reject};
+use restload_model::batch::{Batch, Cell, Reject, RejectKind};
 use restload_model::schema::WriteDisposition::{Append, Merge, Replace};
 
 use super::support::*;
@@ -155,6 +155,8 @@ async fn rejects_are_kept(database: &Database) {
     let target = target("t", Append, &[]);
     let mut batch = one("t", "L1", &[Cell::Bigint(1)]);
     batch.rejects.push(Reject {
+        kind: RejectKind::Unstorable,
+        table: "t".into(),
         page: 3,
         record: 7,
         reason: "`id` is missing".to_owned(),
@@ -164,9 +166,9 @@ async fn rejects_are_kept(database: &Database) {
     assert_eq!((report.tables[0].written, report.tables[0].rejected), (1, 1));
     assert_eq!(
         database
-            .query("SELECT load_id, pipeline, resource, page, record, reason, raw FROM _rl_rejects")
+            .query("SELECT load_id, pipeline, resource, page, record, reason, raw, kind, table_name FROM _rl_rejects")
             .await,
-        ["L1|Test Pipeline|t|3|7|`id` is missing|{\"x\":1}"]
+        ["L1|Test Pipeline|t|3|7|`id` is missing|{\"x\":1}|unstorable|t"]
     );
     assert_eq!(database.query("SELECT rejects FROM _rl_loads").await, ["1"]);
 }

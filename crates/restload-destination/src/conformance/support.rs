@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use restload_model::DataType;
 use restload_model::batch::{Batch, Cell, ColumnBuffer, TableBatch};
 use restload_model::checkpoint::Checkpoint;
+use restload_model::contract::Contract;
 use restload_model::row_id;
 use restload_model::schema::{
     ColumnHint, LIST_INDEX, LOAD_ID, Merging, PARENT_ID, ROOT_ID, ROW_ID, Target, WriteDisposition,
@@ -201,6 +202,8 @@ pub(super) fn target(resource: &str, write_disposition: WriteDisposition, primar
         merging: Merging::default(),
         primary_key: primary_key.iter().map(|name| (*name).into()).collect(),
         columns: Vec::new(),
+        contract: Contract::default(),
+        variants: false,
     }
 }
 
@@ -337,6 +340,7 @@ pub(super) fn page(
     let mut tables = vec![TableBatch {
         name: table.into(),
         parent: None,
+        source_name: None,
         columns: root,
         row_count: records.len(),
         root_rows: Vec::new(),
@@ -345,6 +349,7 @@ pub(super) fn page(
         tables.push(TableBatch {
             name: child_table.into(),
             parent: Some(table.into()),
+            source_name: Some("items".into()),
             columns: child,
             row_count: root_rows.len(),
             root_rows,

@@ -22,13 +22,16 @@ fn wanted(buffers: &[ColumnBuffer]) -> Wanted {
 
 fn state(columns: &[(&str, Option<DataType>)]) -> TableState {
     TableState {
+        is_view: false,
         columns: columns
             .iter()
             .map(|(name, data_type)| ColumnState {
                 name: (*name).to_owned(),
                 type_name: "its type".to_owned(),
                 data_type: *data_type,
+                limit: None,
                 not_null: false,
+                has_default: false,
             })
             .collect(),
         indexes: Vec::new(),
@@ -39,12 +42,14 @@ fn known(columns: &[(&str, DataType)]) -> Table {
     Table {
         name: "t".into(),
         parent: None,
+        source_name: None,
         columns: columns
             .iter()
             .map(|(name, data_type)| Column {
                 name: (*name).into(),
                 data_type: *data_type,
                 source_name: (*name).into(),
+                is_settled: true,
             })
             .collect(),
     }
@@ -76,6 +81,7 @@ fn shown(plan: &TablePlan) -> (Vec<String>, Vec<String>) {
             }
             Change::Add(column) => format!("add {} {}", column.name, column.data_type),
             Change::Widen { column, from } => format!("widen {} {from} {}", column.name, column.data_type),
+            Change::Resize(column) => format!("resize {} {:?}", column.name, column.limit),
             Change::CreateIndex { name, columns, unique } => {
                 format!(
                     "index {name} {}{}",
@@ -220,6 +226,7 @@ fn a_declared_type_wins_or_says_why_it_cannot() {
 fn indexes_follow_the_key() {
     let mut wanted = wanted(&[]);
     let with_key = |columns: &[&str]| TableState {
+        is_view: false,
         columns: Vec::new(),
         indexes: vec![IndexState {
             name: "_rl_key__t".to_owned(),

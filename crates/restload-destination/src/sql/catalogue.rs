@@ -4,20 +4,26 @@ use super::{Dialect, Sql};
 use crate::url::Kind;
 
 impl Dialect {
-    /// Table, column, type, whether it takes NULL; a table without columns has one row with nulls.
+    /// Table, whether it is a view, column, type, its modifier, whether it takes NULL, whether it has a value by default;
+    /// a table without columns has one row with nulls.
     pub(crate) fn describe_columns(&self) -> Sql {
         match self.kind {
             Kind::Postgres => Sql::new(
-                "SELECT c.relname::text, a.attname::text, t.typname::text, a.attnotnull::text \
+                "SELECT c.relname::text, (c.relkind IN ('v', 'm'))::text, a.attname::text, t.typname::text, \
+                 a.atttypmod::text, a.attnotnull::text, \
+                 (a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '')::text \
                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
                  LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f') \
+                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f', 'v', 'm') \
                  ORDER BY c.relname, a.attnum",
             ),
             Kind::Sqlite => Sql::new(
-                "SELECT m.name, c.name, c.type, CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END \
-                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
+                "SELECT m.name, CASE m.type WHEN 'view' THEN 'true' ELSE 'false' END, c.name, c.type, NULL, \
+                 CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END, \
+                 CASE WHEN c.dflt_value IS NULL THEN 'false' ELSE 'true' END \
+                 FROM json_each($1) AS wanted \
+                 JOIN sqlite_schema AS m ON m.type IN ('table', 'view') AND m.name = wanted.value \
                  JOIN pragma_table_info(m.name) AS c ORDER BY m.name, c.cid",
             ),
         }

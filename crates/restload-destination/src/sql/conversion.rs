@@ -6,7 +6,7 @@ use super::Sql;
 
 /// The expression for Postgres' `ALTER COLUMN … TYPE … USING`.
 pub(super) fn postgres(column: &str, from: DataType, to: DataType) -> Sql {
-    use DataType::{Bigint, Date, Double, Numeric, Text, Timestamp};
+    use DataType::{Bigint, Date, Double, Numeric, Text, Timestamp, TimestampNtz};
     let name = || Sql::default().name(column);
     match (from, to) {
         (Bigint, Double) => name().text("::double precision"),
@@ -14,6 +14,8 @@ pub(super) fn postgres(column: &str, from: DataType, to: DataType) -> Sql {
         // Through the shortest text: a direct cast to numeric keeps 15 digits only.
         (Double, Numeric) => double_text(column).text("::numeric"),
         (Date, Timestamp) => name().text("::timestamp AT TIME ZONE 'UTC'"),
+        (Timestamp, TimestampNtz) => name().text(" AT TIME ZONE 'UTC'"),
+        (Date, TimestampNtz) => name().text("::timestamp"),
         (Double, Text) => double_text(column),
         (from, Text) => text(column, from),
         _ => name(),
@@ -27,6 +29,7 @@ fn text(column: &str, from: DataType) -> Sql {
             without_zero_fraction(&name("to_char(").text(" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"))
                 .text(" || 'Z'")
         }
+        DataType::TimestampNtz => without_zero_fraction(&name("to_char(").text(", 'YYYY-MM-DD\"T\"HH24:MI:SS.US')")),
         DataType::Time => without_zero_fraction(&name("to_char(").text("::interval, 'HH24:MI:SS.US')")),
         DataType::Date => name("to_char(").text(", 'YYYY-MM-DD')"),
         // A document is printed with blanks after `:` and `,`; texts are matched whole, so that theirs stay.
@@ -78,22 +81,16 @@ impl Sql {
 /// The expression for SQLite; `None` where SQL rounds, and Rust has to convert: doubles, of which SQLite prints 15
 /// digits.
 pub(super) fn sqlite(column: &str, from: DataType, to: DataType) -> Option<Sql> {
-    use DataType::{Bigint, Binary, Bool, Date, Double, Numeric, Text, Time, Timestamp};
+    use DataType::{Bigint, Binary, Bool, Date, Double, Numeric, Text, Time, Timestamp, TimestampNtz};
     let name = |before| Sql::new(before).name(column);
     Some(match (from, to) {
         (Double, Numeric | Text) => return None,
         (Bigint, Double) => name("CAST(").text(" AS REAL)"),
         (Bigint, Numeric | Text) => name("CAST(").text(" AS TEXT)"),
-        (Date, Timestamp) => name("").text(" || ' 00:00:00.000000'"),
+        (Date, Timestamp | TimestampNtz) => name("").text(" || ' 00:00:00.000000'"),
         (Bool, Text) => name("CASE ").text(" WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"),
-        (Timestamp, Text) => name("substr(")
-            .text(", 1, 10) || 'T' || CASE WHEN substr(")
-            .name(column)
-            .text(", 21) = '000000' THEN substr(")
-            .name(column)
-            .text(", 12, 8) ELSE substr(")
-            .name(column)
-            .text(", 12) END || 'Z'"),
+        (Timestamp, Text) => moment_text(column).text(" || 'Z'"),
+        (TimestampNtz, Text) => moment_text(column),
         (Time, Text) => name("CASE WHEN substr(")
             .text(", 10) = '000000' THEN substr(")
             .name(column)
@@ -103,4 +100,17 @@ pub(super) fn sqlite(column: &str, from: DataType, to: DataType) -> Option<Sql> 
         (Binary, Text) => name("lower(hex(").text("))"),
         _ => name(""),
     })
+}
+
+/// A stored moment as ISO 8601 has it, without a fraction of nothing.
+fn moment_text(column: &str) -> Sql {
+    Sql::new("substr(")
+        .name(column)
+        .text(", 1, 10) || 'T' || CASE WHEN substr(")
+        .name(column)
+        .text(", 21) = '000000' THEN substr(")
+        .name(column)
+        .text(", 12, 8) ELSE substr(")
+        .name(column)
+        .text(", 12) END")
 }

@@ -82,9 +82,20 @@ impl Dialect {
     }
 
     pub(crate) fn read_schema(&self, schema: &str) -> Sql {
-        Sql::new("SELECT pipeline, resource, table_name, parent, column_name, source_name, data_type FROM ")
+        Sql::new(
+            "SELECT pipeline, resource, table_name, parent, column_name, source_name, data_type, table_source, \
+             CAST(settled AS text) FROM ",
+        )
+        .push(&self.table(schema))
+        .text(" ORDER BY table_name, \"position\", column_name")
+    }
+
+    /// The columns of the tables whose names are bound as a list have been through a whole load.
+    pub(crate) fn settle_tables(&self, schema: &str) -> Sql {
+        let sql = Sql::new("UPDATE ")
             .push(&self.table(schema))
-            .text(" ORDER BY table_name, \"position\", column_name")
+            .text(" SET settled = TRUE WHERE table_name");
+        self.in_list(sql, "$1")
     }
 
     pub(crate) fn forget_table(&self, schema: &str) -> Sql {

@@ -179,19 +179,25 @@ fn table_states(
     indexes: Vec<Vec<Option<String>>>,
     data_type: impl Fn(&str) -> Option<DataType>,
 ) -> HashMap<String, TableState> {
-    use crate::plan::{ColumnState, IndexState};
+    use crate::plan::{ColumnState, IndexState, Limit};
     let mut tables: HashMap<String, TableState> = HashMap::new();
     for row in columns {
-        let Ok([Some(table), name, type_name, not_null]) = <[Option<String>; 4]>::try_from(row) else {
+        let Ok([Some(table), is_view, name, type_name, modifier, not_null, has_default]) =
+            <[Option<String>; 7]>::try_from(row)
+        else {
             continue;
         };
+        let is_true = |text: Option<String>| text.as_deref() == Some("true");
         let state = tables.entry(table).or_default();
+        state.is_view = is_true(is_view);
         if let (Some(name), Some(type_name)) = (name, type_name) {
             state.columns.push(ColumnState {
                 name,
                 data_type: data_type(&type_name),
+                limit: modifier.and_then(|modifier| Limit::from_postgres(&type_name, modifier.parse().ok()?)),
                 type_name,
-                not_null: not_null.as_deref() == Some("true"),
+                not_null: is_true(not_null),
+                has_default: is_true(has_default),
             });
         }
     }

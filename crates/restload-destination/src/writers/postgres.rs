@@ -178,7 +178,7 @@ impl Postgres {
                 source_name: name.clone(),
                 data_type: *data_type,
                 not_null: false,
-                precision: None,
+                limit: None,
             })
             .collect();
         self.execute(self.dialect.create_stage(&stage, &columns), &[]).await?;
@@ -263,6 +263,7 @@ fn data_type(type_name: &str) -> Option<DataType> {
         "float8" => DataType::Double,
         "bool" => DataType::Bool,
         "timestamptz" => DataType::Timestamp,
+        "timestamp" => DataType::TimestampNtz,
         "date" => DataType::Date,
         "time" => DataType::Time,
         "numeric" => DataType::Numeric,

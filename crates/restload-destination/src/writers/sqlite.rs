@@ -297,7 +297,7 @@ impl Binder {
             Cell::Double(number) => return add(arguments, number),
             Cell::Binary(bytes) => return add(arguments, bytes),
             Cell::Text(text) | Cell::Numeric(text) | Cell::Json(text) => text,
-            Cell::Timestamp(micros) => {
+            Cell::Timestamp(micros) | Cell::TimestampNtz(micros) => {
                 push_moment(&mut self.text, micros);
                 &self.text
             }
@@ -347,6 +347,7 @@ fn data_type(type_name: &str) -> Option<DataType> {
         "DOUBLE" | "REAL" => DataType::Double,
         "BOOLEAN" => DataType::Bool,
         "TIMESTAMP TEXT" => DataType::Timestamp,
+        "TIMESTAMP_NTZ TEXT" => DataType::TimestampNtz,
         "DATE TEXT" => DataType::Date,
         "TIME TEXT" => DataType::Time,
         "NUMERIC TEXT" => DataType::Numeric,

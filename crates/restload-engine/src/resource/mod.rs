@@ -5,8 +5,8 @@ mod rows;
 mod shared;
 mod walk;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use restload_model::Value;
 use restload_source::extraction::{ExtractError, Progress, process};
@@ -67,6 +67,10 @@ pub(crate) async fn load(
         bytes: load(&shared.traffic.bytes),
         ignored: load(&shared.counts.ignored),
         rejected: load(&shared.counts.rejected),
+        discarded: {
+            let discarded = shared.counts.discarded.lock();
+            discarded.unwrap_or_else(PoisonError::into_inner).clone()
+        },
         error,
         help,
     }

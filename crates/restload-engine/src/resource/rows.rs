@@ -1,10 +1,11 @@
 //! What becomes of a page's records: rows for the writer, partitions for the children.
 
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use restload_model::Value;
-use restload_model::batch::Batch;
+use restload_model::batch::{Batch, RejectKind};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::Normalizer;
 use restload_model::row_id;
@@ -21,7 +22,10 @@ pub(super) struct Outcome {
     pub(super) batch: Option<Batch>,
     /// By the place of the child in [`Shared::children`].
     pub(super) spawned: Vec<(usize, Vec<Spawned>)>,
+    /// Records that cannot be stored.
     pub(super) rejected: u64,
+    /// What violates a contract that freezes its table, with its place.
+    pub(super) frozen: Vec<String>,
 }
 
 /// Gives records to the children and turns them into rows.
@@ -51,7 +55,7 @@ pub(super) fn normalise(shared: &Shared, partition: &str, page: u64, mut records
         return Outcome {
             batch: None,
             spawned,
-            rejected: 0,
+            ..Outcome::default()
         };
     }
     let pooled = shared.normalizers.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -71,11 +75,26 @@ pub(super) fn normalise(shared: &Shared, partition: &str, page: u64, mut records
         reject.raw = shared.fetcher.redactor.redact(&reject.raw);
         reject.reason = shared.fetcher.redactor.redact(&reject.reason);
     }
-    let rejected = batch.rejects.len() as u64;
+    let (mut rejected, mut frozen) = (0, Vec::new());
+    for reject in &batch.rejects {
+        match reject.kind {
+            RejectKind::Unstorable => rejected += 1,
+            RejectKind::Frozen => frozen.push(format!(
+                "page {}, record {}: {}",
+                reject.page, reject.record, reject.reason
+            )),
+            RejectKind::DiscardedRow | RejectKind::DiscardedValue => {
+                let discarded = shared.counts.discarded.lock();
+                let mut discarded = discarded.unwrap_or_else(PoisonError::into_inner);
+                *discarded.entry(reject.reason.clone()).or_default() += 1;
+            }
+        }
+    }
     Outcome {
         batch: Some(batch),
         spawned,
         rejected,
+        frozen,
     }
 }
 
@@ -104,8 +123,9 @@ pub(super) async fn hand_over(
         mut batch,
         mut spawned,
         rejected,
+        frozen,
     } = outcome;
-    let tolerated = check_rejects(shared, rejected);
+    let tolerated = check_rejects(shared, rejected).and_then(|()| check_contract(&frozen));
     if tolerated.is_err() {
         // The page stays to be loaded: a next run must not take it for done. Its rejects are kept, for their reasons.
         spawned.clear();
@@ -170,6 +190,35 @@ fn checkpoint(shared: &Shared, resource: &Arc<str>, partition: &Arc<str>, progre
         partition: shared.fetcher.redactor.store(partition).into(),
         position,
     }
+}
+
+/// Fails the resource when records violate a contract that freezes its tables: all of the page's are named, up to a
+/// handful.
+fn check_contract(frozen: &[String]) -> Result<(), Stopped> {
+    const MOST_NAMED: usize = 5;
+    if frozen.is_empty() {
+        return Ok(());
+    }
+    let mut error = format!(
+        "{} the schema contract: {}",
+        if frozen.len() == 1 {
+            "1 record violates".to_owned()
+        } else {
+            format!("{} records violate", frozen.len())
+        },
+        frozen[..frozen.len().min(MOST_NAMED)].join("; ")
+    );
+    if frozen.len() > MOST_NAMED {
+        let _ = write!(error, "; and {} more", frozen.len() - MOST_NAMED);
+    }
+    Err(Stopped::Failed {
+        error,
+        help: Some(
+            "nothing of the page is stored; the records are in `_rl_rejects`. Let what the contract names evolve to \
+             take them"
+                .to_owned(),
+        ),
+    })
 }
 
 /// Fails the resource when more records are rejected than it allows. The rejects themselves are stored.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use indexmap::IndexMap;
 use restload_model::normalizer::names::Names;
 use restload_model::normalizer::{NormalizePlan, Normalizer};
 use restload_source::extraction::{ExtractError, Progress};
@@ -60,6 +61,8 @@ pub(crate) struct Counts {
     pub(crate) records: AtomicU64,
     pub(crate) ignored: AtomicU64,
     pub(crate) rejected: AtomicU64,
+    /// What contracts have left out, by reason.
+    pub(crate) discarded: Mutex<IndexMap<String, u64>>,
 }
 
 /// How a partition ended, short of its end.

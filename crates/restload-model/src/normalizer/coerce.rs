@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{json_without_nul, without_nul};
+use super::infer::{json_without_nul, without_nul};
+use super::rules::Rule;
 use crate::DataType;
 use crate::batch::{Cell, ColumnBuffer};
 use crate::iso_time;
@@ -12,19 +13,23 @@ use crate::value::Value;
 /// More digits than any database takes; an exponent beyond it would fill memory with zeros.
 const MAX_EXPONENT: i64 = 16_000;
 
-/// Sets a cell to a value, converted to the declared type, or says why it cannot be. A numeric may be declared with its
-/// digits in all and after the point; it is rounded to these, as a database would round it.
+/// The most digits that Postgres keeps before the point of a numeric, and after it.
+const MOST_DIGITS: (usize, usize) = (131_072, 16_383);
+
+/// Sets a cell to a value, converted to what the column takes, or says why it cannot be. A numeric and a moment are
+/// rounded to the digits that they are declared with, as a database would round them.
 pub(super) fn coerce(
     column: &mut ColumnBuffer,
     row: usize,
     value: &Value<'_>,
-    (data_type, digits): (DataType, Option<(u32, u32)>),
+    rule: &Rule,
     scratch: &mut String,
 ) -> Result<(), String> {
     if value.is_null() {
         column.put_null(row);
         return Ok(());
     }
+    let data_type = rule.data_type;
     let misfit = || {
         let mut shown = value.to_json();
         if shown.chars().count() > 60 {
@@ -40,6 +45,12 @@ pub(super) fn coerce(
             } else {
                 text
             };
+            if let Some(most) = rule.precision {
+                let length = clean.chars().count();
+                if length > most as usize {
+                    return Err(format!("{length} characters do not fit text({most})"));
+                }
+            }
             column.put(row, Cell::Text(&clean));
         }
         DataType::Json => {
@@ -48,8 +59,22 @@ pub(super) fn coerce(
             column.put(row, Cell::Json(&json_without_nul(scratch)));
         }
         DataType::Bool => column.put(row, Cell::Bool(to_bool(value).ok_or_else(misfit)?)),
-        DataType::Bigint => column.put(row, Cell::Bigint(to_bigint(value).ok_or_else(misfit)?)),
-        DataType::Double => column.put(row, Cell::Double(to_double(value).ok_or_else(misfit)?)),
+        DataType::Bigint => {
+            let number = to_bigint(value).ok_or_else(misfit)?;
+            if let Some(bits) = rule.precision.filter(|bits| *bits < 64)
+                && !fits_bits(number, bits)
+            {
+                return Err(format!("{number} does not fit bigint({bits})"));
+            }
+            column.put(row, Cell::Bigint(number));
+        }
+        DataType::Double => {
+            let number = to_double(value).ok_or_else(misfit)?;
+            if !rule.is_declared && matches!(value, Value::Integer(whole) if whole.unsigned_abs() > 1 << 53) {
+                return Err(misfit());
+            }
+            column.put(row, Cell::Double(number));
+        }
         DataType::Numeric => {
             let text = match value {
                 Value::Double(number) => number.to_string(),
@@ -57,20 +82,33 @@ pub(super) fn coerce(
                 _ => return Err(misfit()),
             };
             let mut plain = plain_decimal(&text).ok_or_else(misfit)?;
-            if let Some((precision, scale)) = digits {
-                plain = rounded(&plain, precision as usize, scale as usize)
-                    .ok_or_else(|| format!("{plain} does not fit numeric({precision}, {scale})"))?;
+            if let Some(precision) = rule.precision {
+                plain = rounded(&plain, precision as usize, rule.scale as usize)
+                    .ok_or_else(|| format!("{plain} does not fit numeric({precision}, {})", rule.scale))?;
             }
             column.put(row, Cell::Numeric(&plain));
         }
-        DataType::Timestamp => column.put(row, Cell::Timestamp(to_timestamp(value).ok_or_else(misfit)?)),
-        DataType::Date => column.put(row, Cell::Date(to_date(value).ok_or_else(misfit)?)),
+        DataType::Timestamp => {
+            let micros = to_timestamp(value).ok_or_else(misfit)?;
+            column.put(row, Cell::Timestamp(rounded_moment(micros, rule.precision)));
+        }
+        DataType::TimestampNtz => {
+            let micros = to_timestamp(value).ok_or_else(misfit)?;
+            column.put(row, Cell::TimestampNtz(rounded_moment(micros, rule.precision)));
+        }
+        DataType::Date => {
+            let days = to_date(value).ok_or_else(misfit)?;
+            if !rule.is_declared && to_timestamp(value) != Some(i64::from(days) * iso_time::MICROS_PER_DAY) {
+                return Err(misfit());
+            }
+            column.put(row, Cell::Date(days));
+        }
         DataType::Time => {
             let micros = value
                 .as_text()
                 .and_then(|text| iso_time::parse_time(text.trim()))
                 .ok_or_else(misfit)?;
-            column.put(row, Cell::Time(micros));
+            column.put(row, Cell::Time(rounded_time(micros, rule.precision)));
         }
         DataType::Binary => {
             let bytes = value.as_text().and_then(to_bytes).ok_or_else(misfit)?;
@@ -78,6 +116,32 @@ pub(super) fn coerce(
         }
     }
     Ok(())
+}
+
+/// Whether a whole number fits the smallest of dlt's three sizes that has so many bits.
+fn fits_bits(number: i64, bits: u32) -> bool {
+    match bits {
+        ..=16 => i16::try_from(number).is_ok(),
+        17..=32 => i32::try_from(number).is_ok(),
+        _ => true,
+    }
+}
+
+/// A moment with no more than `precision` digits after the second.
+fn rounded_moment(micros: i64, precision: Option<u32>) -> i64 {
+    let Some(dropped) = precision.and_then(|precision| 6_u32.checked_sub(precision)) else {
+        return micros;
+    };
+    let unit = 10_i64.pow(dropped);
+    (micros + unit / 2).div_euclid(unit) * unit
+}
+
+/// The same within a day: what would round to midnight is cut.
+fn rounded_time(micros: i64, precision: Option<u32>) -> i64 {
+    match rounded_moment(micros, precision) {
+        iso_time::MICROS_PER_DAY => iso_time::MICROS_PER_DAY - 10_i64.pow(6 - precision.unwrap_or(6).min(6)),
+        rounded => rounded,
+    }
 }
 
 fn to_bool(value: &Value<'_>) -> Option<bool> {
@@ -205,6 +269,9 @@ pub(super) fn plain_decimal(text: &str) -> Option<String> {
         "" => "0",
         trimmed => trimmed,
     };
+    if whole.len() > MOST_DIGITS.0 || fraction.len() > MOST_DIGITS.1 {
+        return None;
+    }
     let is_zero = whole == "0" && fraction.bytes().all(|digit| digit == b'0');
     let sign = if is_zero { "" } else { sign };
     Some(if fraction.is_empty() {
@@ -252,6 +319,7 @@ fn rounded(plain: &str, precision: usize, scale: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rules::Misfit;
     use super::*;
 
     #[test]
@@ -296,7 +364,11 @@ mod tests {
 
     fn text_of(value: &Value<'_>, data_type: DataType) -> Result<String, String> {
         let mut column = ColumnBuffer::new("c".into(), "c".into(), Some(data_type));
-        coerce(&mut column, 0, value, (data_type, None), &mut String::new())?;
+        let rule = Rule {
+            is_declared: true,
+            ..Rule::settled(data_type, Misfit::Reject)
+        };
+        coerce(&mut column, 0, value, &rule, &mut String::new())?;
         let mut text = String::new();
         column.cell(0).write_text(&mut text);
         Ok(text)

@@ -6,20 +6,26 @@
 //! record had it. Several normalizers of one resource share the [`names`] they give.
 
 mod coerce;
+mod contracts;
+mod infer;
 pub mod names;
+mod rules;
+mod table;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::batch::{Batch, Cell, ColumnBuffer, Reject, TableBatch};
-use crate::iso_time;
-use crate::naming;
+use crate::batch::{Batch, Cell, ColumnBuffer, Reject};
+use crate::contract::Entity;
+use crate::naming::{self, MAX_LENGTH};
 use crate::row_id::{self, PageIds};
-use crate::schema::{Identity, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, SCALAR_VALUE, Target};
+use crate::schema::{Identity, SCALAR_VALUE, Target};
 use crate::value::{Object, Value};
-use crate::{DataType, naming::MAX_LENGTH};
 use coerce::coerce;
+use contracts::{Fault, Finding};
+use infer::{infer, key_text};
 use names::Names;
+use rules::{Misfit, Rule};
+use table::{Member, Shape, TableBuilder};
 
 /// The key under which a list inside a list stands in its own table.
 const NESTED_LIST: &str = "list";
@@ -43,57 +49,20 @@ pub struct Normalizer {
     /// The root table first.
     tables: Vec<TableBuilder>,
     rejects: Vec<Reject>,
+    /// What contracts have to say of the record that is being added.
+    findings: Vec<Finding>,
+    /// Whether a contract keeps the root table from being made.
+    is_root_refused: bool,
+    /// What becomes of values that do not fit a settled column; none when columns widen.
+    misfit: Option<Misfit>,
+    /// The declared columns that take no NULL, each with its place once it has one.
+    required: Vec<(Arc<str>, Option<usize>)>,
     page_ids: PageIds,
     page: u64,
     record: u64,
     types_version: u64,
     /// Reused for the JSON of nested values.
     scratch: String,
-}
-
-#[derive(Debug)]
-struct TableBuilder {
-    name: Arc<str>,
-    parent: Option<usize>,
-    columns: Vec<ColumnBuffer>,
-    /// The type that each column has been declared with.
-    declared: Vec<Option<DataType>>,
-    /// The digits in all and after the point that a numeric has been declared with; shorter than `columns`.
-    digits: Vec<Option<(u32, u32)>>,
-    rows: usize,
-    root_rows: Vec<u32>,
-    /// The first is the row itself, the others are the objects inside it.
-    shapes: Vec<Shape>,
-    ids: ColumnBuffer,
-    parent_ids: ColumnBuffer,
-    root_ids: ColumnBuffer,
-    list_indexes: ColumnBuffer,
-}
-
-/// The keys that an object at one place has had so far, in the order of the first.
-#[derive(Debug, Default)]
-struct Shape {
-    /// The normalised path of the object in its row, empty for the row itself.
-    path: String,
-    /// The same path as the records spell it.
-    source: String,
-    members: Vec<Member>,
-    by_key: HashMap<Box<str>, usize>,
-}
-
-/// What a key has turned into. A key whose values change kind turns into several things.
-#[derive(Debug)]
-struct Member {
-    key: Box<str>,
-    /// The column's name, normalised and joined to the path above.
-    name: String,
-    /// The path as the records spell it.
-    source: String,
-    column: Option<usize>,
-    /// Whether a declared type keeps nested values whole.
-    is_declared: bool,
-    object: Option<usize>,
-    list: Option<usize>,
 }
 
 /// A list that waits until its row has an id.
@@ -115,28 +84,34 @@ impl Normalizer {
     /// A normalizer that has seen nothing yet.
     pub fn new(plan: Arc<NormalizePlan>, names: Arc<Names>) -> Self {
         let page_ids = PageIds::new(&plan.load_id, &plan.target.resource, "", 0);
-        let mut root = TableBuilder::new(Arc::clone(&plan.target.table), None);
+        let target = &plan.target;
+        let takes_new_columns = target.contract.columns.evolves() || !names.is_settled(&target.table);
+        let mut root = TableBuilder::new(Arc::clone(&target.table), None, takes_new_columns);
         // Filled by the destination; a field of the same name gets a column of its own.
-        if let Some(history) = plan.target.history() {
-            names.withhold(&plan.target.table, &history.valid_from);
-            names.withhold(&plan.target.table, &history.valid_to);
+        if let Some(history) = target.history() {
+            names.withhold(&target.table, &history.valid_from);
+            names.withhold(&target.table, &history.valid_to);
         }
-        for hint in &plan.target.columns {
+        for hint in &target.columns {
             if let Some(data_type) = hint.data_type {
-                names.reserve(&plan.target.table, &hint.name);
-                let mut column = ColumnBuffer::new(Arc::clone(&hint.name), Arc::clone(&hint.name), Some(data_type));
+                names.reserve(&target.table, &hint.name);
+                let mut column = ColumnBuffer::new(Arc::clone(&hint.name), "".into(), Some(data_type));
                 column.declared = true;
                 root.columns.push(column);
-                root.declared.push(Some(data_type));
-                root.digits
-                    .push(hint.precision.map(|precision| (precision, hint.scale.unwrap_or(0))));
+                let rule = Rule::declared(hint, data_type, target.contract, target.variants);
+                root.rules.push(Some(rule));
             }
         }
+        let required = target.columns.iter().filter(|hint| hint.nullable == Some(false));
         Self {
+            is_root_refused: !target.contract.tables.evolves() && !names.is_stored(&target.table),
+            misfit: Misfit::of(target.contract.data_type, target.variants),
+            required: required.map(|hint| (Arc::clone(&hint.name), None)).collect(),
             plan,
             names,
             tables: vec![root],
             rejects: Vec::new(),
+            findings: Vec::new(),
             page_ids,
             page: 0,
             record: 0,
@@ -154,8 +129,8 @@ impl Normalizer {
         if version != self.types_version {
             self.types_version = version;
             for table in &mut self.tables {
-                for (column, declared) in table.columns.iter_mut().zip(&table.declared) {
-                    if declared.is_none() {
+                for (column, rule) in table.columns.iter_mut().zip(&table.rules) {
+                    if rule.is_none() {
                         let known = self.names.data_type(&table.name, &column.name);
                         *column = ColumnBuffer::new(Arc::clone(&column.name), Arc::clone(&column.source_name), known);
                     }
@@ -167,14 +142,13 @@ impl Normalizer {
     /// Adds the rows of one record, or a reject.
     pub fn push(&mut self, record: &Value<'_>) {
         self.record += 1;
-        if let Err(reason) = self.push_record(record) {
-            self.undo_record();
-            self.rejects.push(Reject {
-                page: self.page,
-                record: self.record,
-                reason,
-                raw: record.to_json(),
-            });
+        if self.is_root_refused {
+            self.refuse_record(record);
+            return;
+        }
+        let pushed = self.push_record(record);
+        if pushed.is_err() || !self.findings.is_empty() {
+            self.settle(record, pushed.err());
         }
     }
 
@@ -196,12 +170,13 @@ impl Normalizer {
         }
     }
 
-    fn push_record(&mut self, record: &Value<'_>) -> Result<(), String> {
+    fn push_record(&mut self, record: &Value<'_>) -> Result<(), Fault> {
         let row = self.tables[0].rows;
         self.tables[0].rows += 1;
         let mut lists = Vec::new();
         self.put_row(0, row, record, self.plan.max_nesting, &mut lists)?;
-        let id = self.root_id(row, record)?;
+        self.check_required(row)?;
+        let id = self.root_id(row, record).map_err(Fault::Unstorable)?;
         self.tables[0].ids.put(row, Cell::Text(&id));
         let above = Above {
             parent_id: &id,
@@ -275,7 +250,7 @@ impl Normalizer {
         value: &'v Value<'v>,
         level: usize,
         lists: &mut Vec<PendingList<'v>>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Fault> {
         match value {
             Value::Object(object) => self.put_object(table, 0, row, object, level, lists),
             // A list under the resource itself has its elements in `value`; inside another list, in `list`.
@@ -299,7 +274,7 @@ impl Normalizer {
         object: &'v Object<'v>,
         level: usize,
         lists: &mut Vec<PendingList<'v>>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Fault> {
         // Objects come after the scalars, the last one first: the column order of dlt's tables.
         let mut objects: Vec<(usize, &'v Object<'v>)> = Vec::new();
         for (position, (key, value)) in object.0.iter().enumerate() {
@@ -329,7 +304,7 @@ impl Normalizer {
         value: &'v Value<'v>,
         level: usize,
         lists: &mut Vec<PendingList<'v>>,
-    ) -> Result<Option<(usize, &'v Object<'v>)>, String> {
+    ) -> Result<Option<(usize, &'v Object<'v>)>, Fault> {
         let member = self.member(table, shape, position, key);
         let known = &self.tables[table].shapes[shape].members[member];
         match value {
@@ -341,34 +316,41 @@ impl Normalizer {
             }
             Value::Object(object) if level > 0 && !known.is_declared => return Ok(Some((member, object))),
             Value::List(elements) if level > 0 && !known.is_declared => {
-                if !elements.is_empty() {
-                    let child = self.list_table(table, shape, member);
-                    lists.push(PendingList {
+                if elements.is_empty() {
+                    return Ok(None);
+                }
+                match self.list_table(table, shape, member) {
+                    Some(child) => lists.push(PendingList {
                         elements,
                         table: child,
                         level: level - 1,
-                    });
+                    }),
+                    None => self.refuse_table(table, shape, member, value),
                 }
                 return Ok(None);
             }
             _ => {}
         }
-        let column = match known.column {
-            Some(column) => column,
-            None => self.add_column(table, shape, member),
+        let Some(column) = known.column.or_else(|| self.find_column(table, shape, member)) else {
+            return self.refuse(Entity::Columns, table, shape, member, value).map(|()| None);
         };
         let builder = &mut self.tables[table];
         let buffer = &mut builder.columns[column];
-        let digits = builder.digits.get(column).copied().flatten();
-        match builder.declared[column] {
-            Some(data_type) => coerce(buffer, row, value, (data_type, digits), &mut self.scratch)
-                .map_err(|reason| format!("column `{}`: {reason}", buffer.name))?,
+        match &builder.rules[column] {
             None => infer(buffer, row, value, &mut self.scratch),
+            Some(rule) => {
+                if let Err(reason) = coerce(buffer, row, value, rule, &mut self.scratch) {
+                    let misfit = rule.misfit;
+                    return self
+                        .put_misfit(misfit, &reason, (table, shape, member), row, value)
+                        .map(|()| None);
+                }
+            }
         }
         Ok(None)
     }
 
-    fn put_lists(&mut self, lists: Vec<PendingList<'_>>, above: Above<'_>) -> Result<(), String> {
+    fn put_lists(&mut self, lists: Vec<PendingList<'_>>, above: Above<'_>) -> Result<(), Fault> {
         for list in lists {
             for (index, element) in list.elements.iter().enumerate() {
                 let table = &mut self.tables[list.table];
@@ -381,7 +363,15 @@ impl Normalizer {
                 table.root_ids.put(row, Cell::Text(above.root_id));
                 table.list_indexes.put(row, Cell::Bigint(index as i64));
                 let mut nested = Vec::new();
-                self.put_row(list.table, row, element, list.level, &mut nested)?;
+                let found = self.findings.len();
+                match self.put_row(list.table, row, element, list.level, &mut nested) {
+                    Err(Fault::Discarded(reason)) => {
+                        self.findings.truncate(found);
+                        self.discard_child(list.table, row, reason, element);
+                        continue;
+                    }
+                    put => put?,
+                }
                 if !nested.is_empty() {
                     self.put_lists(
                         nested,
@@ -419,16 +409,18 @@ impl Normalizer {
         let column = if table == 0 {
             let root = &self.tables[0];
             (0..root.columns.len()).find(|column| {
-                root.declared[*column].is_some() && *root.columns[*column].name == *name && {
-                    self.names.claim_declared(&root.name, &name, &source)
-                }
+                let buffer = &root.columns[*column];
+                buffer.declared && *buffer.name == *name && self.names.claim_declared(&root.name, &name, &source)
             })
         } else {
             None
         };
+        let is_declared = column.is_some();
+        if let Some(column) = column {
+            self.tables[table].columns[column].source_name = source.as_str().into();
+        }
         let known = &mut self.tables[table].shapes[shape];
         let member = known.members.len();
-        let is_declared = column.is_some();
         known.members.push(Member {
             key: key.into(),
             name,
@@ -437,23 +429,40 @@ impl Normalizer {
             is_declared,
             object: None,
             list: None,
+            variants: Vec::new(),
+            is_column_refused: false,
+            is_table_refused: false,
         });
         known.by_key.insert(key.into(), member);
         member
     }
 
-    fn add_column(&mut self, table: usize, shape: usize, member: usize) -> usize {
+    /// The column of a key, which is new where it may be; none where it may not.
+    fn find_column(&mut self, table: usize, shape: usize, member: usize) -> Option<usize> {
         let builder = &mut self.tables[table];
         let member = &mut builder.shapes[shape].members[member];
-        let name = self.names.column(&builder.name, &member.source, &member.name);
+        if member.is_column_refused {
+            return None;
+        }
+        let found = self
+            .names
+            .column(&builder.name, &member.source, &member.name, builder.takes_new_columns);
+        let Some(name) = found else {
+            member.is_column_refused = true;
+            return None;
+        };
+        let settled = self.names.settled_type(&builder.name, &name);
+        let rule = settled
+            .zip(self.misfit)
+            .map(|(data_type, misfit)| Rule::settled(data_type, misfit));
         let known = self.names.data_type(&builder.name, &name);
         let column = builder.columns.len();
-        builder
-            .columns
-            .push(ColumnBuffer::new(name, member.source.as_str().into(), known));
-        builder.declared.push(None);
+        let data_type = rule.map(|rule| rule.data_type).or(known);
+        let source = member.source.as_str().into();
+        builder.columns.push(ColumnBuffer::new(name, source, data_type));
+        builder.rules.push(rule);
         member.column = Some(column);
-        column
+        Some(column)
     }
 
     fn object_shape(&mut self, table: usize, shape: usize, member: usize) -> usize {
@@ -473,188 +482,31 @@ impl Normalizer {
         inner
     }
 
-    fn list_table(&mut self, table: usize, shape: usize, member: usize) -> usize {
-        let known = &self.tables[table].shapes[shape].members[member];
-        if let Some(child) = known.list {
-            return child;
-        }
-        let wanted = naming::join(&self.tables[table].name, &known.name, MAX_LENGTH);
-        let name = self.names.table(&self.tables[table].name, &known.source, &wanted);
+    /// The child table of a key, which is new where it may be; none where it may not.
+    fn list_table(&mut self, table: usize, shape: usize, member: usize) -> Option<usize> {
         let child = self.tables.len();
-        self.tables.push(TableBuilder::new(name, Some(table)));
-        self.tables[table].shapes[shape].members[member].list = Some(child);
-        child
-    }
-}
-
-impl TableBuilder {
-    fn new(name: Arc<str>, parent: Option<usize>) -> Self {
-        let system = |name: &str, data_type| ColumnBuffer::new(name.into(), name.into(), Some(data_type));
-        Self {
-            name,
-            parent,
-            columns: Vec::new(),
-            declared: Vec::new(),
-            digits: Vec::new(),
-            rows: 0,
-            root_rows: Vec::new(),
-            shapes: vec![Shape::default()],
-            ids: system(ROW_ID, DataType::Text),
-            parent_ids: system(PARENT_ID, DataType::Text),
-            root_ids: system(ROOT_ID, DataType::Text),
-            list_indexes: system(LIST_INDEX, DataType::Bigint),
+        let builder = &mut self.tables[table];
+        let known = &mut builder.shapes[shape].members[member];
+        if known.list.is_some() || known.is_table_refused {
+            return known.list;
         }
+        let wanted = naming::join(&builder.name, &known.name, MAX_LENGTH);
+        let contract = self.plan.target.contract;
+        let found = self
+            .names
+            .table(&builder.name, &known.source, &wanted, contract.tables.evolves());
+        let Some(name) = found else {
+            known.is_table_refused = true;
+            return None;
+        };
+        known.list = Some(child);
+        let source: Arc<str> = known.source.as_str().into();
+        let takes_new_columns = contract.columns.evolves() || !self.names.is_settled(&name);
+        let mut child_table = TableBuilder::new(name, Some(table), takes_new_columns);
+        child_table.source_name = Some(source);
+        self.tables.push(child_table);
+        Some(child)
     }
-
-    fn truncate(&mut self, rows: usize) {
-        self.rows = rows;
-        for column in &mut self.columns {
-            column.truncate(rows);
-        }
-        for column in [
-            &mut self.ids,
-            &mut self.parent_ids,
-            &mut self.root_ids,
-            &mut self.list_indexes,
-        ] {
-            column.truncate(rows);
-        }
-    }
-
-    /// Hands the rows over and begins again with empty columns of the same names.
-    fn take(&mut self, parent: Option<Arc<str>>, load_id: &Arc<str>) -> TableBatch {
-        let row_count = std::mem::take(&mut self.rows);
-        let mut columns = Vec::with_capacity(self.columns.len() + 4);
-        for (column, declared) in self.columns.iter_mut().zip(&self.declared) {
-            columns.push(take_column(column, *declared, row_count));
-        }
-        let text = Some(DataType::Text);
-        if parent.is_none() {
-            columns.push(ColumnBuffer::repeated(LOAD_ID.into(), Arc::clone(load_id), row_count));
-        } else {
-            columns.push(take_column(&mut self.parent_ids, text, row_count));
-            columns.push(take_column(&mut self.root_ids, text, row_count));
-            columns.push(take_column(&mut self.list_indexes, Some(DataType::Bigint), row_count));
-        }
-        columns.push(take_column(&mut self.ids, text, row_count));
-        let root_rows = std::mem::take(&mut self.root_rows);
-        TableBatch {
-            name: Arc::clone(&self.name),
-            parent,
-            columns,
-            row_count,
-            root_rows,
-        }
-    }
-}
-
-/// Swaps a filled column for an empty one.
-///
-/// The type that a page came to is not carried to the next: each page is typed by its own values and by what the
-/// destination is known to hold, so the outcome does not depend on which pages a normalizer happened to see.
-fn take_column(column: &mut ColumnBuffer, fixed: Option<DataType>, row_count: usize) -> ColumnBuffer {
-    let mut empty = ColumnBuffer::new(
-        Arc::clone(&column.name),
-        Arc::clone(&column.source_name),
-        fixed.or(column.initial_type()),
-    );
-    empty.declared = column.declared;
-    let mut filled = std::mem::replace(column, empty);
-    filled.pad(row_count);
-    filled
-}
-
-/// Sets a cell to a value of any kind, letting the column's type follow.
-fn infer(column: &mut ColumnBuffer, row: usize, value: &Value<'_>, scratch: &mut String) {
-    match value {
-        Value::Null => column.put_null(row),
-        Value::Bool(flag) => column.put(row, Cell::Bool(*flag)),
-        Value::Integer(number) => column.put(row, Cell::Bigint(*number)),
-        Value::Double(number) => column.put(row, Cell::Double(*number)),
-        Value::Number(text) => infer_number(column, row, text),
-        Value::Text(text) if text.as_bytes().contains(&0) => infer_text(column, row, &without_nul(text)),
-        Value::Text(text) => infer_text(column, row, text),
-        Value::List(_) | Value::Object(_) => {
-            scratch.clear();
-            value.write_json(scratch);
-            column.put(row, Cell::Json(&json_without_nul(scratch)));
-        }
-    }
-}
-
-/// A number whose own text is known, because it is beyond 64 bits or because every digit counts.
-fn infer_number(column: &mut ColumnBuffer, row: usize, text: &str) {
-    let is_integer = !text.contains(['.', 'e', 'E']);
-    if is_integer && let Ok(number) = text.parse() {
-        return column.put(row, Cell::Bigint(number));
-    }
-    if !is_integer
-        && column.data_type() != Some(DataType::Numeric)
-        && let Ok(number) = text.parse::<f64>()
-        && number.is_finite()
-    {
-        return column.put(row, Cell::Double(number));
-    }
-    match coerce::plain_decimal(text) {
-        Some(plain) => column.put(row, Cell::Numeric(&plain)),
-        None => column.put(row, Cell::Text(text)),
-    }
-}
-
-fn infer_text(column: &mut ColumnBuffer, row: usize, text: &str) {
-    match column.data_type() {
-        None | Some(DataType::Timestamp | DataType::Date) => {
-            if let Some(micros) = iso_time::parse_timestamp(text) {
-                column.put_detected(row, Cell::Timestamp(micros), text);
-            } else if let Some(days) = iso_time::parse_date(text) {
-                column.put_detected(row, Cell::Date(days), text);
-            } else {
-                column.put(row, Cell::Text(text));
-            }
-        }
-        _ => column.put(row, Cell::Text(text)),
-    }
-}
-
-/// Postgres has no NUL in text, and many tools end a text there; both destinations get the replacement character.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
-/// The same inside JSON, where a NUL is spelled as an escape.
-fn json_without_nul(json: &str) -> std::borrow::Cow<'_, str> {
-    if !json.contains("\\u0000") {
-        return json.into();
-    }
-    let mut clean = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        clean.push_str(&rest[..at]);
-        if rest[at..].starts_with("\\u0000") {
-            clean.push('\u{fffd}');
-            rest = &rest[at + 6..];
-        } else {
-            // An escape is at least two characters; a backslash that is escaped must not be taken for the next one's.
-            clean.push_str(&rest[at..at + 2]);
-            rest = &rest[at + 2..];
-        }
-    }
-    clean.push_str(rest);
-    clean.into()
-}
-
-/// The spelling of a key value in a row id: the same for values that a database holds to be equal.
-fn key_text(cell: Cell<'_>) -> String {
-    let mut text = String::new();
-    cell.write_text(&mut text);
-    match cell {
-        Cell::Double(_) if text.ends_with(".0") => text.truncate(text.len() - 2),
-        Cell::Numeric(_) if text.contains('.') => {
-            text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
-        }
-        _ => {}
-    }
-    text
 }
 
 #[cfg(test)]

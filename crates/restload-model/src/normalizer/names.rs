@@ -1,7 +1,7 @@
 //! The names that the columns of a resource's tables have been given, shared by all its normalizers and stored in the
 //! destination, so that the same key always fills the same column.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,15 +20,21 @@ pub struct Names {
 #[derive(Debug, Default)]
 struct Known {
     columns: HashMap<(Arc<str>, Arc<str>), KnownColumn>,
-    /// Child tables, by name: the parent and the key that they are made of.
-    tables: HashMap<Arc<str>, (Arc<str>, String)>,
+    /// Child tables, by name: the parent and the key that they are made of, where that is known.
+    tables: HashMap<Arc<str>, (Arc<str>, Option<String>)>,
+    /// The tables that stood in the destination when the load began.
+    stored: HashSet<Arc<str>>,
+    /// Those of them whose first load has come to its end.
+    settled: HashSet<Arc<str>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct KnownColumn {
     /// The path in the records that fills it; `None` while it is only declared.
     source: Option<String>,
     data_type: Option<DataType>,
+    /// The type that it had when the load began, once a load that had it has come to its end.
+    settled_type: Option<DataType>,
 }
 
 impl Names {
@@ -36,12 +42,25 @@ impl Names {
     pub fn new(tables: &[Table]) -> Self {
         let mut known = Known::default();
         for table in tables {
+            known.stored.insert(Arc::clone(&table.name));
+            if table.is_settled() {
+                known.settled.insert(Arc::clone(&table.name));
+            }
+            if let Some(parent) = &table.parent {
+                let source = table.source_name.as_deref().map(str::to_owned);
+                known
+                    .tables
+                    .insert(Arc::clone(&table.name), (Arc::clone(parent), source));
+            }
             for column in &table.columns {
-                let source = Some(column.source_name.to_string());
-                let data_type = Some(column.data_type);
+                let source = Some(column.source_name.to_string()).filter(|source| !source.is_empty());
                 known.columns.insert(
                     (Arc::clone(&table.name), Arc::clone(&column.name)),
-                    KnownColumn { source, data_type },
+                    KnownColumn {
+                        source,
+                        data_type: Some(column.data_type),
+                        settled_type: column.is_settled.then_some(column.data_type),
+                    },
                 );
             }
         }
@@ -49,6 +68,24 @@ impl Names {
             known: Mutex::new(known),
             types_version: AtomicU64::new(0),
         }
+    }
+
+    /// Whether the table stood in the destination when the load began.
+    pub(super) fn is_stored(&self, table: &str) -> bool {
+        self.lock().stored.contains(table)
+    }
+
+    /// Whether the table's first load has come to its end.
+    pub(super) fn is_settled(&self, table: &str) -> bool {
+        self.lock().settled.contains(table)
+    }
+
+    /// The type that a column has come to in earlier loads.
+    pub(super) fn settled_type(&self, table: &Arc<str>, column: &Arc<str>) -> Option<DataType> {
+        self.lock()
+            .columns
+            .get(&(Arc::clone(table), Arc::clone(column)))?
+            .settled_type
     }
 
     /// Takes note of the types that columns have in the destination.
@@ -85,10 +122,7 @@ impl Names {
         known
             .columns
             .entry((Arc::clone(table), Arc::clone(column)))
-            .or_insert(KnownColumn {
-                source: None,
-                data_type: None,
-            });
+            .or_default();
     }
 
     /// Keeps a name for a column that no key fills.
@@ -97,10 +131,8 @@ impl Names {
         known
             .columns
             .entry((Arc::clone(table), Arc::clone(column)))
-            .or_insert(KnownColumn {
-                source: Some(String::new()),
-                data_type: None,
-            });
+            .or_default()
+            .source = Some(String::new());
     }
 
     /// Whether a key fills the declared column of its name: the first key that normalises to it does.
@@ -112,34 +144,44 @@ impl Names {
         column.source.get_or_insert_with(|| source.to_owned()) == source
     }
 
-    /// The column that a key fills: the one of its normalised name, or a tagged one when another key has that.
-    pub(super) fn column(&self, table: &Arc<str>, source: &str, wanted: &str) -> Arc<str> {
+    /// The column that a key fills: the one of its normalised name, or a tagged one when another key has that. None
+    /// when there is no such column and `may_add` is false.
+    pub(super) fn column(&self, table: &Arc<str>, source: &str, wanted: &str, may_add: bool) -> Option<Arc<str>> {
         let mut known = self.lock();
         let mut name: Arc<str> = wanted.into();
         if is_taken(&known, table, &name, source) {
             name = tagged(wanted, source);
         }
-        let column = known
-            .columns
-            .entry((Arc::clone(table), Arc::clone(&name)))
-            .or_insert(KnownColumn {
-                source: None,
-                data_type: None,
-            });
+        let place = (Arc::clone(table), Arc::clone(&name));
+        if !may_add && !known.columns.contains_key(&place) {
+            return None;
+        }
+        let column = known.columns.entry(place).or_default();
         column.source.get_or_insert_with(|| source.to_owned());
-        name
+        Some(name)
     }
 
-    /// The child table that a key fills.
-    pub(super) fn table(&self, parent: &Arc<str>, source: &str, wanted: &str) -> Arc<str> {
+    /// The child table that a key fills. None when there is no such table and `may_add` is false.
+    pub(super) fn table(&self, parent: &Arc<str>, source: &str, wanted: &str, may_add: bool) -> Option<Arc<str>> {
         let mut known = self.lock();
-        let own = (Arc::clone(parent), source.to_owned());
+        let is_taken = |known: &Known, name: &str| {
+            known.tables.get(name).is_some_and(|(other_parent, other_source)| {
+                other_parent != parent || other_source.as_deref().is_some_and(|other| other != source)
+            })
+        };
         let mut name: Arc<str> = wanted.into();
-        if known.tables.get(&name).is_some_and(|other| *other != own) {
+        if is_taken(&known, &name) {
             name = tagged(wanted, source);
         }
-        known.tables.entry(Arc::clone(&name)).or_insert(own);
-        name
+        if !may_add && !known.tables.contains_key(&name) {
+            return None;
+        }
+        let own = known
+            .tables
+            .entry(Arc::clone(&name))
+            .or_insert_with(|| (Arc::clone(parent), None));
+        own.1.get_or_insert_with(|| source.to_owned());
+        Some(name)
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

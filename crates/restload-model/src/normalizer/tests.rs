@@ -3,7 +3,9 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::*;
-use crate::schema::{ColumnHint, Merging, WriteDisposition};
+use crate::DataType;
+use crate::contract::Contract;
+use crate::schema::{ColumnHint, LIST_INDEX, Merging, PARENT_ID, ROOT_ID, ROW_ID, WriteDisposition};
 
 fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
     let hint = |(name, data_type): &(&str, DataType)| ColumnHint {
@@ -22,6 +24,8 @@ fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
         merging: Merging::default(),
         primary_key: primary_key.iter().map(|name| (*name).into()).collect(),
         columns: hints.iter().map(hint).collect(),
+        contract: Contract::default(),
+        variants: false,
     }
 }
 

@@ -1,12 +1,15 @@
 //! What a user writes: the client, the resources and their endpoints. A key's doc comment is its reference manual.
 
 mod client;
+mod columns;
+mod contract;
 mod endpoint;
 mod resource;
 
 pub use client::{ClientConfig, RateLimitConfig, RetryConfig};
+pub use columns::{ColumnConfig, ColumnsConfig, DataTypeName};
+pub use contract::{ContractConfig, ContractMode, ContractModes};
 pub use endpoint::{EndpointConfig, ParamValue};
 pub use resource::{
-    ColumnConfig, ColumnsConfig, DataTypeName, Disposition, Keys, RecordsConfig, ResourceConfig, Selected,
-    SelectedWhen, expand_resource, merge_defaults,
+    Disposition, Keys, RecordsConfig, ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,
 };

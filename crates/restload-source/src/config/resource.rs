@@ -1,11 +1,11 @@
 //! `resources`: named sets of records, and what they are stored as.
 
-use indexmap::IndexMap;
-use restload_model::DataType;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::columns::{ColumnsConfig, merge_columns};
+use super::contract::ContractConfig;
 use super::endpoint::EndpointConfig;
 use crate::steps::StepConfig;
 
@@ -47,10 +47,32 @@ pub struct ResourceConfig {
     /// The field or fields that identify a record; `merge` needs it.
     #[serde(default)]
     pub primary_key: Option<Keys>,
-    /// What is known of columns beforehand; a type given here always wins over the data.
+    /// What is known of columns beforehand; a type given here always wins over the data, and the column is there even
+    /// if no value ever comes. A nested field is named by its column: `address__city`. With a type declared, the table
+    /// is made even if no record comes.
+    ///
+    /// ```yaml
+    /// columns:
+    ///   price: { data_type: decimal, precision: 10, scale: 2 }
+    ///   email: { data_type: text, nullable: false, unique: true }
+    ///   booked_at: { data_type: timestamp, timezone: false }
+    /// ```
     #[serde(default)]
     pub columns: Option<ColumnsConfig>,
-    /// How many records may be rejected (kept in `_rl_rejects` with the reason) before the resource fails.
+    /// What is done when records bring a table, a column or a type that is not there; everything is taken when absent.
+    ///
+    /// ```yaml
+    /// schema_contract: { tables: evolve, columns: discard_value, data_type: freeze }
+    /// ```
+    #[serde(default)]
+    #[schemars(schema_with = "contract_schema")]
+    pub schema_contract: Option<ContractConfig>,
+    /// Whether a value that does not fit its column goes to a column of its own type beside it, as dlt has it:
+    /// `amount__v_text`. The type of a column is what its first load comes to. By default (false) the column widens.
+    #[serde(default)]
+    pub variants: bool,
+    /// How many records may be rejected (kept in `_rl_rejects` with the reason) before the resource fails. What
+    /// `schema_contract` discards does not count.
     #[serde(default)]
     pub max_rejects: u64,
 }
@@ -122,95 +144,14 @@ impl Keys {
     }
 }
 
-/// What is known of columns: a map by name, or a list with names.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ColumnsConfig {
-    /// By name.
-    #[schemars(with = "std::collections::BTreeMap<String, ColumnConfig>")]
-    Map(IndexMap<String, ColumnConfig>),
-    /// Each with its `name`.
-    List(Vec<ColumnConfig>),
-}
-
-/// What is known of a column.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ColumnConfig {
-    /// The column's name, where columns are written as a list.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// What the column holds. Values that cannot be converted are rejected.
-    #[serde(default)]
-    pub data_type: Option<DataTypeName>,
-    /// Whether the column takes NULL.
-    #[serde(default)]
-    pub nullable: Option<bool>,
-    /// Total digits of a numeric.
-    #[serde(default)]
-    pub precision: Option<u32>,
-    /// Digits after the point of a numeric.
-    #[serde(default)]
-    pub scale: Option<u32>,
-    /// Whether the column is part of the primary key.
-    #[serde(default)]
-    pub primary_key: Option<bool>,
-    /// What the column means.
-    #[serde(default)]
-    pub description: Option<String>,
-}
-
-/// What a column holds, by its name or by dlt's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DataTypeName {
-    /// Any text.
-    Text,
-    /// A whole number of 64 bits.
-    Bigint,
-    /// A floating point number.
-    Double,
-    /// True or false.
-    Bool,
-    /// True or false.
-    Boolean,
-    /// A moment, from ISO 8601 text or from seconds since 1970.
-    Timestamp,
-    /// A calendar day.
-    Date,
-    /// A time of day.
-    Time,
-    /// An exact number of any size.
-    Numeric,
-    /// dlt's name of `numeric`.
-    Decimal,
-    /// A JSON document, kept whole.
-    Json,
-    /// Bytes, from base64 or `0x` text.
-    Binary,
-}
-
-impl DataTypeName {
-    /// The type.
-    pub fn data_type(self) -> DataType {
-        match self {
-            Self::Text => DataType::Text,
-            Self::Bigint => DataType::Bigint,
-            Self::Double => DataType::Double,
-            Self::Bool | Self::Boolean => DataType::Bool,
-            Self::Timestamp => DataType::Timestamp,
-            Self::Date => DataType::Date,
-            Self::Time => DataType::Time,
-            Self::Numeric | Self::Decimal => DataType::Numeric,
-            Self::Json => DataType::Json,
-            Self::Binary => DataType::Binary,
-        }
-    }
-}
-
 fn endpoint_schema(generator: &mut SchemaGenerator) -> Schema {
     let full = generator.subschema_for::<EndpointConfig>();
     json_schema!({ "anyOf": [ { "type": "string" }, full, { "type": "null" } ] })
+}
+
+fn contract_schema(generator: &mut SchemaGenerator) -> Schema {
+    let full = generator.subschema_for::<ContractConfig>();
+    json_schema!({ "anyOf": [ full, { "type": "null" } ] })
 }
 
 /// Writes a resource out in full: a bare name is a resource whose path is its name, a bare endpoint is a path.
@@ -277,35 +218,6 @@ fn merge_endpoint(own: &mut Map<String, Value>, defaults: Value) {
             _ => {}
         }
     }
-}
-
-fn merge_columns(own: &mut Value, defaults: &Value) {
-    let by_name = |columns: &Value| -> Option<Map<String, Value>> {
-        match columns {
-            Value::Object(columns) => Some(columns.clone()),
-            Value::Array(columns) => columns
-                .iter()
-                .map(|column| {
-                    let mut column = column.as_object()?.clone();
-                    let name = column.remove("name")?.as_str()?.to_owned();
-                    Some((name, Value::Object(column)))
-                })
-                .collect(),
-            _ => None,
-        }
-    };
-    let (Some(mut merged), Some(own_columns)) = (by_name(defaults), by_name(own)) else {
-        return;
-    };
-    for (name, hints) in own_columns {
-        match (merged.get_mut(&name), hints) {
-            (Some(Value::Object(known)), Value::Object(hints)) => known.extend(hints),
-            (_, hints) => {
-                merged.insert(name, hints);
-            }
-        }
-    }
-    *own = Value::Object(merged);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::naming::{self, MAX_LENGTH};
 use restload_model::schema::{ColumnHint, Merging, Target, WriteDisposition};
 
-use crate::config::{ColumnConfig, ColumnsConfig, DataTypeName, Disposition, ResourceConfig};
+use crate::config::{ColumnConfig, ColumnsConfig, ContractConfig, DataTypeName, Disposition, ResourceConfig};
 
 /// Compiles where a resource's records go, and whether some column wants every digit of a number; mistakes are noted.
 pub(super) fn compile(
@@ -57,14 +57,7 @@ pub(super) fn compile(
         if column.primary_key == Some(true) && !primary_key.contains(&normalized) {
             primary_key.push(Arc::clone(&normalized));
         }
-        hints.push(ColumnHint {
-            name: normalized,
-            data_type: column.data_type.map(DataTypeName::data_type),
-            nullable: column.nullable,
-            precision: column.precision,
-            scale: column.scale,
-            ..ColumnHint::default()
-        });
+        hints.push(compile_hint(normalized, &column, &path, diagnostics));
     }
     let write_disposition = match config.write_disposition {
         Disposition::Append => WriteDisposition::Append,
@@ -88,6 +81,63 @@ pub(super) fn compile(
         merging: Merging::default(),
         primary_key,
         columns: hints,
+        contract: config
+            .schema_contract
+            .as_ref()
+            .map(ContractConfig::contract)
+            .unwrap_or_default(),
+        variants: config.variants,
     };
     (Some(target), exact)
+}
+
+/// What is said of one column; what contradicts itself is noted.
+fn compile_hint(name: Arc<str>, column: &ColumnConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> ColumnHint {
+    let mut data_type = column.data_type.map(DataTypeName::data_type);
+    match (column.timezone, data_type) {
+        (Some(false), Some(DataType::Timestamp)) => data_type = Some(DataType::TimestampNtz),
+        (Some(_), Some(DataType::Timestamp)) | (None, _) => {}
+        (Some(_), _) => diagnostics.error_with_help(
+            &path.key("timezone"),
+            format_args!("`timezone` says nothing of column `{name}`, which is no timestamp"),
+            "give it `data_type: timestamp` too",
+        ),
+    }
+    match (column.precision, column.scale) {
+        (None, Some(_)) => diagnostics.error_with_help(
+            &path.key("scale"),
+            "`scale` needs a `precision`: the digits in all, of which those after the point are a part",
+            "write both: `precision: 38, scale: 9`",
+        ),
+        (Some(0), _) if matches!(data_type, Some(DataType::Numeric | DataType::Text)) => {
+            diagnostics.error(&path.key("precision"), "a `precision` of 0 leaves room for nothing");
+        }
+        (Some(precision), Some(scale)) if scale > precision => diagnostics.error(
+            &path.key("scale"),
+            format_args!("{scale} digits after the point do not fit {precision} digits in all"),
+        ),
+        (Some(precision), _) => {
+            let is_moment = matches!(
+                data_type,
+                Some(DataType::Timestamp | DataType::TimestampNtz | DataType::Time)
+            );
+            if is_moment && precision > 6 {
+                diagnostics.error_with_help(
+                    &path.key("precision"),
+                    format_args!("a moment has 6 digits after the second at most; this is {precision}"),
+                    "both databases keep microseconds; leave `precision` out",
+                );
+            }
+        }
+        (None, None) => {}
+    }
+    ColumnHint {
+        name,
+        data_type,
+        nullable: column.nullable,
+        precision: column.precision,
+        scale: column.scale,
+        unique: column.unique == Some(true),
+        ..ColumnHint::default()
+    }
 }

@@ -35,7 +35,9 @@ pub(super) fn arguments(rows: &Rows<'_>) -> Result<PgArguments, Cause> {
                 Cell::Text(text) | Cell::Json(text) | Cell::Numeric(text) => Some(text.to_owned()),
                 _ => None,
             }),
-            DataType::Timestamp | DataType::Date | DataType::Time => list(arguments, rows, column, moment),
+            DataType::Timestamp | DataType::TimestampNtz | DataType::Date | DataType::Time => {
+                list(arguments, rows, column, moment)
+            }
         };
         added?;
     }
@@ -50,6 +52,7 @@ fn moment(cell: Cell<'_>) -> Option<String> {
             push_moment(&mut text, micros);
             text.push_str("+00");
         }
+        Cell::TimestampNtz(micros) => push_moment(&mut text, micros),
         Cell::Time(micros) => push_time(&mut text, micros),
         Cell::Date(_) => cell.write_text(&mut text),
         _ => return None,

@@ -1,0 +1,164 @@
+//! `columns`: what is known of columns beforehand.
+
+use indexmap::IndexMap;
+use restload_model::DataType;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What is known of columns: a map by name, or a list with names.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ColumnsConfig {
+    /// By name.
+    #[schemars(with = "std::collections::BTreeMap<String, ColumnConfig>")]
+    Map(IndexMap<String, ColumnConfig>),
+    /// Each with its `name`.
+    List(Vec<ColumnConfig>),
+}
+
+/// What is known of a column.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnConfig {
+    /// The column's name, where columns are written as a list.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// What the column holds. Values that cannot be converted are rejected.
+    #[serde(default)]
+    pub data_type: Option<DataTypeName>,
+    /// Whether the column takes NULL (the default). With `false`, a record without a value is rejected.
+    #[serde(default)]
+    pub nullable: Option<bool>,
+    /// The digits of a decimal, the characters of a text, the bits of a bigint (up to 16, up to 32, or all 64), the
+    /// digits after the second of a timestamp or time (0 to 6). What does not fit is rejected; decimals and moments are
+    /// rounded. No effect on other types. Unlimited when absent.
+    #[serde(default)]
+    #[schemars(range(max = 1000))]
+    pub precision: Option<u32>,
+    /// The digits after the point of a decimal; 0 when only `precision` is given.
+    #[serde(default)]
+    pub scale: Option<u32>,
+    /// Whether a timestamp has a time zone (the default). With `false` the column holds the wall clock in UTC: an
+    /// offset in the data is taken into account and not stored.
+    #[serde(default)]
+    pub timezone: Option<bool>,
+    /// Whether the column is part of the primary key.
+    #[serde(default)]
+    pub primary_key: Option<bool>,
+    /// Whether no two rows have the same value. A unique index holds it; a record with a value that is there already is
+    /// rejected.
+    #[serde(default)]
+    pub unique: Option<bool>,
+    /// What the column means; for readers of the config.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Accepted for dlt's sake, without effect: neither database lays out tables by a column.
+    #[serde(default)]
+    pub partition: Option<bool>,
+    /// Accepted for dlt's sake, without effect: neither database lays out tables by a column.
+    #[serde(default)]
+    pub cluster: Option<bool>,
+    /// Accepted for dlt's sake, without effect: neither database lays out tables by a column.
+    #[serde(default)]
+    pub sort: Option<bool>,
+    /// Accepted for dlt's sake, without effect: what a load goes on from is written in the endpoint's `incremental`.
+    #[serde(default)]
+    pub incremental: Option<bool>,
+    /// Accepted for dlt's sake, without effect: what is a variant column follows from `variants`.
+    #[serde(default)]
+    pub variant: Option<bool>,
+    /// Accepted for dlt's sake, without effect: rows are identified by `_rl_id`.
+    #[serde(default)]
+    pub row_key: Option<bool>,
+    /// Accepted for dlt's sake, without effect: child rows point to their parents by `_rl_parent_id`.
+    #[serde(default)]
+    pub parent_key: Option<bool>,
+    /// Accepted for dlt's sake, without effect: child rows point to their root rows by `_rl_root_id`.
+    #[serde(default)]
+    pub root_key: Option<bool>,
+}
+
+/// What a column holds, by its name or by dlt's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DataTypeName {
+    /// Any text.
+    Text,
+    /// A whole number of 64 bits.
+    Bigint,
+    /// A floating point number.
+    Double,
+    /// True or false.
+    Bool,
+    /// True or false.
+    Boolean,
+    /// A moment, from ISO 8601 text or from seconds since 1970.
+    Timestamp,
+    /// A calendar day.
+    Date,
+    /// A time of day.
+    Time,
+    /// An exact number of any size.
+    Numeric,
+    /// dlt's name of `numeric`.
+    Decimal,
+    /// dlt's name of a `numeric` for amounts of tokens.
+    Wei,
+    /// A JSON document, kept whole.
+    Json,
+    /// dlt's former name of `json`.
+    Complex,
+    /// Bytes, from base64 or `0x` text.
+    Binary,
+}
+
+impl DataTypeName {
+    /// The type.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Text => DataType::Text,
+            Self::Bigint => DataType::Bigint,
+            Self::Double => DataType::Double,
+            Self::Bool | Self::Boolean => DataType::Bool,
+            Self::Timestamp => DataType::Timestamp,
+            Self::Date => DataType::Date,
+            Self::Time => DataType::Time,
+            Self::Numeric | Self::Decimal | Self::Wei => DataType::Numeric,
+            Self::Json | Self::Complex => DataType::Json,
+            Self::Binary => DataType::Binary,
+        }
+    }
+}
+
+/// Merges columns hint by hint; a resource's own win. A column that is only named comes last.
+pub(super) fn merge_columns(own: &mut Value, defaults: &Value) {
+    let by_name = |columns: &Value| -> Option<Map<String, Value>> {
+        match columns {
+            Value::Object(columns) => Some(columns.clone()),
+            Value::Array(columns) => columns
+                .iter()
+                .map(|column| {
+                    let mut column = column.as_object()?.clone();
+                    let name = column.remove("name")?.as_str()?.to_owned();
+                    Some((name, Value::Object(column)))
+                })
+                .collect(),
+            _ => None,
+        }
+    };
+    let (Some(mut merged), Some(own_columns)) = (by_name(defaults), by_name(own)) else {
+        return;
+    };
+    for (name, hints) in own_columns {
+        match (merged.get_mut(&name), hints) {
+            (Some(Value::Object(known)), Value::Object(hints)) => known.extend(hints),
+            (_, hints) => {
+                merged.insert(name, hints);
+            }
+        }
+    }
+    let is_named_only = |hints: &Value| hints.as_object().is_some_and(Map::is_empty);
+    let (named, described): (Map<_, _>, Map<_, _>) = merged.into_iter().partition(|(_, hints)| is_named_only(hints));
+    *own = Value::Object(described.into_iter().chain(named).collect());
+}
