@@ -46,8 +46,7 @@ pub struct ColumnConfig {
     /// Whether the column is part of the primary key.
     #[serde(default)]
     pub primary_key: Option<bool>,
-    /// Whether no two rows have the same value. A unique index holds it; a record with a value that is there already is
-    /// rejected.
+    /// Whether no two rows have the same value; a unique index holds it.
     #[serde(default)]
     pub unique: Option<bool>,
     /// What the column means; for readers of the config.
