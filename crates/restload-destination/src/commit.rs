@@ -120,9 +120,11 @@ impl<'d> Transaction<'d> {
         let route = self.route(&portion);
         self.describe_portion(&portion, route).await?;
         let prepared = self.evolve_tables(&portion).await?;
+        let is_key_widened = widens(&portion.batches, &prepared, target);
         widen_batches(&mut portion.batches, &prepared);
         let kept = if merges(target) {
-            last_of_each_key(&portion.batches, &target.table)
+            let widened_key = is_key_widened.then_some(&target.primary_key[..]);
+            last_of_each_key(&portion.batches, &target.table, widened_key)
         } else {
             portion
                 .batches
@@ -500,6 +502,21 @@ fn tables_with_rows(batches: &[Batch]) -> impl Iterator<Item = &TableBatch> {
         .iter()
         .flat_map(|batch| &batch.tables)
         .filter(|table| table.row_count > 0)
+}
+
+/// Whether some batch brings a key in another type than the table has it in.
+fn widens(batches: &[Batch], prepared: &[Prepared], target: &Target) -> bool {
+    let Some(root) = prepared.iter().find(|one| one.table.name == target.table) else {
+        return false;
+    };
+    let tables = batches.iter().flat_map(|batch| &batch.tables);
+    let mut keys = tables
+        .filter(|table| table.name == target.table)
+        .flat_map(|table| target.primary_key.iter().filter_map(|name| table.column(name)));
+    keys.any(|buffer| {
+        let column = root.table.columns.iter().find(|column| column.name == buffer.name);
+        column.is_some_and(|column| buffer.data_type() != Some(column.data_type))
+    })
 }
 
 /// Turns the cells of every batch into the types in force.

@@ -1,5 +1,6 @@
 //! One suite that every writer passes.
 
+mod altered;
 mod dispositions;
 mod durability;
 mod evolution;

@@ -120,6 +120,7 @@ impl TableState {
 
 /// A table as the rows on their way and the config want it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Wanted {
     pub(crate) name: Arc<str>,
     pub(crate) parent: Option<Arc<str>>,
@@ -352,7 +353,11 @@ pub(crate) fn plan(
             .map(|known| known.data_type)
             .or(wanted_column.and_then(|wanted| wanted.declared.or(wanted.seen)));
         let current = match (column.data_type, known_column, expected) {
-            (Some(found), Some(known), _) if known.data_type.join(found) == found => found,
+            (Some(found), Some(known), _)
+                if known.data_type.join(found) == found && !loses_zone(known.data_type, found, wanted_column) =>
+            {
+                found
+            }
             (Some(found), None, _) => found,
             (_, _, Some(expected)) => {
                 return Err(Obstacle::Altered {
@@ -387,7 +392,8 @@ pub(crate) fn plan(
                 from: current,
             });
         } else if let Some(limit) = column.limit
-            && let Some(wider) = wanted_column.and_then(|wanted| wanted.wider_than(limit))
+            && let Some(wanted) = wanted_column
+            && let Room::Needs(wider) = wanted.room_beside(limit)
         {
             changes.push(Change::Resize(def(wider)));
         }
@@ -440,6 +446,13 @@ pub(crate) fn plan(
             columns,
         },
     })
+}
+
+/// Whether somebody took the zone from a column. Nobody knows which zone's wall clock it has shown since, unless the
+/// config says that it is UTC's.
+fn loses_zone(known: DataType, found: DataType, wanted: Option<&WantedColumn>) -> bool {
+    let is_declared = wanted.and_then(|wanted| wanted.declared) == Some(DataType::TimestampNtz);
+    known != found && found == DataType::TimestampNtz && !is_declared
 }
 
 /// A column that joins a table takes NULL: the rows that are there have no value for it.
@@ -595,18 +608,23 @@ impl WantedColumn {
         }
     }
 
-    /// The limit that the column needs instead of the one it has; none when it has room enough. A column that is not
-    /// declared keeps whatever somebody has given it.
-    fn wider_than(&self, limit: Limit) -> Option<Option<Limit>> {
-        self.declared?;
-        match self.limit {
-            None => Some(None),
-            Some(wanted) => {
-                let joined = limit.join(wanted);
-                (joined != limit).then_some(Some(joined))
-            }
+    /// Whether the limit that a column has leaves room for what it is declared with. A column that is not declared keeps
+    /// whatever somebody has given it.
+    fn room_beside(&self, limit: Limit) -> Room {
+        match (self.declared, self.limit) {
+            (None, _) => Room::Enough,
+            (Some(_), None) => Room::Needs(None),
+            (Some(_), Some(wanted)) if limit.join(wanted) == limit => Room::Enough,
+            (Some(_), Some(wanted)) => Room::Needs(Some(limit.join(wanted))),
         }
     }
+}
+
+/// Whether a column has room enough.
+enum Room {
+    Enough,
+    /// It has not, and needs this limit, or none.
+    Needs(Option<Limit>),
 }
 
 /// The join of two types, where whole numbers that a double would round make it exact.

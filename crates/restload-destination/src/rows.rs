@@ -132,9 +132,16 @@ impl<'r> Row<'r, '_> {
 
 /// Marks the rows that stay when the last row of a key wins, for every table of every batch; `None` where all stay.
 ///
-/// The id of a root row is a digest of its key, so equal ids are equal keys. Child rows go with their root row.
-pub(crate) fn last_of_each_key(batches: &[Batch], root_table: &str) -> Vec<Vec<Option<Vec<bool>>>> {
+/// The id of a root row is a digest of its key, so equal ids are equal keys. Where keys have been widened on their way
+/// into the table, some may have become equal whose ids are not: then `widened_key` names the columns to look at, too.
+/// Child rows go with their root row.
+pub(crate) fn last_of_each_key(
+    batches: &[Batch],
+    root_table: &str,
+    widened_key: Option<&[Arc<str>]>,
+) -> Vec<Vec<Option<Vec<bool>>>> {
     let mut seen: HashSet<&str> = HashSet::new();
+    let mut seen_keys: HashSet<String> = HashSet::new();
     let mut kept_of_batches = Vec::with_capacity(batches.len());
     for batch in batches.iter().rev() {
         let mut kept_of_tables: Vec<Option<Vec<bool>>> = batch.tables.iter().map(|_| None).collect();
@@ -145,9 +152,9 @@ pub(crate) fn last_of_each_key(batches: &[Batch], root_table: &str) -> Vec<Vec<O
             let mut kept = vec![true; batch.tables[root].row_count];
             let mut drops = false;
             for row in (0..kept.len()).rev() {
-                if let Cell::Text(id) = ids.cell(row)
-                    && !seen.insert(id)
-                {
+                let is_seen = matches!(ids.cell(row), Cell::Text(id) if !seen.insert(id));
+                let key = widened_key.map(|key| key_text(&batch.tables[root], key, row));
+                if is_seen | key.is_some_and(|key| !seen_keys.insert(key)) {
                     kept[row] = false;
                     drops = true;
                 }
@@ -170,4 +177,18 @@ pub(crate) fn last_of_each_key(batches: &[Batch], root_table: &str) -> Vec<Vec<O
     }
     kept_of_batches.reverse();
     kept_of_batches
+}
+
+/// The values of a row's key in one text, the same for values that a database holds to be equal.
+fn key_text(table: &TableBatch, key: &[Arc<str>], row: usize) -> String {
+    let mut text = String::new();
+    for column in key {
+        let cell = table.column(column).map_or(Cell::Null, |column| column.cell(row));
+        cell.write_text(&mut text);
+        if matches!(cell, Cell::Numeric(digits) if digits.contains('.')) {
+            text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+        }
+        text.push('\0');
+    }
+    text
 }

@@ -37,6 +37,7 @@ fn samples() -> Vec<(DataType, Cell<'static>)> {
         (DataType::Double, Cell::Double(0.1)),
         (DataType::Bool, Cell::Bool(true)),
         (DataType::Timestamp, Cell::Timestamp(NOW + 678_900)),
+        (DataType::TimestampNtz, Cell::TimestampNtz(NOW + 678_900)),
         (DataType::Date, Cell::Date(iso_time::parse_date("1969-12-31").unwrap())),
         (DataType::Time, Cell::Time(iso_time::parse_time("03:04:05.5").unwrap())),
         (DataType::Numeric, Cell::Numeric("-123456789012345678901234567890.0012")),
@@ -62,7 +63,7 @@ async fn every_type_round_trips(database: &Database) {
     let report = database.load("L1", &target("t", Append, &[]), vec![batch]).await;
     let types: Vec<DataType> = report.column_types.iter().map(|(_, _, data_type)| *data_type).collect();
     assert_eq!(
-        types[..10],
+        types[..11],
         samples.iter().map(|(data_type, _)| *data_type).collect::<Vec<_>>()
     );
     let names: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
@@ -70,18 +71,18 @@ async fn every_type_round_trips(database: &Database) {
         .query(&format!("SELECT {} FROM t ORDER BY \"bigint\"", names.join(", ")))
         .await;
     let expected = if database.is_sqlite() {
-        "it's \"text\" ✓\n\\.|-9223372036854775808|0.1|1|2024-01-02 03:04:05.678900|1969-12-31|03:04:05.500000\
+        "it's \"text\" ✓\n\\.|-9223372036854775808|0.1|1|2024-01-02 03:04:05.678900|2024-01-02 03:04:05.678900|1969-12-31|03:04:05.500000\
          |-123456789012345678901234567890.0012|{\"a\":\"x: y, z\",\"b\":[1,{\"c\":\"\\\"q\\\": \"}],\"d\":null}|[0, 255]"
     } else {
-        "it's \"text\" ✓\n\\.|-9223372036854775808|0.1|t|2024-01-02 03:04:05.6789+00|1969-12-31|03:04:05.5\
+        "it's \"text\" ✓\n\\.|-9223372036854775808|0.1|t|2024-01-02 03:04:05.6789+00|2024-01-02 03:04:05.6789|1969-12-31|03:04:05.5\
          |-123456789012345678901234567890.0012|{\"a\": \"x: y, z\", \"b\": [1, {\"c\": \"\\\"q\\\": \"}], \"d\": null}|\\x00ff"
     };
     assert!(rows.contains(&expected.to_owned()), "{rows:?}");
-    assert!(rows.contains(&"-|-|-|-|-|-|-|-|-|-".to_owned()), "{rows:?}");
+    assert!(rows.contains(&"-|-|-|-|-|-|-|-|-|-|-".to_owned()), "{rows:?}");
     // A second load reads the same types back.
     let destination = database.open("L2").await;
     let table = &destination.tables()[0];
-    let types: Vec<DataType> = table.columns.iter().take(10).map(|column| column.data_type).collect();
+    let types: Vec<DataType> = table.columns.iter().take(11).map(|column| column.data_type).collect();
     assert_eq!(
         types,
         samples.iter().map(|(data_type, _)| *data_type).collect::<Vec<_>>()

@@ -44,7 +44,7 @@ fn write_cell(out: &mut Vec<u8>, cell: Cell<'_>) -> Result<(), String> {
         Cell::Double(number) => write_bytes(out, &number.to_be_bytes())?,
         Cell::Text(text) => write_bytes(out, text.as_bytes())?,
         Cell::Timestamp(micros) | Cell::TimestampNtz(micros) => {
-            write_bytes(out, &(micros - MICROS_TO_2000).to_be_bytes())?
+            write_bytes(out, &(micros - MICROS_TO_2000).to_be_bytes())?;
         }
         Cell::Date(days) => write_bytes(out, &(days - DAYS_TO_2000).to_be_bytes())?,
         Cell::Time(micros) => write_bytes(out, &micros.to_be_bytes())?,
