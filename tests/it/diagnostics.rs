@@ -642,9 +642,90 @@ fn unknown_value() {
        |                  ^^^^^^^
        |
        = in resources[0].columns.id
-       = help: known: `text`, `bigint`, `double`, `bool`, `boolean`, `timestamp`, `date`, `time`, `numeric`, `decimal`, `json`, `binary`
+       = help: known: `text`, `bigint`, `double`, `bool`, `boolean`, `timestamp`, `date`, `time`, `numeric`, `decimal`, `wei`, `json`, `complex`, `binary`
 
     2 errors in shop.yaml
+    exit code 2
+    ");
+}
+
+#[test]
+fn columns_and_contracts() {
+    assert_snapshot!(
+        check(
+            "resources: { orders: { schema_contract: { columns: froze, rows: freeze }, columns: { \
+             a: { scale: 2 }, b: { data_type: decimal, precision: 2, scale: 3 }, c: { data_type: text, precision: 0 }, \
+             d: { data_type: timestamp, precision: 9 }, e: { data_type: date, timezone: false } } } }"
+        ),
+        @"
+    error: unknown value `froze`
+      --> shop.yaml:22:14
+       |
+    22 |     columns: froze
+       |              ^^^^^ did you mean `freeze`?
+       |
+       = in resources[0].schema_contract
+       = help: known: `evolve`, `warn`, `freeze`, `discard_row`, `discard_value`
+
+    error: unknown key `rows`
+      --> shop.yaml:23:5
+       |
+    23 |     rows: freeze
+       |     ^^^^ known here: `tables`, `columns`, `data_type`
+       |
+       = in resources[0].schema_contract
+
+    2 errors in shop.yaml
+    exit code 2
+    ");
+    assert_snapshot!(
+        check(
+            "resources: { orders: { columns: { \
+             a: { scale: 2 }, b: { data_type: decimal, precision: 2, scale: 3 }, c: { data_type: text, precision: 0 }, \
+             d: { data_type: timestamp, precision: 9 }, e: { data_type: date, timezone: false } } } }"
+        ),
+        @"
+    error: `scale` needs a `precision`: the digits in all, of which those after the point are a part
+      --> shop.yaml:23:14
+       |
+    23 |       scale: 2
+       |              ^ write both: `precision: 38, scale: 9`
+       |
+       = in resources[0].columns.a
+
+    error: 3 digits after the point do not fit 2 digits in all
+      --> shop.yaml:27:14
+       |
+    27 |       scale: 3
+       |              ^
+       |
+       = in resources[0].columns.b
+
+    error: a `precision` of 0 leaves room for nothing
+      --> shop.yaml:30:18
+       |
+    30 |       precision: 0
+       |                  ^
+       |
+       = in resources[0].columns.c
+
+    error: a moment has 6 digits after the second at most; this is 9
+      --> shop.yaml:33:18
+       |
+    33 |       precision: 9
+       |                  ^ both databases keep microseconds; leave `precision` out
+       |
+       = in resources[0].columns.d
+
+    error: `timezone` says nothing of column `e`, which is no timestamp
+      --> shop.yaml:36:17
+       |
+    36 |       timezone: false
+       |                 ^^^^^ give it `data_type: timestamp` too
+       |
+       = in resources[0].columns.e
+
+    5 errors in shop.yaml
     exit code 2
     ");
 }
