@@ -127,6 +127,20 @@ mod tests {
             "rsgPU8Q0nJ4QVg"
         );
         assert_eq!(of_child("lJFeRLTPPRGO5g", "tricky_items__tags", 0), "1ucGrsFfUctpbA");
+        assert_eq!(of_child("1", "parent__child", 0), "mvMThji/REOKKA");
+    }
+
+    #[test]
+    fn j13_a_child_follows_from_its_parent_table_and_place() {
+        let id = of_child("parent", "t__list", 0);
+        assert_eq!(of_child("parent", "t__list", 0), id);
+        for other in [
+            of_child("other", "t__list", 0),
+            of_child("parent", "u__list", 0),
+            of_child("parent", "t__list", 1),
+        ] {
+            assert_ne!(other, id);
+        }
     }
 
     #[test]

@@ -375,6 +375,185 @@ mod tests {
     }
 
     #[test]
+    fn t1_a_value_of_the_columns_own_type_stays_as_it_is() {
+        use DataType::*;
+        for (value, data_type, text) in [
+            (Value::from("it's"), Text, "it's"),
+            (Value::from(-7), Bigint, "-7"),
+            (Value::from(0.1), Double, "0.1"),
+            (Value::from(false), Bool, "false"),
+            (
+                Value::from("2024-01-02T03:04:05.5Z"),
+                Timestamp,
+                "2024-01-02T03:04:05.500000Z",
+            ),
+            (
+                Value::from("2024-01-02T03:04:05.5"),
+                TimestampNtz,
+                "2024-01-02T03:04:05.500000",
+            ),
+            (Value::from("2024-01-02"), Date, "2024-01-02"),
+            (Value::from("03:04:05.5"), Time, "03:04:05.500000"),
+            (Value::Number("1.50".into()), Numeric, "1.50"),
+            (Value::List(vec![Value::from(1)]), Json, "[1]"),
+            (Value::from("0x00ff"), Binary, "00ff"),
+        ] {
+            assert_eq!(
+                text_of(&value, data_type).as_deref(),
+                Ok(text),
+                "{value:?} as {data_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn t3_to_t10_conversions_are_dlts_but_for_its_traps() {
+        use DataType::*;
+        for (value, data_type, text) in [
+            // T3: words for true and false, numbers by whether they are 0; nothing else.
+            (Value::from("False"), Bool, Some("false")),
+            (Value::from("yes"), Bool, Some("true")),
+            (Value::from("0"), Bool, Some("false")),
+            (Value::from(7), Bool, Some("true")),
+            (Value::List(Vec::new()), Bool, None),
+            // T4: (≠) hexadecimal text is no number.
+            (Value::from(" 21.37 "), Double, Some("21.37")),
+            (Value::from("a912.12"), Double, None),
+            (Value::from(true), Double, None),
+            (Value::from("NaN"), Double, None),
+            (Value::from("0xff"), Double, None),
+            // T5
+            (Value::from(" -13 "), Bigint, Some("-13")),
+            (Value::from(762_162.0), Bigint, Some("762162")),
+            (Value::from(762_162.1), Bigint, None),
+            (Value::from("912.12"), Bigint, None),
+            (Value::from("f912.12"), Bigint, None),
+            (Value::from("1_000"), Bigint, None),
+            (Value::from(true), Bigint, None),
+            // T6
+            (Value::from(" 912.120 "), Numeric, Some("912.120")),
+            (Value::from(-1726.1288), Numeric, Some("-1726.1288")),
+            (Value::from(5), Numeric, Some("5")),
+            (Value::from("p912.12"), Numeric, None),
+            (Value::from(true), Numeric, None),
+            // T7: (≠) text of digits is no moment.
+            (
+                Value::from(1_580_405_246.25),
+                Timestamp,
+                Some("2020-01-30T17:27:26.250000Z"),
+            ),
+            (
+                Value::from("2022-04-26 10:36+02"),
+                Timestamp,
+                Some("2022-04-26T08:36:00Z"),
+            ),
+            (
+                Value::from("2022-04-26T10:36:05+0200"),
+                Timestamp,
+                Some("2022-04-26T08:36:05Z"),
+            ),
+            (Value::from("now"), Timestamp, None),
+            (Value::from("10:36"), Timestamp, None),
+            (Value::from(1e27), Timestamp, None),
+            (Value::from(-1e27), Timestamp, None),
+            (Value::from(i64::MAX), Timestamp, None),
+            (Value::from(true), Timestamp, None),
+            // T8
+            (Value::from(1_580_405_246), Date, Some("2020-01-30")),
+            (Value::from("2022-04-26T10:36:05+02:00"), Date, Some("2022-04-26")),
+            (Value::from("03:04:05"), Date, None),
+            (Value::from("2022-04-26T10:36:05Z"), Time, None),
+            (Value::from(5), Time, None),
+            // T9
+            (Value::from("0x0f"), Binary, Some("0f")),
+            (Value::from("YmluYXJ5"), Binary, Some("62696e617279")),
+            (Value::from("YmluYXJ5="), Binary, None),
+            (Value::from("0x0"), Binary, None),
+            (Value::from(912.12), Binary, None),
+            // T10: (≠) text in a JSON column is a JSON text, so that nothing fails.
+            (Value::from("{\"a\":1}"), Json, Some("\"{\\\"a\\\":1}\"")),
+            (Value::from(5), Json, Some("5")),
+        ] {
+            assert_eq!(
+                text_of(&value, data_type).ok().as_deref(),
+                text,
+                "{value:?} as {data_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn t2_everything_has_a_text() {
+        for (value, text) in [
+            (Value::from(false), "false"),
+            (Value::from(-1726.1288), "-1726.1288"),
+            (Value::from(1.0), "1.0"),
+            (Value::from(i64::MIN), "-9223372036854775808"),
+            (Value::List(vec![Value::from("a"), Value::Null]), "[\"a\",null]"),
+        ] {
+            assert_eq!(text_of(&value, DataType::Text).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_settled_column_loses_nothing_on_the_way() {
+        for (value, data_type, fits) in [
+            (Value::from(9_007_199_254_740_993), DataType::Double, false),
+            (Value::from(9_007_199_254_740_992), DataType::Double, true),
+            (Value::from("2024-01-02T03:04:05Z"), DataType::Date, false),
+            (Value::from("2024-01-02T00:00:00Z"), DataType::Date, true),
+        ] {
+            let mut column = ColumnBuffer::new("c".into(), "c".into(), Some(data_type));
+            let rule = Rule::settled(data_type, Misfit::DiscardValue);
+            let coerced = coerce(&mut column, 0, &value, &rule, &mut String::new());
+            assert_eq!(coerced.is_ok(), fits, "{value:?} as {data_type}: {coerced:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_kept_and_moments_rounded() {
+        use DataType::*;
+        for (value, data_type, precision, text) in [
+            (Value::from("größe"), Text, 5, Some("größe")),
+            (Value::from("größer"), Text, 5, None),
+            (Value::from(32_767), Bigint, 16, Some("32767")),
+            (Value::from(32_768), Bigint, 16, None),
+            (Value::from(32_768), Bigint, 32, Some("32768")),
+            (Value::from(1_i64 << 40), Bigint, 32, None),
+            (Value::from(1_i64 << 40), Bigint, 64, Some("1099511627776")),
+            (
+                Value::from("2024-01-02T03:04:05.5Z"),
+                Timestamp,
+                0,
+                Some("2024-01-02T03:04:06Z"),
+            ),
+            (
+                Value::from("2024-01-02T03:04:05.1234Z"),
+                TimestampNtz,
+                3,
+                Some("2024-01-02T03:04:05.123000"),
+            ),
+            (Value::from("03:04:05.1236"), Time, 3, Some("03:04:05.124000")),
+            (Value::from("23:59:59.9999"), Time, 3, Some("23:59:59.999000")),
+        ] {
+            let mut column = ColumnBuffer::new("c".into(), "c".into(), Some(data_type));
+            let rule = Rule {
+                precision: Some(precision),
+                ..Rule::settled(data_type, Misfit::Reject)
+            };
+            let coerced = coerce(&mut column, 0, &value, &rule, &mut String::new());
+            let mut written = String::new();
+            column.pad(1);
+            column.cell(0).write_text(&mut written);
+            assert_eq!(
+                coerced.ok().map(|()| written.as_str()),
+                text,
+                "{value:?} as {data_type}({precision})"
+            );
+        }
+    }
+
+    #[test]
     fn converts_what_can_be_converted_without_loss() {
         use DataType::*;
         for (value, data_type, text) in [

@@ -313,3 +313,174 @@ fn nul_becomes_the_replacement_character() {
         "t (a text, b json)\n  x\u{fffd}y | [\"\u{fffd}\",\"\\\\u0000\"]\n",
     );
 }
+
+/// The names of a batch's tables, each with its rows.
+fn shape(batch: &Batch) -> Vec<(String, usize)> {
+    let tables = batch.tables.iter();
+    tables.map(|table| (table.name.to_string(), table.row_count)).collect()
+}
+
+fn columns_of(batch: &Batch, table: usize) -> Vec<String> {
+    let columns = batch.tables[table].columns.iter();
+    let columns = columns.filter(|column| !column.name.starts_with("_rl_"));
+    columns.map(|column| column.name.to_string()).collect()
+}
+
+#[test]
+fn j1_keys_join_to_columns_and_lists_to_tables() {
+    let record = json!({"f-1": 1, "f!3": {"f4": 2, "f-5": 3, "f*6": {"c": 7, "c v": 8, "c x": [{"g": 1}]}}});
+    let batch = page(&mut normalizer(target(&[], &[]), 1000), &[record]);
+    assert_eq!(
+        columns_of(&batch, 0),
+        ["f_1", "f_3__f4", "f_3__f_5", "f_3__fx6__c", "f_3__fx6__c_v"]
+    );
+    assert_eq!(shape(&batch)[1].0, "t__f_3__fx6__c_x");
+}
+
+#[test]
+fn j2_n13_a_declared_column_takes_its_value_whole_wherever_it_stands() {
+    let declared = target(
+        &[],
+        &[("raw", DataType::Json), ("value__timestamp", DataType::Timestamp)],
+    );
+    let records = [
+        json!({"raw": {"x": 1}, "value": {"timestamp": 1_580_405_246}}),
+        json!({"raw": [1, 2]}),
+        json!({"raw": "text"}),
+    ];
+    let batch = page(&mut normalizer(declared, 1000), &records);
+    assert_eq!(
+        dump(&batch),
+        "t (raw json, value__timestamp timestamp)\n  {\"x\":1} | 2020-01-30T17:27:26Z\n  [1,2] | -\n  \"text\" | -\n"
+    );
+}
+
+#[test]
+fn j7_j10_tables_stand_below_their_parents_and_count_their_rows() {
+    let record = json!({"f": [{"l": ["a", "b", "c"], "o": [{}, {}]}], "g": [{"l": ["a"]}, {"l": ["b", "c"]}]});
+    let batch = page(&mut normalizer(target(&[], &[]), 1000), &[record]);
+    let tables = shape(&batch);
+    for (index, (name, _)) in tables.iter().enumerate() {
+        let parent = batch.tables[index].parent.as_deref();
+        let place = parent.and_then(|parent| tables.iter().position(|(name, _)| name == parent));
+        assert!(
+            place.is_none_or(|place| place < index),
+            "{name} stands before its parent"
+        );
+    }
+    let list = batch.tables.iter().find(|table| &*table.name == "t__g__l").unwrap();
+    let indexes = list.column(LIST_INDEX).unwrap();
+    let indexes: Vec<_> = (0..list.row_count).map(|row| indexes.cell(row)).collect();
+    assert_eq!(
+        indexes,
+        [Cell::Bigint(0), Cell::Bigint(0), Cell::Bigint(1)],
+        "each list counts from 0"
+    );
+}
+
+#[test]
+fn j8_j9_a_list_belongs_to_the_nearest_row() {
+    let record = json!({"f": [{"b": {"a": [1]}}, {"b": {"a": [2]}}]});
+    let batch = page(&mut normalizer(target(&[], &[]), 1000), &[record]);
+    assert_eq!(
+        shape(&batch),
+        [
+            ("t".to_owned(), 1),
+            ("t__f".to_owned(), 2),
+            ("t__f__b__a".to_owned(), 2)
+        ]
+    );
+    let parents = batch.tables[2].column(PARENT_ID).unwrap();
+    let rows = batch.tables[1].column(ROW_ID).unwrap();
+    assert_eq!((parents.cell(0), parents.cell(1)), (rows.cell(0), rows.cell(1)));
+    assert!(columns_of(&batch, 1).is_empty(), "a row of link columns only is a row");
+}
+
+#[test]
+fn j12_a_list_of_lists_that_is_declared_json_stays_whole() {
+    let record = json!({"webpath": [[{"a": 1}, [{"a": 4}]], [1, 2, 3]]});
+    let batch = page(
+        &mut normalizer(target(&[], &[("webpath", DataType::Json)]), 1000),
+        &[record],
+    );
+    assert_eq!(shape(&batch), [("t".to_owned(), 1)]);
+}
+
+#[test]
+fn j16_a_list_as_a_record_has_its_elements_in_value() {
+    let batch = page(&mut normalizer(target(&[], &[]), 1000), &[json!([1, 2, 3, 4, "A"])]);
+    assert_eq!(shape(&batch), [("t".to_owned(), 1), ("t__value".to_owned(), 5)]);
+}
+
+#[test]
+fn j19_j21_t22_nulls_and_empty_records_have_rows_and_no_columns() {
+    let batch = page(
+        &mut normalizer(target(&[], &[]), 1000),
+        &[json!({}), json!({"a": null}), json!({"d": {}, "l": []})],
+    );
+    assert_eq!(shape(&batch), [("t".to_owned(), 3)]);
+    assert!(columns_of(&batch, 0).is_empty());
+}
+
+#[test]
+fn j20_empty_keys_have_names_in_child_rows_too() {
+    let batch = page(
+        &mut normalizer(target(&[], &[]), 1000),
+        &[json!({"l": [{"": 1, "b": {"": 2}}]})],
+    );
+    assert_eq!(columns_of(&batch, 1), ["_empty", "b___empty"]);
+}
+
+#[test]
+fn j22_long_paths_are_cut_with_the_tag_of_the_whole() {
+    let long = "a_name_of_some_length_that_is_nested_in_itself";
+    let record = json!({ long: { long: 1 }, "l": [{ long: [{ long: [1] }] }] });
+    let batch = page(&mut normalizer(target(&[], &[]), 1000), &[record]);
+    let whole = format!("{long}__{long}");
+    let column = &columns_of(&batch, 0)[0];
+    assert!(column.len() == 63 && column.contains(&naming::tag(&whole)), "{column}");
+    let table = &shape(&batch)[2].0;
+    assert!(table.len() <= 63, "{table}");
+}
+
+#[test]
+fn j28_columns_stand_as_the_first_record_has_them_and_declared_ones_first() {
+    let declared = target(&[], &[("z", DataType::Text), ("b", DataType::Bigint)]);
+    let batch = page(
+        &mut normalizer(declared, 1000),
+        &[json!({"a": 1, "b": 2, "c": 3}), json!({"d": 4, "a": 5})],
+    );
+    let names: Vec<_> = batch.tables[0]
+        .columns
+        .iter()
+        .map(|column| column.name.to_string())
+        .collect();
+    assert_eq!(names, ["z", "b", "a", "c", "d", "_rl_load_id", "_rl_id"]);
+}
+
+#[test]
+fn t14_t25_t28_t29_the_first_batch_is_typed_as_a_whole() {
+    check(
+        1000,
+        &[
+            json!({"a": 1, "b": 9_223_372_036_854_775_807_i64}),
+            json!({"a": 1.5, "b": 0.5, "c": "1580405246"}),
+        ],
+        "t (a double, b numeric, c text)\n  1.0 | 9223372036854775807 | -\n  1.5 | 0.5 | 1580405246\n",
+    );
+}
+
+#[test]
+fn t23_t24_a_key_that_changes_kind_turns_into_several_things() {
+    let mut normalizer = normalizer(target(&[], &[]), 1000);
+    let records = [
+        json!({"k": [1]}),
+        json!({"k": null}),
+        json!({"k": {"x": 1}}),
+        json!({"k": "scalar"}),
+        json!({"k": null}),
+    ];
+    let batch = page(&mut normalizer, &records);
+    assert_eq!(columns_of(&batch, 0), ["k__x", "k"]);
+    assert_eq!(shape(&batch)[1], ("t__k".to_owned(), 1));
+}
