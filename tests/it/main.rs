@@ -8,6 +8,7 @@
 mod support;
 
 mod bad_input;
+mod checklist;
 mod cli;
 mod diagnostics;
 mod generated;
