@@ -131,6 +131,13 @@ impl Place<'_> {
     /// Runs the binary once, and gives what it said.
     fn run(&self, script: &Script, run: &Run, api: &Api) -> Result<String, String> {
         let config = run.config.as_deref().unwrap_or("pipeline.yaml");
+        if let Some(bundled) = config.strip_prefix("configs/") {
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(bundled);
+            let to = self.folder.join(config);
+            let made = std::fs::create_dir_all(self.folder.join("configs"));
+            made.and_then(|()| std::fs::copy(from, to))
+                .map_err(|error| format!("{config}: {error}"))?;
+        }
         let given = script.args.iter().chain(&run.args);
         let given: Vec<String> = given.map(|argument| self.fill(&api.fill(argument))).collect();
         let written = std::fs::read_to_string(self.scenario.join(config)).unwrap_or_default();

@@ -67,7 +67,7 @@ pub(crate) struct Run {
     pub(crate) args: Vec<String>,
     /// More of the environment.
     pub(crate) env: BTreeMap<String, String>,
-    /// Another config of the folder.
+    /// Another config of the folder, or, as `configs/…`, one that restload comes with.
     pub(crate) config: Option<String>,
     /// What the API expects.
     pub(crate) exchanges: Vec<Exchange>,
