@@ -132,7 +132,9 @@ impl Place<'_> {
     fn run(&self, script: &Script, run: &Run, api: &Api) -> Result<String, String> {
         let config = run.config.as_deref().unwrap_or("pipeline.yaml");
         if let Some(bundled) = config.strip_prefix("configs/") {
-            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(bundled);
+            let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../configs")
+                .join(bundled);
             let to = self.folder.join(config);
             let made = std::fs::create_dir_all(self.folder.join("configs"));
             made.and_then(|()| std::fs::copy(from, to))
