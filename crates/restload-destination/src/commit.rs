@@ -13,22 +13,23 @@ use crate::destination::merges;
 use crate::error::{Cause, DestinationError};
 use crate::plan::{self, Conflict, Wanted};
 use crate::rows::{Rows, last_of_each_key};
+use crate::salvage::Kept;
 use crate::step::{SchemaChange, Step, StepReport, TableReport};
 use crate::system::{self, LOADS, STATE};
 use crate::transaction::{CheckpointChange, Transaction, shadow_name};
 use crate::writers::Param;
 
 /// What a step holds for one resource, all of its parts together.
-struct Portion<'t> {
-    target: &'t Target,
-    batches: Vec<Batch>,
+pub(crate) struct Portion<'t> {
+    pub(crate) target: &'t Target,
+    pub(crate) batches: Vec<Batch>,
     checkpoints: Vec<Checkpoint>,
     last: bool,
 }
 
 /// How a portion's rows reach their tables.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Route {
+pub(crate) enum Route {
     /// Beside the rows that are there.
     Add,
     /// In the place of rows with the same key.
@@ -40,7 +41,7 @@ enum Route {
 }
 
 /// A table that rows came for: as it was wanted, and as it then is.
-struct Prepared {
+pub(crate) struct Prepared {
     wanted: Wanted,
     table: Table,
 }
@@ -135,23 +136,23 @@ impl<'d> Transaction<'d> {
         if route == Route::Replace {
             self.empty_tables(target).await?;
         }
+        let before: Vec<(usize, u64)> = prepared
+            .iter()
+            .map(|one| {
+                let came = tables_of(&portion, &kept, &one.table.name);
+                let came = came.map(|(table, _)| table.row_count).sum();
+                (came, self.rows_to_write(&portion, one, route, &kept).count())
+            })
+            .collect();
+        let kept = Box::pin(self.write_what_is_taken(&mut portion, &prepared, route, kept, report)).await?;
         let mut written = BTreeMap::new();
-        for one in &prepared {
-            let name = &one.table.name;
-            let own = portion.batches.iter().zip(&kept).flat_map(|(batch, kept)| {
-                let tables = batch.tables.iter().zip(kept);
-                tables
-                    .filter(|(table, _)| table.name == *name)
-                    .map(|(table, kept)| (table, kept.as_deref()))
-            });
-            let came: usize = own.clone().map(|(table, _)| table.row_count).sum();
+        for (one, (came, wanted)) in prepared.iter().zip(before) {
             if came == 0 {
                 continue;
             }
-            let rows = Rows::new(&Self::columns_to_write(one, route), own);
-            self.write_rows(one, &rows, route, target).await?;
-            written.insert(Arc::clone(name), rows.count());
-            note(report, name, rows.count(), came as u64 - rows.count());
+            let count = self.rows_to_write(&portion, one, route, &kept).count();
+            written.insert(Arc::clone(&one.table.name), count);
+            note(report, &one.table.name, count, came as u64 - wanted);
         }
         self.write_rejects(&portion, report).await?;
         let is_last = portion.last;
@@ -160,6 +161,29 @@ impl<'d> Transaction<'d> {
             self.settle(target).await?;
         }
         Ok(())
+    }
+
+    /// Writes the rows that are kept, table by table.
+    pub(crate) async fn write_tables(
+        &mut self,
+        portion: &Portion<'_>,
+        prepared: &[Prepared],
+        route: Route,
+        kept: &Kept,
+    ) -> Result<(), DestinationError> {
+        for one in prepared {
+            let rows = self.rows_to_write(portion, one, route, kept);
+            if rows.count() > 0 {
+                self.write_rows(one, &rows, route, portion.target).await?;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::unused_self, reason = "it stands among the steps of the work")]
+    fn rows_to_write<'p>(&self, portion: &'p Portion<'_>, one: &Prepared, route: Route, kept: &'p Kept) -> Rows<'p> {
+        let tables = tables_of(portion, kept, &one.table.name);
+        Rows::new(&Self::columns_to_write(one, route), tables)
     }
 
     fn route(&self, portion: &Portion<'_>) -> Route {
@@ -490,6 +514,20 @@ impl<'d> Transaction<'d> {
         });
         Ok(())
     }
+}
+
+/// The batches' tables of that name, each with its rows that are kept.
+fn tables_of<'p>(
+    portion: &'p Portion<'_>,
+    kept: &'p Kept,
+    name: &str,
+) -> impl Iterator<Item = (&'p TableBatch, Option<&'p [bool]>)> {
+    portion.batches.iter().zip(kept).flat_map(move |(batch, kept)| {
+        let tables = batch.tables.iter().zip(kept);
+        tables
+            .filter(move |(table, _)| *table.name == *name)
+            .map(|(table, kept)| (table, kept.as_deref()))
+    })
 }
 
 fn counts_as_json(counts: &BTreeMap<Arc<str>, u64>) -> String {

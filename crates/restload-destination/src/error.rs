@@ -212,6 +212,18 @@ pub enum DestinationError {
     Misuse(String),
 }
 
+impl DestinationError {
+    /// What the database said of rows that hold what it does not take.
+    pub(crate) fn refusal(&self) -> Option<&Cause> {
+        match self {
+            Self::Write { source, .. } if matches!(source.kind, CauseKind::Duplicate | CauseKind::Refused) => {
+                Some(source)
+            }
+            _ => None,
+        }
+    }
+}
+
 fn where_held(lock_file: Option<&PathBuf>) -> String {
     lock_file.map_or_else(String::new, |file| format!(" (it is on `{}`)", file.display()))
 }
@@ -237,6 +249,8 @@ enum CauseKind {
     DiskFull,
     Busy,
     Duplicate,
+    /// What a row holds cannot be stored.
+    Refused,
     Other,
 }
 
@@ -284,14 +298,16 @@ impl Cause {
             CauseKind::NoPermission => DestinationError::NoPermission { act, source: self },
             CauseKind::DiskFull => DestinationError::DiskFull { act, source: self },
             CauseKind::Busy => DestinationError::Busy { act, source: self },
-            CauseKind::Duplicate | CauseKind::Other => DestinationError::Database { act, source: self },
+            CauseKind::Duplicate | CauseKind::Refused | CauseKind::Other => {
+                DestinationError::Database { act, source: self }
+            }
         }
     }
 
     /// The error of writing rows.
     pub(crate) fn writing(self, table: &str, row_count: u64, destination: &str) -> DestinationError {
         match self.kind {
-            CauseKind::Duplicate | CauseKind::Other => DestinationError::Write {
+            CauseKind::Duplicate | CauseKind::Refused | CauseKind::Other => DestinationError::Write {
                 table: table.to_owned(),
                 row_count,
                 source: self,
@@ -359,6 +375,8 @@ fn from_postgres(error: &sqlx::postgres::PgDatabaseError) -> Cause {
         "53100" => CauseKind::DiskFull,
         "55P03" | "40P01" | "40001" => CauseKind::Busy,
         "23505" => CauseKind::Duplicate,
+        // Values out of range, constraints, and what is too large for an index or a row.
+        code if ["22", "23", "54"].contains(&&code[..2.min(code.len())]) => CauseKind::Refused,
         // No such database, too many connections, shutting down, starting up.
         "3D000" | "53300" | "57P01" | "57P02" | "57P03" => CauseKind::Unreachable,
         _ => CauseKind::Other,
@@ -374,6 +392,7 @@ fn from_sqlite(extended_code: u32, message: &str) -> Cause {
         (14, _) => CauseKind::Unreachable,
         (5 | 6, _) => CauseKind::Busy,
         (_, 2067 | 1555) => CauseKind::Duplicate,
+        (18..=20, _) => CauseKind::Refused,
         _ => CauseKind::Other,
     };
     Cause {

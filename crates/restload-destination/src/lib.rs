@@ -26,6 +26,7 @@ mod destination;
 mod error;
 mod plan;
 mod rows;
+mod salvage;
 mod sql;
 mod step;
 mod system;

@@ -36,6 +36,8 @@ pub struct StepReport {
     pub tables: Vec<TableReport>,
     /// What changed in the tables.
     pub schema_changes: Vec<SchemaChange>,
+    /// Records that the database refused, by resource; they are counted in [`TableReport::rejected`], too.
+    pub refused: Vec<(Arc<str>, u64)>,
     /// What a contract wants to be warned of, as resource and text.
     pub warnings: Vec<(Arc<str>, String)>,
     /// The types now in force, as table, column and type, for every column of the tables that rows came for.

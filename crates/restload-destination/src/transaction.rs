@@ -27,6 +27,8 @@ pub(crate) struct Memory {
     pub(crate) rows: BTreeMap<Arc<str>, u64>,
     /// Records that were kept out of them.
     pub(crate) rejects: u64,
+    /// Of these, the ones that cannot be stored, by resource.
+    pub(crate) unstorable: HashMap<Arc<str>, u64>,
     /// Every change to a table, in words.
     pub(crate) changes: Vec<String>,
     /// Changes that no report has told yet.

@@ -112,7 +112,10 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         options: &options,
         context,
     };
-    let (reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored), writer.run(received));
+    let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored), writer.run(received));
+    for report in &mut reports {
+        report.rejected += writer.totals.refused.get(&report.resource).copied().unwrap_or(0);
+    }
     let outcome = outcome(&reports);
     // A limited run is a sample: what an interrupted load has left stays for the next whole one.
     if written.is_ok() && options.limit.is_none() {

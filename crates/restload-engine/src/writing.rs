@@ -59,6 +59,8 @@ pub(crate) struct Totals {
     pub(crate) tables: IndexMap<String, TableTotals>,
     pub(crate) schema_changes: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    /// Records that the database refused, by resource.
+    pub(crate) refused: IndexMap<String, u64>,
 }
 
 /// A step that is being gathered.
@@ -142,6 +144,9 @@ impl Writer {
         self.totals
             .schema_changes
             .extend(written.schema_changes.iter().map(ToString::to_string));
+        for (resource, count) in &written.refused {
+            *self.totals.refused.entry(resource.to_string()).or_default() += count;
+        }
         for (resource, text) in &written.warnings {
             self.totals.warnings.push(format!("{resource}: {text}"));
         }

@@ -13,6 +13,8 @@ use crate::value::push_double;
 /// The rows of one page, or of a part of it.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// The page that the rows came on, from 1.
+    pub page: u64,
     /// Parents stand before their children. A table appears once.
     pub tables: Vec<TableBatch>,
     /// Records that could not be taken, with the reason.

@@ -170,6 +170,8 @@ pub struct Target {
     pub contract: Contract,
     /// Whether a value that does not fit a settled column goes to a column of its own type beside it.
     pub variants: bool,
+    /// How many records may be kept out because they cannot be stored.
+    pub max_rejects: u64,
 }
 
 impl Target {

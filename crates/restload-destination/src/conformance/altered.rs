@@ -23,6 +23,8 @@ super::conformance!(
     tables_are_settled_by_the_end_of_their_load,
     a_system_table_of_an_earlier_version_gets_what_it_lacks,
     keys_that_are_equal_in_the_tables_type_are_one,
+    rows_that_the_database_refuses_are_rejected_one_by_one,
+    more_refused_rows_than_are_tolerated_fail_the_step,
 );
 
 fn users(load_id: &str, name: Cell<'static>) -> Vec<Batch> {
@@ -389,4 +391,85 @@ async fn keys_that_are_equal_in_the_tables_type_are_one(database: &Database) {
             ["new"]
         );
     }
+}
+
+fn with_unique_names(disposition: restload_model::schema::WriteDisposition, max_rejects: u64) -> Target {
+    let key: &[&str] = if disposition == Merge { &["id"] } else { &[] };
+    Target {
+        columns: vec![unique("name")],
+        max_rejects,
+        ..target("t", disposition, key)
+    }
+}
+
+/// Seven records of which the fourth, fifth and seventh have a name that is there already.
+fn named(load_id: &str, number: u64) -> Batch {
+    let names = ["a", "b", "c", "a", "b", "d", "d"];
+    let first = 100 * number as i64;
+    let records: Vec<_> = names
+        .iter()
+        .zip(first..)
+        .map(|(name, id)| with_children(&[Cell::Bigint(id), Cell::Text(name)], &[&[Cell::Bigint(id)]]))
+        .collect();
+    page("t", load_id, number, (&["id", "name"], 1), &["value"], &records)
+}
+
+async fn rows_that_the_database_refuses_are_rejected_one_by_one(database: &Database) {
+    for (load_id, disposition) in [("L1", Append), ("L2", Replace), ("L3", Merge)] {
+        let target = with_unique_names(disposition, 10);
+        let report = database.load(load_id, &target, vec![named(load_id, 3)]).await;
+        let root = report.tables.iter().find(|table| &*table.table == "t").unwrap();
+        assert_eq!((root.written, root.duplicates, root.rejected), (4, 0, 3), "{load_id}");
+        assert_eq!(report.refused, [("t".into(), 3)]);
+        assert_eq!(
+            database.query("SELECT id, name FROM t ORDER BY id").await,
+            ["300|a", "301|b", "302|c", "305|d"],
+            "{load_id}"
+        );
+        assert_eq!(
+            database.query("SELECT value FROM t__items ORDER BY value").await,
+            ["300", "301", "302", "305"],
+            "{load_id}"
+        );
+        let rejects =
+            format!("SELECT page, record, kind, raw FROM _rl_rejects WHERE load_id = '{load_id}' ORDER BY record");
+        assert_eq!(
+            database.query(&rejects).await,
+            [
+                r#"3|4|unstorable|{"id":303,"name":"a","t__items":[{"value":303}]}"#,
+                r#"3|5|unstorable|{"id":304,"name":"b","t__items":[{"value":304}]}"#,
+                r#"3|7|unstorable|{"id":306,"name":"d","t__items":[{"value":306}]}"#,
+            ],
+            "{load_id}"
+        );
+    }
+    let reasons = database
+        .query("SELECT DISTINCT substr(reason, 1, 24) FROM _rl_rejects")
+        .await;
+    assert_eq!(reasons, ["the database refuses it:"]);
+}
+
+async fn more_refused_rows_than_are_tolerated_fail_the_step(database: &Database) {
+    for (load_id, max_rejects) in [("none", 0), ("two", 2)] {
+        let target = with_unique_names(Append, max_rejects);
+        let refused = database.try_load(load_id, &target, vec![named(load_id, 1)]).await;
+        let error = refused.unwrap_err();
+        assert!(matches!(error, DestinationError::Write { .. }), "{error}");
+    }
+    // What earlier steps of the load have brought counts, too.
+    let target = with_unique_names(Append, 4);
+    let mut destination = database.open("L2").await;
+    destination.prepare(vec![target], false).await.unwrap();
+    destination
+        .commit(step("t", vec![named("L2", 1)], &[], false))
+        .await
+        .unwrap();
+    let error = destination
+        .commit(step("t", vec![named("L2", 2)], &[], true))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DestinationError::Write { .. }), "{error}");
+    destination.finish(outcome()).await.unwrap();
+    assert_eq!(database.query("SELECT count(*) FROM t").await, ["4"]);
+    assert_eq!(database.query("SELECT count(*) FROM _rl_rejects").await, ["3"]);
 }

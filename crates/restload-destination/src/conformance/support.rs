@@ -204,6 +204,7 @@ pub(super) fn target(resource: &str, write_disposition: WriteDisposition, primar
         columns: Vec::new(),
         contract: Contract::default(),
         variants: false,
+        max_rejects: 0,
     }
 }
 
@@ -356,6 +357,7 @@ pub(super) fn page(
         });
     }
     Batch {
+        page,
         tables,
         rejects: Vec::new(),
     }

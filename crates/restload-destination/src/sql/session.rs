@@ -21,6 +21,19 @@ impl Dialect {
         Sql::new("ROLLBACK")
     }
 
+    /// From here on, what is done can be undone without the rest of the transaction.
+    pub(crate) fn savepoint() -> Sql {
+        Sql::new("SAVEPOINT _rl_rows")
+    }
+
+    pub(crate) fn rollback_to_savepoint() -> Sql {
+        Sql::new("ROLLBACK TO SAVEPOINT _rl_rows")
+    }
+
+    pub(crate) fn release_savepoint() -> Sql {
+        Sql::new("RELEASE SAVEPOINT _rl_rows")
+    }
+
     pub(crate) fn wait_two_seconds() -> Sql {
         Sql::new("SET lock_timeout = '2s'")
     }

@@ -165,6 +165,7 @@ impl Normalizer {
             }
         }
         Batch {
+            page: self.page,
             tables,
             rejects: std::mem::take(&mut self.rejects),
         }

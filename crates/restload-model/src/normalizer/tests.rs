@@ -26,6 +26,7 @@ fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
         columns: hints.iter().map(hint).collect(),
         contract: Contract::default(),
         variants: false,
+        max_rejects: 0,
     }
 }
 

@@ -46,7 +46,8 @@ pub struct ColumnConfig {
     /// Whether the column is part of the primary key.
     #[serde(default)]
     pub primary_key: Option<bool>,
-    /// Whether no two rows have the same value; a unique index holds it.
+    /// Whether no two rows have the same value; a unique index holds it. A record with a value that another row has is
+    /// rejected: the load fails, unless `max_rejects` tolerates it.
     #[serde(default)]
     pub unique: Option<bool>,
     /// What the column means; for readers of the config.

@@ -87,6 +87,7 @@ pub(super) fn compile(
             .map(ContractConfig::contract)
             .unwrap_or_default(),
         variants: config.variants,
+        max_rejects: config.max_rejects,
     };
     (Some(target), exact)
 }

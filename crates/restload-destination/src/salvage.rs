@@ -1,0 +1,194 @@
+//! Rows that the database refuses: found by halving, and kept out, so that the others are stored.
+//!
+//! It costs nothing where nothing is refused, but for a savepoint where the config tolerates rejects; where it does not,
+//! the step fails as a whole.
+
+use std::sync::Arc;
+
+use restload_model::batch::{Batch, Cell, Reject, RejectKind, TableBatch};
+use serde_json::{Map, Value};
+
+use crate::commit::{Portion, Prepared, Route};
+use crate::error::DestinationError;
+use crate::sql::{Dialect, Sql};
+use crate::step::StepReport;
+use crate::transaction::Transaction;
+
+/// For every table of every batch, which rows are written; `None` where all are.
+pub(crate) type Kept = Vec<Vec<Option<Vec<bool>>>>;
+
+/// A root row: its batch, and its place in that.
+type Root = (usize, usize);
+
+impl Transaction<'_> {
+    /// Writes the rows that are kept. Those that the database refuses become rejects of their batches, as many as the
+    /// config tolerates. What is left of the rows comes back.
+    pub(crate) async fn write_what_is_taken(
+        &mut self,
+        portion: &mut Portion<'_>,
+        prepared: &[Prepared],
+        route: Route,
+        kept: Kept,
+        report: &mut StepReport,
+    ) -> Result<Kept, DestinationError> {
+        let target = portion.target;
+        let unstorable = portion.batches.iter().flat_map(|batch| &batch.rejects);
+        let unstorable = unstorable
+            .filter(|reject| reject.kind == RejectKind::Unstorable)
+            .count() as u64;
+        let so_far = self.memory.unstorable.entry(Arc::clone(&target.resource)).or_default();
+        *so_far += unstorable;
+        let tolerated = target.max_rejects.saturating_sub(*so_far);
+        if tolerated == 0 {
+            self.write_tables(portion, prepared, route, &kept).await?;
+            return Ok(kept);
+        }
+        let roots = roots(&portion.batches, &target.table, &kept);
+        let mut refused: Vec<(Root, String)> = Vec::new();
+        let mut waiting: Vec<(usize, usize)> = vec![(0, roots.len())];
+        while let Some((start, end)) = waiting.pop() {
+            let part = only(&portion.batches, &target.table, &kept, &roots[start..end]);
+            self.say(Dialect::savepoint()).await?;
+            let Err(error) = self.write_tables(portion, prepared, route, &part).await else {
+                self.say(Dialect::release_savepoint()).await?;
+                continue;
+            };
+            let Some(cause) = error.refusal().map(ToString::to_string) else {
+                return Err(error);
+            };
+            self.say(Dialect::rollback_to_savepoint()).await?;
+            if end > start + 1 {
+                let middle = start + (end - start) / 2;
+                // The first half is tried first: of two rows that exclude each other, the first one stays.
+                waiting.push((middle, end));
+                waiting.push((start, middle));
+            } else if start == end || refused.len() as u64 == tolerated {
+                return Err(error);
+            } else {
+                refused.push((roots[start], cause));
+            }
+        }
+        if refused.is_empty() {
+            return Ok(kept);
+        }
+        let count = refused.len() as u64;
+        *self.memory.unstorable.entry(Arc::clone(&target.resource)).or_default() += count;
+        report.refused.push((Arc::clone(&target.resource), count));
+        let is_refused = |root: &Root| refused.iter().any(|(other, _)| other == root);
+        let taken: Vec<Root> = roots.iter().filter(|root| !is_refused(root)).copied().collect();
+        let kept = only(&portion.batches, &target.table, &kept, &taken);
+        for ((batch, row), cause) in refused {
+            let batch = &mut portion.batches[batch];
+            let reject = Reject {
+                kind: RejectKind::Unstorable,
+                table: Arc::clone(&target.table),
+                page: batch.page,
+                record: place_on_page(batch, &target.table, row),
+                reason: format!("the database refuses it: {cause}"),
+                raw: as_record(batch, &target.table, row).to_string(),
+            };
+            batch.rejects.push(reject);
+        }
+        Ok(kept)
+    }
+
+    async fn say(&mut self, sql: Sql) -> Result<(), DestinationError> {
+        let done = self.writer.execute(sql, &[]).await;
+        self.during("cannot go back to before some rows", done).map(drop)
+    }
+}
+
+/// The root rows that are kept, in order.
+fn roots(batches: &[Batch], root_table: &str, kept: &Kept) -> Vec<Root> {
+    let mut roots = Vec::new();
+    for (index, (batch, kept)) in batches.iter().zip(kept).enumerate() {
+        for (table, kept) in batch.tables.iter().zip(kept) {
+            if *table.name == *root_table {
+                let rows = (0..table.row_count).filter(|row| kept.as_ref().is_none_or(|kept| kept[*row]));
+                roots.extend(rows.map(|row| (index, row)));
+            }
+        }
+    }
+    roots
+}
+
+/// The same marks, for these root rows and what hangs on them only.
+fn only(batches: &[Batch], root_table: &str, kept: &Kept, roots: &[Root]) -> Kept {
+    let mut narrowed = Vec::with_capacity(batches.len());
+    for (index, (batch, kept)) in batches.iter().zip(kept).enumerate() {
+        let start = roots.partition_point(|(batch, _)| *batch < index);
+        let end = roots.partition_point(|(batch, _)| *batch <= index);
+        let root = batch.tables.iter().find(|table| *table.name == *root_table);
+        let mut is_chosen = vec![false; root.map_or(0, |root| root.row_count)];
+        for (_, row) in &roots[start..end] {
+            is_chosen[*row] = true;
+        }
+        let marks = batch.tables.iter().zip(kept).map(|(table, kept)| {
+            let rows = (0..table.row_count).map(|row| {
+                let root_row = table.root_rows.get(row).map_or(row, |root_row| *root_row as usize);
+                kept.as_ref().is_none_or(|kept| kept[row]) && is_chosen[root_row]
+            });
+            Some(rows.collect())
+        });
+        narrowed.push(marks.collect());
+    }
+    narrowed
+}
+
+/// The number of a root row's record on its page: records that have no row come between.
+fn place_on_page(batch: &Batch, root_table: &str, row: usize) -> u64 {
+    let mut without_row: Vec<u64> = batch
+        .rejects
+        .iter()
+        .filter(|reject| *reject.table == *root_table && reject.kind != RejectKind::DiscardedValue)
+        .filter(|reject| !reject.reason.starts_with("the database refuses it"))
+        .map(|reject| reject.record)
+        .collect();
+    without_row.sort_unstable();
+    without_row.dedup();
+    let mut record = row as u64 + 1;
+    for rejected in without_row {
+        if rejected <= record {
+            record += 1;
+        }
+    }
+    record
+}
+
+/// What is known of a record here: the values of its row, and under the name of each child table its rows there.
+fn as_record(batch: &Batch, root_table: &str, root_row: usize) -> Value {
+    let mut record = Map::new();
+    for table in &batch.tables {
+        if *table.name == *root_table {
+            record.extend(values(table, root_row));
+            continue;
+        }
+        let rows = table.root_rows.iter().enumerate();
+        let rows = rows.filter(|(_, root)| **root as usize == root_row);
+        let rows: Vec<Value> = rows.map(|(row, _)| Value::Object(values(table, row))).collect();
+        if !rows.is_empty() {
+            record.insert(table.name.to_string(), Value::Array(rows));
+        }
+    }
+    Value::Object(record)
+}
+
+fn values(table: &TableBatch, row: usize) -> Map<String, Value> {
+    let mut values = Map::new();
+    for column in table.columns.iter().filter(|column| !column.name.starts_with("_rl_")) {
+        let value = match column.cell(row) {
+            Cell::Null => continue,
+            Cell::Bool(flag) => flag.into(),
+            Cell::Bigint(number) => number.into(),
+            Cell::Double(number) => number.into(),
+            Cell::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+            cell => {
+                let mut text = String::new();
+                cell.write_text(&mut text);
+                text.into()
+            }
+        };
+        values.insert(column.name.to_string(), value);
+    }
+    values
+}
