@@ -192,12 +192,12 @@ impl Tasks<'_> {
         for (index, plan) in resources.iter().enumerate() {
             let mut children = Vec::new();
             for (child_index, child) in resources.iter().enumerate() {
-                if let Some(link) = child.parent.as_ref().filter(|link| *link.resource == *plan.name) {
+                if child.direct_parents().any(|link| *link.resource == *plan.name) {
                     let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
                     inputs[child_index] = Some(receiver);
                     children.push(Child {
                         resource: Arc::clone(&child.name),
-                        link: link.clone(),
+                        links: child.parents.clone(),
                         partitions: sender,
                         is_resumable: resumptions[child_index] == Resumption::Continue,
                     });
@@ -269,16 +269,18 @@ impl Tasks<'_> {
     }
 }
 
-/// Whether a resource's fate is known: its own end and its parent's. A child whose parent did not come to its end is
+/// Whether a resource's fate is known: its own end and its parents'. A child whose parent did not come to its end is
 /// not complete either, however well its own partitions went.
 fn settle(resources: &[Arc<ResourcePlan>], reports: &mut [Option<ResourceReport>], index: usize) -> bool {
-    let parent = resources[index].parent.as_ref();
-    let parent = parent.and_then(|link| resources.iter().position(|plan| *plan.name == *link.resource));
-    let parent_status = match parent.map(|parent| reports[parent].as_ref().map(|report| report.status)) {
-        Some(None) => return false,
-        Some(Some(status)) => status,
-        None => ResourceStatus::Completed,
-    };
+    let mut parent_status = ResourceStatus::Completed;
+    for link in resources[index].direct_parents() {
+        let parent = resources.iter().position(|plan| *plan.name == *link.resource);
+        match parent.map(|parent| reports[parent].as_ref().map(|report| report.status)) {
+            Some(None) => return false,
+            Some(Some(ResourceStatus::Completed)) | None => {}
+            Some(Some(status)) => parent_status = status,
+        }
+    }
     let Some(report) = &mut reports[index] else {
         return false;
     };
@@ -306,7 +308,7 @@ fn resumption(plan: &ResourcePlan, all: &[Arc<ResourcePlan>], options: &RunOptio
     }
     let has_replaced_descendant = all
         .iter()
-        .any(|other| replaces(other) && ancestors(other, all).any(|ancestor| ancestor.name == plan.name));
+        .any(|other| replaces(other) && ancestors(other, all).iter().any(|ancestor| ancestor.name == plan.name));
     if !has_replaced_descendant {
         Resumption::Continue
     } else if plan.is_loaded && plan.target.write_disposition == WriteDisposition::Append {
@@ -316,12 +318,18 @@ fn resumption(plan: &ResourcePlan, all: &[Arc<ResourcePlan>], options: &RunOptio
     }
 }
 
-fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> impl Iterator<Item = &'p Arc<ResourcePlan>> {
-    let parent_of = |plan: &ResourcePlan| {
-        let name = plan.parent.as_ref()?.resource.clone();
-        all.iter().find(|other| *other.name == *name)
-    };
-    std::iter::successors(parent_of(plan), move |plan| parent_of(plan))
+/// The resources that a resource depends on, itself not among them.
+fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> Vec<&'p Arc<ResourcePlan>> {
+    // Parents stand before their children, so that one pass backwards finds all of them.
+    let mut wanted: Vec<&str> = plan.parents.iter().map(|link| link.resource.as_str()).collect();
+    let mut found = Vec::new();
+    for other in all.iter().rev() {
+        if wanted.contains(&&*other.name) {
+            wanted.extend(other.parents.iter().map(|link| link.resource.as_str()));
+            found.push(other);
+        }
+    }
+    found
 }
 
 /// The partitions that an interrupted load has left.
@@ -381,17 +389,30 @@ fn reports_to_forget(resources: &[Arc<ResourcePlan>], reports: &[ResourceReport]
     if outcome == Outcome::Interrupted {
         return Vec::new();
     }
-    let family = |plan: &ResourcePlan| {
-        ancestors(plan, resources)
-            .last()
-            .map_or_else(|| Arc::clone(&plan.name), |root| Arc::clone(&root.name))
-    };
-    let broken: Vec<Arc<str>> = resources
+    // Whoever is connected by parents is of one family.
+    let mut family: Vec<usize> = (0..resources.len()).collect();
+    for (index, plan) in resources.iter().enumerate() {
+        for ancestor in ancestors(plan, resources) {
+            let Some(other) = resources.iter().position(|other| other.name == ancestor.name) else {
+                continue;
+            };
+            let (joined, own) = (family[other], family[index]);
+            family
+                .iter_mut()
+                .filter(|member| **member == own)
+                .for_each(|member| *member = joined);
+        }
+    }
+    let broken: Vec<usize> = resources
         .iter()
         .zip(reports)
-        .filter(|(_, report)| report.status != ResourceStatus::Completed)
-        .map(|(plan, _)| family(plan))
+        .zip(&family)
+        .filter(|((_, report), _)| report.status != ResourceStatus::Completed)
+        .map(|(_, family)| *family)
         .collect();
-    let settled = resources.iter().filter(|plan| !broken.contains(&family(plan)));
-    settled.map(|plan| Arc::clone(&plan.name)).collect()
+    let settled = resources
+        .iter()
+        .zip(&family)
+        .filter(|(_, family)| !broken.contains(family));
+    settled.map(|(plan, _)| Arc::clone(&plan.name)).collect()
 }

@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use minijinja::Value as Computed;
 use restload_model::Value;
+use restload_model::diagnostics::did_you_mean;
 use restload_model::value::Object;
 use serde::{Deserialize, Serialize};
 
 use crate::decoders::decode_json;
 use crate::json_path::JsonPath;
 use crate::paginators::{self, Page, Paginator, Position, Step};
-use crate::plan::{DraftError, EndpointPlan, Limits, RecordSource, ResourcePlan};
+use crate::parent_fields::{MissingField, Parents};
+use crate::plan::{DraftError, EndpointPlan, Limits, ParentLink, RecordSource, ResourcePlan};
 use crate::request::{Request, Response};
 use crate::response_actions::{Action, response_value};
 use crate::steps;
@@ -27,9 +29,12 @@ pub struct Progress {
     pub position: Position,
     /// Pages received before it.
     pub pages: u64,
-    /// The fields of the parent's record that the partition is requested with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<serde_json::Value>,
+    /// The fields of its parents' records that the partition is requested with.
+    #[serde(default, skip_serializing_if = "Parents::is_empty")]
+    pub parents: Parents,
+    /// The fields that the parents' records do not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingField>,
     /// Whether there is no next page: the partition is loaded, while the load that it belongs to goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub done: bool,
@@ -37,11 +42,12 @@ pub struct Progress {
 
 impl Progress {
     /// Before the first page.
-    pub fn start(parent: Option<serde_json::Value>) -> Self {
+    pub fn start(parents: Parents) -> Self {
         Self {
             position: Position::Start,
             pages: 0,
-            parent,
+            parents,
+            missing: Vec::new(),
             done: false,
         }
     }
@@ -311,24 +317,23 @@ impl Walk {
 
     /// Adds the parent's fields to the records of a page and puts them through the steps.
     pub fn process<'b>(&self, records: Vec<Value<'b>>) -> Result<Vec<Value<'b>>, ExtractError> {
-        process(&self.plan, self.progress.parent.as_ref(), records)
+        process(&self.plan, &self.progress.parents, records)
     }
 }
 
-/// Adds the parent's fields to records and puts them through the resource's steps.
+/// Adds the parents' fields to records and puts them through the resource's steps.
 pub fn process<'b>(
     plan: &ResourcePlan,
-    parent: Option<&serde_json::Value>,
+    parents: &Parents,
     mut records: Vec<Value<'b>>,
 ) -> Result<Vec<Value<'b>>, ExtractError> {
-    if let (Some(link), Some(parent)) = (&plan.parent, parent) {
+    for link in &plan.parents {
+        let Some(parent) = parents.get(&link.resource) else {
+            continue;
+        };
         for (field, name) in &link.included {
-            let Some(value) = parent.get(field) else {
-                return Err(ExtractError::new(format!(
-                    "the records of `{}` have no field `{field}`",
-                    link.resource
-                )));
-            };
+            // What is missing was dealt with before the request.
+            let Some(value) = parent.get(field) else { continue };
             for record in &mut records {
                 if !matches!(record, Value::Object(_)) {
                     let scalar = std::mem::take(record);
@@ -346,19 +351,43 @@ pub fn process<'b>(
     steps::apply_all(&plan.steps, records).map_err(|error| ExtractError::new(error.to_string()))
 }
 
-/// What a child needs of a parent's record.
-pub fn parent_fields(record: &Value<'_>, fields: Option<&std::collections::BTreeSet<String>>) -> serde_json::Value {
-    let to_json = |value: &Value<'_>| serde_json::to_value(value).unwrap_or_default();
-    match (record, fields) {
-        (Value::Object(members), Some(fields)) => serde_json::Value::Object(
-            fields
-                .iter()
-                .filter_map(|field| Some((field.clone(), to_json(members.get(field)?))))
-                .collect(),
-        ),
-        (record @ Value::Object(_), None) => to_json(record),
-        (scalar, _) => serde_json::json!({ "value": to_json(scalar) }),
+/// Why a partition cannot be requested: a parent's record lacks a field.
+pub fn missing_field(missing: &MissingField) -> ExtractError {
+    let error = ExtractError::new(missing.to_string());
+    if missing.is_null {
+        return error;
     }
+    match did_you_mean(missing.name(), missing.there.iter().map(String::as_str)) {
+        Some(near) => error.with_help(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+/// The partitions of a child that a record gives rise to. `around` are the fields that the record's own partition has of
+/// its parents' records.
+pub fn partitions_for(child: &[ParentLink], resource: &str, record: &Value<'_>, around: &Parents) -> Vec<Progress> {
+    let mut partitions = vec![Progress::start(Parents::new())];
+    for link in child {
+        let ways = if link.resource == resource {
+            link.fields.take(resource, record)
+        } else if let Some(carried) = around.get(&link.resource) {
+            link.fields.take(&link.resource, &Value::from(carried.clone()))
+        } else {
+            continue;
+        };
+        let mut extended = Vec::with_capacity(partitions.len() * ways.len());
+        for partition in &partitions {
+            for way in &ways {
+                let mut partition = partition.clone();
+                let fields = way.fields.clone().unwrap_or_default();
+                partition.parents.insert(link.resource.clone(), fields);
+                partition.missing.extend(way.missing.iter().cloned());
+                extended.push(partition);
+            }
+        }
+        partitions = extended;
+    }
+    partitions
 }
 
 fn count_records(selector: &JsonPath, body: &Value<'_>, endpoint: &EndpointPlan) -> Result<usize, ExtractError> {

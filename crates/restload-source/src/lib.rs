@@ -7,6 +7,7 @@ pub mod decoders;
 pub mod extraction;
 pub mod json_path;
 pub mod paginators;
+pub mod parent_fields;
 pub mod plan;
 pub mod request;
 pub mod response_actions;

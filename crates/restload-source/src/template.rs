@@ -4,12 +4,16 @@
 //! minijinja's language, compiled once, when the config is planned. A template that is exactly one placeholder gives
 //! the expression's value with its type; any other gives text.
 
+mod reference;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
+
+pub use self::reference::{FieldStep, Reference};
 
 /// The names that a placeholder may begin with, besides those that a place adds.
 pub const ROOTS: [&str; 5] = ["env", "resources", "run", "secrets", "vars"];
@@ -32,6 +36,8 @@ pub struct Template {
     parts: Vec<Part>,
     /// The names used: `secrets.token`, `resources.posts.id`.
     variables: BTreeSet<String>,
+    /// The fields of other resources' records.
+    references: Vec<Reference>,
     /// Where in the config it stands.
     path: KeyPath,
 }
@@ -78,6 +84,7 @@ impl Template {
         let mut template = Self {
             parts: Vec::new(),
             variables: BTreeSet::new(),
+            references: Vec::new(),
             path: path.clone(),
         };
         let mut literal = String::new();
@@ -123,7 +130,14 @@ impl Template {
             diagnostics.error_with_help(path, "an empty placeholder `{}`", "write `{{}}` for literal braces");
             return false;
         }
-        let expression = match ENVIRONMENT.compile_expression_owned(text.to_owned()) {
+        let (written, references) = match reference::rewrite(text) {
+            Ok(rewritten) => rewritten,
+            Err((message, help)) => {
+                diagnostics.error_with_help(path, message, help);
+                return false;
+            }
+        };
+        let expression = match ENVIRONMENT.compile_expression_owned(written) {
             Ok(expression) => expression,
             Err(error) => {
                 let reason = error.detail().unwrap_or("it is not an expression");
@@ -131,7 +145,8 @@ impl Template {
                 return false;
             }
         };
-        let variables = expression.undeclared_variables(true);
+        let mut variables = expression.undeclared_variables(true);
+        variables.retain(|variable| variable.split('.').next() != Some("resources"));
         let mut sound = true;
         for filter in filters(text).into_iter().filter(|name| !is_filter(name)) {
             sound = false;
@@ -166,6 +181,7 @@ impl Template {
             );
         }
         self.variables.extend(variables);
+        self.references.extend(references);
         self.parts.push(Part::Placeholder {
             text: text.to_owned(),
             expression,
@@ -176,6 +192,11 @@ impl Template {
     /// The names used, as dotted paths.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(String::as_str)
+    }
+
+    /// The fields of other resources' records that it refers to.
+    pub fn references(&self) -> &[Reference] {
+        &self.references
     }
 
     /// Where in the config it stands.

@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 
 use restload_model::Value;
 use restload_source::extraction::{ExtractError, Progress, process};
+use restload_source::parent_fields::Parents;
 use restload_source::plan::RecordSource;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -40,7 +41,7 @@ pub(crate) async fn load(
         }
         (_, None) => {
             let root = stored.into_iter().find(|spawned| spawned.partition.is_empty());
-            let progress = root.map_or_else(|| Progress::start(None), |root| root.progress);
+            let progress = root.map_or_else(|| Progress::start(Parents::new()), |root| root.progress);
             if progress.done {
                 Ok(())
             } else {
@@ -84,8 +85,8 @@ async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
             return Err(ExtractError::new("no records"));
         };
         let records = given.iter().cloned().map(Value::from).collect();
-        let records = process(&task.plan, None, records)?;
-        Ok(normalise(&task, "", 1, records))
+        let records = process(&task.plan, &Parents::new(), records)?;
+        Ok(normalise(&task, "", &Parents::new(), 1, records))
     })
     .await
     .map_err(|error| failed(error.to_string()))?;
@@ -93,7 +94,7 @@ async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
     let progress = Progress {
         pages: 1,
         done: true,
-        ..Progress::start(None)
+        ..Progress::start(Parents::new())
     };
     hand_over(shared, &Arc::from(""), &progress, outcome).await
 }

@@ -9,7 +9,8 @@ use restload_model::batch::{Batch, RejectKind};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::Normalizer;
 use restload_model::row_id;
-use restload_source::extraction::{Progress, parent_fields};
+use restload_source::extraction::{Progress, partitions_for};
+use restload_source::parent_fields::Parents;
 
 use super::shared::{Shared, Spawned, Stopped};
 use crate::report::Event;
@@ -28,8 +29,15 @@ pub(super) struct Outcome {
     pub(super) frozen: Vec<String>,
 }
 
-/// Gives records to the children and turns them into rows.
-pub(super) fn normalise(shared: &Shared, partition: &str, page: u64, mut records: Vec<Value<'_>>) -> Outcome {
+/// Gives records to the children and turns them into rows. `parents` are the fields that the partition has of its own
+/// parents' records.
+pub(super) fn normalise(
+    shared: &Shared,
+    partition: &str,
+    parents: &Parents,
+    page: u64,
+    mut records: Vec<Value<'_>>,
+) -> Outcome {
     if let Some(remaining) = &shared.remaining {
         let before = remaining.fetch_sub(records.len() as i64, Ordering::Relaxed);
         records.truncate(usize::try_from(before.max(0)).unwrap_or(usize::MAX));
@@ -41,14 +49,10 @@ pub(super) fn normalise(shared: &Shared, partition: &str, page: u64, mut records
         records: count,
     });
     let spawned = shared.children.iter().enumerate().map(|(index, child)| {
-        let fields = child.link.fields.as_ref();
-        (
-            index,
-            records
-                .iter()
-                .map(|record| spawn_for(&parent_fields(record, fields)))
-                .collect(),
-        )
+        let partitions = records
+            .iter()
+            .flat_map(|record| partitions_for(&child.links, &shared.plan.name, record, parents));
+        (index, partitions.map(spawn).collect())
     });
     let spawned = spawned.collect();
     if !shared.plan.is_loaded || page <= shared.pages_to_skip {
@@ -98,16 +102,16 @@ pub(super) fn normalise(shared: &Shared, partition: &str, page: u64, mut records
     }
 }
 
-/// The partition for a parent's record, named by the fields that it is requested with.
-fn spawn_for(parent: &serde_json::Value) -> Spawned {
+/// The partition for parents' records, named by the fields that it is requested with.
+fn spawn(progress: Progress) -> Spawned {
     const LONGEST_NAME: usize = 120;
-    let mut name = parent.to_string();
+    let mut name = serde_json::to_string(&progress.parents).unwrap_or_default();
     if name.len() > LONGEST_NAME {
         name = row_id::of_text(&name);
     }
     Spawned {
         partition: name.into(),
-        progress: Progress::start(Some(parent.clone())),
+        progress,
     }
 }
 

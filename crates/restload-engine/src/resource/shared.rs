@@ -26,7 +26,8 @@ pub(crate) struct Spawned {
 #[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) resource: Arc<str>,
-    pub(crate) link: ParentLink,
+    /// What it takes from its parents.
+    pub(crate) links: Vec<ParentLink>,
     pub(crate) partitions: mpsc::Sender<Spawned>,
     /// Whether its partitions are stored, so that they survive a crash.
     pub(crate) is_resumable: bool,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use restload_source::extraction::{Answer, ExtractError, Progress, Walk};
+use restload_source::extraction::{Answer, ExtractError, Progress, Walk, missing_field};
 use restload_source::plan::partition_context;
 use restload_source::request::{Request, Response};
 use tokio::sync::oneshot;
@@ -39,11 +39,10 @@ pub(super) async fn walk_partition(
     if shared.is_full() {
         return Ok(());
     }
-    let parent = shared.plan.parent.as_ref().zip(progress.parent.as_ref());
-    let context = partition_context(
-        &shared.context,
-        parent.map(|(link, record)| (link.resource.as_str(), record)),
-    );
+    if let Some(missing) = progress.missing.first() {
+        return Err(stop(shared, progress.pages + 1, None, &missing_field(missing)));
+    }
+    let context = partition_context(&shared.context, &progress.parents);
     let is_repeatable = shared.plan.endpoint().is_none_or(|endpoint| !endpoint.has_side_effects);
     let name = Arc::clone(&shared.plan.name);
     let mut walk = Walk::new(Arc::clone(&shared.plan), progress);
@@ -159,7 +158,8 @@ fn decode(
         Ok(records) => records,
         Err(error) => return Decoded::Failed(number, error),
     };
-    let outcome = normalise(shared, partition, walk.progress().pages, records);
+    let progress = walk.progress();
+    let outcome = normalise(shared, partition, &progress.parents, progress.pages, records);
     let has_next = wants_next && !shared.is_full();
     Decoded::Page(PageDone {
         walk,

@@ -48,7 +48,7 @@ fn api(resource: &serde_json::Value) -> Api {
     let Some(mut planned) = planned else {
         panic!("{:?}", diagnostics.into_vec())
     };
-    let context = partition_context(&planned.context, None);
+    let context = partition_context(&planned.context, &Parents::new());
     Api {
         plan: Arc::new(planned.resources.remove(0)),
         limits: planned.limits,
@@ -71,7 +71,7 @@ fn response(status: u16, content_type: &str, body: &str) -> Response {
 /// What one answer comes to.
 fn answer(endpoint: &serde_json::Value, status: u16, content_type: &str, body: &str) -> String {
     let api = api(&json!({"name": "r", "endpoint": endpoint}));
-    let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(None));
+    let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(Parents::new()));
     let response = response(status, content_type, body);
     match walk.receive(&response, &api.limits, &api.context) {
         Ok(Answer::Page(page)) => {
@@ -255,7 +255,7 @@ fn judges_answers() {
 /// Walks an API of pages by position, stopping and going on from stored progress where `cuts` says so.
 fn walk_with_cuts(endpoint: &serde_json::Value, pages: &[&str], cuts: &[bool]) -> Vec<String> {
     let mut log = Vec::new();
-    let mut stored = serde_json::to_string(&Progress::start(None)).unwrap();
+    let mut stored = serde_json::to_string(&Progress::start(Parents::new())).unwrap();
     let mut walk: Option<Walk> = None;
     let api = api(&json!({"name": "r", "endpoint": endpoint}));
     for (page, cut) in pages.iter().zip(cuts) {

@@ -16,7 +16,7 @@ use crate::json_path::JsonPath;
 use crate::paginators::{NoOptions, Paginator, PaginatorConfig, Position};
 use crate::request::{Draft, DraftBody, Request, join_url};
 use crate::response_actions::ResponseAction;
-use crate::template::{RenderError, Template, scalar_text};
+use crate::template::{Reference, RenderError, Template, scalar_text};
 
 /// What may stand in a path segment as it is; everything else, the slash included, is percent-encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -298,6 +298,15 @@ impl EndpointPlan {
         templates
     }
 
+    /// The fields of parents' records that stand in the path.
+    pub(super) fn path_references(&self) -> Vec<&Reference> {
+        let mut templates = vec![&self.path];
+        for (_, binding) in &self.bindings {
+            binding.templates(&mut templates);
+        }
+        templates.into_iter().flat_map(Template::references).collect()
+    }
+
     pub(super) fn templates<'t>(&'t self, client: &'t ClientPlan) -> Vec<&'t Template> {
         let mut templates = self.own_templates();
         templates.extend(client.headers.iter().filter_map(|header| header.value.as_ref()));
@@ -520,7 +529,7 @@ fn compile_body(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagn
 /// dlt's rule for single records, without its trap: the last segment of the path holds a parent's field.
 fn names_one_record(path_text: &str, template: &Template) -> bool {
     let last = path_text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    last.contains("{resources.") && template.variables().any(|variable| variable.starts_with("resources."))
+    last.contains("{resources") && !template.references().is_empty()
 }
 
 impl ParamTemplate {

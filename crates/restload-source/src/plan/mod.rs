@@ -17,6 +17,7 @@ use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 use restload_model::secret::{Redactor, Secret};
 
 use crate::config::{ClientConfig, ResourceConfig};
+use crate::parent_fields::Parents;
 use crate::template::{Context, Template, to_value};
 
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
@@ -154,7 +155,10 @@ pub fn plan(
             check_tables(path, resource, plan, &compiled, diagnostics);
         }
     }
-    let order = parents_first(&compiled, diagnostics);
+    let order = parents::parents_first(&compiled, diagnostics);
+    if let Some(order) = &order {
+        parents::connect(order, &mut compiled, diagnostics);
+    }
     check_variables(config, base_url.as_ref(), shared.as_deref(), &compiled, diagnostics);
     let chosen = choose(config, options, lookup, &compiled, diagnostics);
     if diagnostics.has_errors() {
@@ -307,42 +311,6 @@ fn check_tables(
     }
 }
 
-/// The resources' names in an order in which parents come first, or a cycle.
-fn parents_first(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
-    let parent_of = |name: &str| {
-        all.iter()
-            .find(|(_, resource, _)| resource.name == name)?
-            .2
-            .as_ref()?
-            .parent
-            .as_ref()
-            .map(|link| link.resource.clone())
-    };
-    let mut order: Vec<String> = Vec::new();
-    for (path, resource, _) in all {
-        let mut chain = vec![resource.name.clone()];
-        while let Some(parent) = chain.last().and_then(|name| parent_of(name)) {
-            if chain.contains(&parent) {
-                if parent == resource.name {
-                    chain.push(parent);
-                    diagnostics.error(
-                        path,
-                        format_args!("resources refer to each other in a circle: {}", chain.join(" -> ")),
-                    );
-                }
-                return None;
-            }
-            chain.push(parent);
-        }
-        for name in chain.into_iter().rev() {
-            if !order.contains(&name) {
-                order.push(name);
-            }
-        }
-    }
-    Some(order)
-}
-
 /// Every `{vars.…}` must be one of the config's.
 fn check_variables(
     config: &SourceConfig,
@@ -443,19 +411,12 @@ fn choose(
             }
         }
     }
-    for name in &chosen.loaded {
-        let mut next = Some(name.clone());
-        while let Some(name) = next {
-            let plan = all
-                .iter()
-                .find(|(_, resource, _)| resource.name == name)
-                .and_then(|(_, _, plan)| plan.as_ref());
-            next = plan
-                .and_then(|plan| plan.parent.as_ref())
-                .map(|link| link.resource.clone());
-            if !chosen.needed.insert(name) {
-                break;
-            }
+    let mut next: Vec<String> = chosen.loaded.iter().cloned().collect();
+    while let Some(name) = next.pop() {
+        let plan = all.iter().find(|(_, resource, _)| resource.name == name);
+        let parents = plan.and_then(|(_, _, plan)| plan.as_ref()).map(|plan| &plan.parents);
+        if chosen.needed.insert(name) {
+            next.extend(parents.into_iter().flatten().map(|link| link.resource.clone()));
         }
     }
     // A resource that is read for a child's sake is not left out, although it is not stored.
@@ -622,15 +583,12 @@ fn by_path<'n>(values: impl IntoIterator<Item = (&'n str, &'n str)>) -> serde_js
     serde_json::Value::Object(root)
 }
 
-/// The context of a partition: the run's, and the parent's record under `resources`.
-pub fn partition_context(run: &Context, parent: Option<(&str, &serde_json::Value)>) -> Computed {
-    match parent {
-        None => run.to_value(),
-        Some((name, record)) => {
-            let resources = to_value(BTreeMap::from([(name, record)]));
-            run.with("resources", resources).to_value()
-        }
+/// The context of a partition: the run's, and the fields of its parents' records under `resources`.
+pub fn partition_context(run: &Context, parents: &Parents) -> Computed {
+    if parents.is_empty() {
+        return run.to_value();
     }
+    run.with("resources", to_value(parents)).to_value()
 }
 
 #[cfg(test)]

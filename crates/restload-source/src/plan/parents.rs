@@ -1,50 +1,41 @@
 //! What a resource takes from other resources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 
-use super::resource::RecordSource;
+use super::Compiled;
+use super::resource::{RecordSource, ResourcePlan};
 use crate::config::ResourceConfig;
+use crate::parent_fields::Fields;
+use crate::template::FieldStep;
 
-/// What a child takes from its parent.
+/// What a child takes from one of its parents, or from an ancestor further up.
 #[derive(Debug, Clone)]
 pub struct ParentLink {
     /// The parent.
     pub resource: String,
-    /// The top-level fields that requests refer to; `None` when all may be.
-    pub fields: Option<BTreeSet<String>>,
+    /// The fields that the child and what depends on it refer to.
+    pub fields: Fields,
     /// The fields that records take along, each with the name it gets.
     pub included: Vec<(String, String)>,
+    /// Whether the parent's records give rise to the child's partitions. What an ancestor further up has comes along
+    /// with the records of a direct parent.
+    pub is_direct: bool,
+    /// Whether the endpoint names it; otherwise only `include_from_parent` does, or a descendant.
+    is_named: bool,
+    /// Where in the config it is named.
+    origin: KeyPath,
 }
 
-/// The parent that placeholders name; there is one at most.
-pub(super) fn compile_parent(
-    config: &ResourceConfig,
-    source: &RecordSource,
-    names: &[&str],
-    path: &KeyPath,
-    diagnostics: &mut Diagnostics,
-) -> Option<ParentLink> {
-    let mut link: Option<ParentLink> = None;
-    let mut is_sound = true;
+/// The parents that placeholders name.
+pub(super) fn compile_parents(source: &RecordSource, names: &[&str], diagnostics: &mut Diagnostics) -> Vec<ParentLink> {
+    let mut links: Vec<ParentLink> = Vec::new();
+    let in_path = source.path_references();
     for template in source.own_templates() {
-        for variable in template
-            .variables()
-            .filter(|variable| variable.split('.').next() == Some("resources"))
-        {
-            let mut parts = variable.split('.').skip(1);
-            let Some(parent) = parts.next() else {
-                is_sound = false;
-                diagnostics.error_with_help(
-                    template.path(),
-                    "`resources` needs a resource and a field",
-                    "write `{resources.parent.field}`",
-                );
-                continue;
-            };
+        for reference in template.references() {
+            let parent = reference.resource.as_str();
             if !names.contains(&parent) {
-                is_sound = false;
                 let help = match did_you_mean(parent, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the config has: {}", names.join(", ")),
@@ -52,52 +43,205 @@ pub(super) fn compile_parent(
                 diagnostics.error_with_help(template.path(), format_args!("there is no resource `{parent}`"), help);
                 continue;
             }
-            if let Some(known) = &link
-                && known.resource != parent
-            {
-                diagnostics.error(
-                    template.path(),
-                    format_args!(
-                        "`{}` has two parents, `{}` and `{parent}`; one is possible",
-                        config.name, known.resource
-                    ),
+            let link = link_to(&mut links, parent, template.path());
+            link.is_named = true;
+            let is_filled = reference.is_required && in_path.contains(&reference);
+            link.fields.add(&reference.steps, reference.is_required, is_filled);
+        }
+    }
+    links
+}
+
+/// The fields that records take along. A bare name is a field of the parent; one of another ancestor names it.
+fn include(
+    config: &ResourceConfig,
+    plan: &mut ResourcePlan,
+    nearest: &[String],
+    names: &[&str],
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) {
+    let path = path.key("include_from_parent");
+    for (index, wanted) in config.include_from_parent.iter().flatten().enumerate() {
+        let path = path.index(index);
+        // A key may hold a dot of its own; what names a resource of the config does not.
+        let qualified = wanted.split_once('.').filter(|(resource, _)| names.contains(resource));
+        let (parent, field) = match (qualified, nearest) {
+            (Some((parent, field)), _) => (parent, field),
+            (None, [parent]) => (parent.as_str(), wanted.as_str()),
+            (None, []) => {
+                // A parent that is misspelt is a mistake of its own.
+                if plan
+                    .own_templates()
+                    .iter()
+                    .all(|template| template.references().is_empty())
+                {
+                    diagnostics.error_with_help(
+                        &path,
+                        format_args!("`{}` has no parent to include fields from", config.name),
+                        "refer to the parent in the endpoint: `{resources.parent.field}`",
+                    );
+                }
+                return;
+            }
+            (None, several) => {
+                let choices: Vec<String> = several.iter().map(|parent| format!("`{parent}.{wanted}`")).collect();
+                diagnostics.error_with_help(
+                    &path,
+                    format_args!("`{}` has several parents; say whose `{wanted}` it is", config.name),
+                    format_args!("write {}", choices.join(" or ")),
                 );
                 continue;
             }
-            let link = link.get_or_insert_with(|| ParentLink {
-                resource: parent.to_owned(),
-                fields: Some(BTreeSet::new()),
-                included: Vec::new(),
-            });
-            match (parts.next(), &mut link.fields) {
-                (Some(field), Some(fields)) => {
-                    fields.insert(field.to_owned());
-                }
-                _ => link.fields = None,
+        };
+        let link = link_to(&mut plan.parents, parent, &path);
+        link.included.push((field.to_owned(), format!("_{parent}_{field}")));
+        link.fields.add(&[FieldStep::Name(field.to_owned())], true, false);
+    }
+}
+
+fn link_to<'l>(links: &'l mut Vec<ParentLink>, parent: &str, origin: &KeyPath) -> &'l mut ParentLink {
+    let place = links.iter().position(|link| link.resource == parent);
+    let place = place.unwrap_or_else(|| {
+        links.push(ParentLink {
+            resource: parent.to_owned(),
+            fields: Fields::default(),
+            included: Vec::new(),
+            is_direct: true,
+            is_named: false,
+            origin: origin.clone(),
+        });
+        links.len() - 1
+    });
+    &mut links[place]
+}
+
+/// The resources' names in an order in which parents come first, or a circle.
+pub(super) fn parents_first(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
+    let mut order: Vec<String> = Vec::new();
+    let mut is_sound = true;
+    for (path, resource, _) in all {
+        let mut chain = Vec::new();
+        if let Err(circle) = visit(&resource.name, all, &mut chain, &mut order) {
+            is_sound = false;
+            // Told once, at the resource that comes first in the file.
+            if circle.first() == Some(&resource.name) && is_first(&circle, all) {
+                diagnostics.error(
+                    path,
+                    format_args!("resources refer to each other in a circle: {}", circle.join(" -> ")),
+                );
             }
         }
     }
-    let Some(included) = &config.include_from_parent else {
-        return link;
-    };
-    let Some(link) = &mut link else {
-        // A parent that is misspelt is a mistake of its own.
-        if !is_sound {
-            return None;
-        }
-        diagnostics.error_with_help(
-            &path.key("include_from_parent"),
-            format_args!("`{}` has no parent to include fields from", config.name),
-            "refer to the parent in the endpoint: `{resources.parent.field}`",
+    is_sound.then_some(order)
+}
+
+/// Puts a resource behind its parents. A circle is given from a resource back to itself.
+fn visit(
+    name: &str,
+    all: &[Compiled<'_>],
+    chain: &mut Vec<String>,
+    order: &mut Vec<String>,
+) -> Result<(), Vec<String>> {
+    if let Some(start) = chain.iter().position(|known| known == name) {
+        let mut circle = chain.split_off(start);
+        circle.push(name.to_owned());
+        return Err(circle);
+    }
+    if order.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    chain.push(name.to_owned());
+    let plan = plan_of(name, all);
+    for link in plan.iter().flat_map(|plan| &plan.parents) {
+        visit(&link.resource, all, chain, order)?;
+    }
+    chain.pop();
+    order.push(name.to_owned());
+    Ok(())
+}
+
+fn is_first(circle: &[String], all: &[Compiled<'_>]) -> bool {
+    let first = all.iter().find(|(_, resource, _)| circle.contains(&resource.name));
+    first.is_some_and(|(_, resource, _)| Some(&resource.name) == circle.first())
+}
+
+fn plan_of<'p>(name: &str, all: &'p [Compiled<'_>]) -> Option<&'p ResourcePlan> {
+    let (_, _, plan) = all.iter().find(|(_, resource, _)| resource.name == name)?;
+    plan.as_ref()
+}
+
+/// Tells direct parents from ancestors further up, and lets every resource carry what its descendants want of its own
+/// ancestors. `order` has the parents first.
+pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &mut Diagnostics) {
+    let mut ancestors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let names: Vec<&str> = all.iter().map(|(_, resource, _)| resource.name.as_str()).collect();
+    for name in order {
+        let compiled = all.iter_mut().find(|(_, resource, _)| resource.name == *name);
+        let Some((path, config, Some(plan))) = compiled else {
+            continue;
+        };
+        let parents: Vec<String> = plan.parents.iter().map(|link| link.resource.clone()).collect();
+        let is_above = |upper: &String| {
+            let mut above = parents.iter().filter_map(|lower| ancestors.get(lower));
+            above.any(|above| above.contains(upper))
+        };
+        let nearest: Vec<String> = parents.iter().filter(|name| !is_above(name)).cloned().collect();
+        include(config, plan, &nearest, &names, path, diagnostics);
+        let mut own: BTreeSet<String> = parents.iter().cloned().collect();
+        own.extend(
+            parents
+                .iter()
+                .filter_map(|parent| ancestors.get(parent))
+                .flatten()
+                .cloned(),
         );
-        return None;
-    };
-    for field in included {
-        link.included
-            .push((field.clone(), format!("_{}_{field}", link.resource)));
-        if let Some(fields) = &mut link.fields {
-            fields.insert(field.clone());
+        ancestors.insert(name.clone(), own);
+    }
+    let is_above = |upper: &str, lower: &str| ancestors.get(lower).is_some_and(|above| above.contains(upper));
+    for name in order.iter().rev() {
+        let Some(plan) = all
+            .iter_mut()
+            .find(|(_, resource, _)| resource.name == *name)
+            .and_then(|(_, _, plan)| plan.as_mut())
+        else {
+            continue;
+        };
+        let linked: Vec<String> = plan.parents.iter().map(|link| link.resource.clone()).collect();
+        for link in &mut plan.parents {
+            link.is_direct = !linked.iter().any(|other| is_above(&link.resource, other));
+            if link.is_direct && !link.is_named {
+                diagnostics.error_with_help(
+                    &link.origin,
+                    format_args!("`{}` is not among the parents of `{name}`", link.resource),
+                    "the endpoint, or that of a parent, refers to a parent: `{resources.parent.field}`",
+                );
+            }
+        }
+        let direct: Vec<&ParentLink> = plan.parents.iter().filter(|link| link.is_direct).collect();
+        if let [first, second, ..] = direct.as_slice() {
+            diagnostics.error(
+                &second.origin,
+                format_args!(
+                    "`{name}` has two parents, `{}` and `{}`; one is possible",
+                    first.resource, second.resource
+                ),
+            );
+        }
+        let direct: Vec<String> = direct.iter().map(|link| link.resource.clone()).collect();
+        let carried: Vec<(String, Fields, KeyPath)> = plan
+            .parents
+            .iter()
+            .filter(|link| !link.is_direct)
+            .map(|link| (link.resource.clone(), link.fields.clone(), link.origin.clone()))
+            .collect();
+        for (ancestor, fields, origin) in carried {
+            for parent in direct.iter().filter(|parent| is_above(&ancestor, parent)) {
+                let through = all.iter_mut().find(|(_, resource, _)| resource.name == *parent);
+                if let Some((_, _, Some(plan))) = through {
+                    link_to(&mut plan.parents, &ancestor, &origin).fields.carry(&fields);
+                }
+            }
         }
     }
-    Some(link.clone())
 }

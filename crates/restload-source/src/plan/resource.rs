@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::body::JsonTemplate;
 use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
-use super::parents::{ParentLink, compile_parent};
+use super::parents::{ParentLink, compile_parents};
 use super::target;
 use crate::auth::Auth;
 use crate::config::{RecordsConfig, ResourceConfig};
@@ -17,7 +17,7 @@ use crate::json_path::JsonPath;
 use crate::paginators::Position;
 use crate::request::Request;
 use crate::steps::Step;
-use crate::template::Template;
+use crate::template::{Reference, Template};
 
 /// dlt nests without end; so does restload, short of what a stack can hold.
 const DEFAULT_NESTING: usize = 1000;
@@ -35,8 +35,8 @@ pub struct ResourcePlan {
     pub is_loaded: bool,
     /// Where its records come from.
     pub source: RecordSource,
-    /// The resource whose records it is requested for.
-    pub parent: Option<ParentLink>,
+    /// The resources whose records it is requested for, and the ancestors whose fields come along with them.
+    pub parents: Vec<ParentLink>,
     /// What is done to its records.
     pub steps: Vec<Step>,
     /// Whether some column wants every digit of a number.
@@ -75,6 +75,16 @@ impl RecordSource {
     }
 }
 
+impl RecordSource {
+    /// The fields of parents' records that stand in the path.
+    pub(super) fn path_references(&self) -> Vec<&Reference> {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.path_references(),
+            Self::Given(_) | Self::Template(_) => Vec::new(),
+        }
+    }
+}
+
 /// Records in the config that hold placeholders.
 #[derive(Debug)]
 pub struct GivenTemplate(JsonTemplate);
@@ -108,14 +118,14 @@ pub(super) fn compile(
         .collect();
     let (target, exact_numbers) = target::compile(config, path, diagnostics);
     let source = source?;
-    let parent = compile_parent(config, &source, names, path, diagnostics);
+    let parents = compile_parents(&source, names, diagnostics);
     Some(ResourcePlan {
         name: config.name.as_str().into(),
         target: target?,
         max_nesting: config.max_table_nesting.unwrap_or(DEFAULT_NESTING),
         is_loaded: true,
         source,
-        parent,
+        parents,
         steps,
         exact_numbers,
         max_rejects: config.max_rejects,
@@ -147,6 +157,11 @@ impl ResourcePlan {
                 self.name
             ))),
         }
+    }
+
+    /// The parents whose records give rise to partitions.
+    pub fn direct_parents(&self) -> impl Iterator<Item = &ParentLink> {
+        self.parents.iter().filter(|link| link.is_direct)
     }
 
     /// The endpoint, where there is one.

@@ -72,7 +72,8 @@ fn first_request(text: &Value, parent: Option<(&str, &Value)>) -> String {
         Err(mistakes) => return mistakes,
     };
     let resource = plan.resources.last().unwrap();
-    let context = partition_context(&plan.context, parent);
+    let parents = parent.map(|(name, record)| (name.to_owned(), record.clone()));
+    let context = partition_context(&plan.context, &parents.into_iter().collect());
     match resource.request(&Position::Start, &context) {
         Ok(request) => {
             let mut shown = format!("{} {}", request.method, request.url);
@@ -226,7 +227,7 @@ fn finds_every_mistake() {
         ),
         (
             json!({"resources": [{"name": "a", "include_from_parent": ["id"]}]}),
-            "resources[0].include_from_parent: `a` has no parent to include fields from",
+            "resources[0].include_from_parent[0]: `a` has no parent to include fields from",
         ),
         (
             json!({"resources": [{"name": "a", "write_disposition": "merge"}]}),

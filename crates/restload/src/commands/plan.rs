@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use restload_source::extraction::Progress;
+use restload_source::paginators::Position;
 use restload_source::plan::{Plan, RecordSource, ResourcePlan, partition_context};
 use serde_json::{Value, json};
 
@@ -54,8 +54,15 @@ fn describe(resource: &ResourcePlan, plan: &Plan) -> Value {
     let Value::Object(members) = &mut described else {
         return described;
     };
-    if let Some(parent) = &resource.parent {
-        members.insert("parent".into(), parent.resource.clone().into());
+    let parents: Vec<&str> = resource.direct_parents().map(|link| link.resource.as_str()).collect();
+    match parents.as_slice() {
+        [] => {}
+        [parent] => {
+            members.insert("parent".into(), (*parent).into());
+        }
+        several => {
+            members.insert("parents".into(), several.into());
+        }
     }
     if !resource.target.primary_key.is_empty() {
         let key: Vec<&str> = resource.target.primary_key.iter().map(|name| &**name).collect();
@@ -76,19 +83,10 @@ fn describe(resource: &ResourcePlan, plan: &Plan) -> Value {
 /// The first request, with every secret masked. A child's stands for all of them: the parent's fields are shown as
 /// placeholders, because no parent has been requested.
 fn first_request(resource: &ResourcePlan, plan: &Plan) -> Value {
-    let placeholder = resource.parent.as_ref().map(|link| {
-        let fields = link
-            .fields
-            .iter()
-            .flatten()
-            .map(|field| (field.clone(), Value::String(format!("<{field}>"))));
-        (link.resource.clone(), Value::Object(fields.collect()))
-    });
-    let context = partition_context(
-        &plan.context,
-        placeholder.as_ref().map(|(name, record)| (name.as_str(), record)),
-    );
-    let start = Progress::start(None).position;
+    let parents = resource.parents.iter();
+    let parents = parents.map(|link| (link.resource.clone(), link.fields.stand_in("")));
+    let context = partition_context(&plan.context, &parents.collect());
+    let start = Position::Start;
     let request = match resource.request(&start, &context) {
         Ok(request) => request,
         Err(error) => return json!({ "unknown": plan.redactor.redact(&error.to_string()) }),
@@ -136,8 +134,9 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
             "(only read, for its children)".to_owned()
         };
         let _ = writeln!(text, "\n{} {stored}", terminal.bold(&resource.name));
-        if let Some(parent) = &resource.parent {
-            let _ = writeln!(text, "  one request for each record of {}", parent.resource);
+        let parents: Vec<&str> = resource.direct_parents().map(|link| link.resource.as_str()).collect();
+        if !parents.is_empty() {
+            let _ = writeln!(text, "  one request for each record of {}", parents.join(" and "));
         }
         if let Some(count) = described.get("records_given") {
             let _ = writeln!(text, "  its records are given in the config: {count}");
