@@ -19,6 +19,11 @@ impl Moment {
         self.0
     }
 
+    /// Whole seconds since 1970, UTC.
+    pub(crate) fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
     /// ISO 8601, UTC.
     pub fn to_iso(self) -> String {
         let mut text = String::new();

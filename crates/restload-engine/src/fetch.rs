@@ -9,6 +9,7 @@ use restload_source::plan::Limits;
 use restload_source::request::{Request, Response};
 use tokio::sync::watch;
 
+use crate::auth::{Authenticator, Verdict};
 use crate::clock::Moment;
 use crate::http::{Http, TransportError};
 use crate::limiter::Limiter;
@@ -25,6 +26,8 @@ const UNKNOWN_EFFECT: &str =
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     pub(crate) http: Http,
+    pub(crate) http_for_logins: Http,
+    pub(crate) authenticator: Authenticator,
     pub(crate) limiter: Limiter,
     pub(crate) limits: Limits,
     pub(crate) redactor: Redactor,
@@ -45,8 +48,28 @@ pub(crate) struct Traffic {
 pub(crate) enum FetchError {
     /// The user has asked to stop.
     Cancelled,
-    /// Every try failed.
-    Failed(String),
+    /// Every try failed. The texts are redacted.
+    Failed { error: String, help: Option<String> },
+}
+
+impl FetchError {
+    /// A failure without advice.
+    pub(crate) fn failed(error: String) -> Self {
+        Self::Failed { error, help: None }
+    }
+}
+
+impl Traffic {
+    /// Adds what was sent in another's place.
+    pub(crate) fn add(&self, other: &Self) {
+        for (own, other) in [
+            (&self.requests, &other.requests),
+            (&self.retries, &other.retries),
+            (&self.bytes, &other.bytes),
+        ] {
+            own.fetch_add(other.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
 }
 
 /// The tries of one request.
@@ -61,43 +84,85 @@ impl Attempts {
     pub(crate) fn new(repeatable: bool) -> Self {
         Self { made: 0, repeatable }
     }
+
+    /// Another one was made.
+    pub(crate) fn count(&mut self) {
+        self.made += 1;
+    }
 }
 
 impl Fetcher {
-    /// Sends a request until something answers.
+    /// Sends a request until something answers. Credentials that are refused are renewed, and the request is sent once
+    /// more, which does not count as a try.
     pub(crate) async fn fetch(
-        &self,
+        self: &Arc<Self>,
         resource: &Arc<str>,
         request: &Request,
         attempts: &mut Attempts,
         traffic: &Traffic,
     ) -> Result<Response, FetchError> {
+        let mut has_renewed = false;
         loop {
+            let (authorized, proof) = self.authenticator.authorize(self, resource, request, traffic).await?;
             let sent = tokio::select! {
                 biased;
                 () = self.cancellation() => return Err(FetchError::Cancelled),
-                sent = self.send_once(request, traffic) => sent,
+                sent = self.send_once(&self.http, &authorized, traffic) => sent,
             };
-            attempts.made += 1;
-            let reason = match sent {
-                Ok(response) => return Ok(response),
-                Err(TransportError::Final(reason)) => return Err(self.give_up(request, &reason, attempts)),
-                Err(TransportError::Passing(reason)) => reason,
+            let response = match sent {
+                Ok(response) => response,
+                Err(error) => {
+                    attempts.count();
+                    self.wait_after_failure(resource, request, error, attempts, traffic)
+                        .await?;
+                    continue;
+                }
             };
-            if !attempts.repeatable {
-                return Err(self.give_up(request, &format!("{reason}; {UNKNOWN_EFFECT}"), attempts));
+            let is_sent_again = match self.authenticator.judge(request, &proof, &response) {
+                Verdict::Taken => false,
+                Verdict::Refused => attempts.repeatable,
+                Verdict::Challenged => true,
+            };
+            if has_renewed || !is_sent_again {
+                attempts.count();
+                return Ok(response);
             }
-            self.wait_to_retry(resource, request, &reason, None, attempts, traffic)
-                .await?;
+            has_renewed = true;
+            traffic.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    async fn send_once(&self, request: &Request, traffic: &Traffic) -> Result<Response, TransportError> {
+    /// Sends a login, which is not sent on to another address.
+    pub(crate) async fn send_login(&self, request: &Request, traffic: &Traffic) -> Result<Response, TransportError> {
+        self.send_once(&self.http_for_logins, request, traffic).await
+    }
+
+    async fn send_once(&self, http: &Http, request: &Request, traffic: &Traffic) -> Result<Response, TransportError> {
         let _permit = self.limiter.admit().await;
         traffic.requests.fetch_add(1, Ordering::Relaxed);
-        let response = self.http.send(request).await?;
+        let response = http.send(request).await?;
         traffic.bytes.fetch_add(response.body.len() as u64, Ordering::Relaxed);
         Ok(response)
+    }
+
+    /// Waits before a further try after one that nothing answered, or gives up.
+    pub(crate) async fn wait_after_failure(
+        &self,
+        resource: &Arc<str>,
+        request: &Request,
+        error: TransportError,
+        attempts: &Attempts,
+        traffic: &Traffic,
+    ) -> Result<(), FetchError> {
+        let reason = match error {
+            TransportError::Final(reason) => return Err(self.give_up(request, &reason, attempts)),
+            TransportError::Passing(reason) => reason,
+        };
+        if !attempts.repeatable {
+            return Err(self.give_up(request, &format!("{reason}; {UNKNOWN_EFFECT}"), attempts));
+        }
+        self.wait_to_retry(resource, request, &reason, None, attempts, traffic)
+            .await
     }
 
     /// Waits before a further try, or gives up when there have been enough. `answer` is the one that asks for it.
@@ -145,7 +210,7 @@ impl Fetcher {
         let shown = self
             .redactor
             .redact(&format!("{} {}: {reason}{tries}", request.method, request.url));
-        FetchError::Failed(shown)
+        FetchError::failed(shown)
     }
 
     /// Ends when the user has asked to stop; for ever otherwise.

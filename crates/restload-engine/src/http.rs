@@ -32,28 +32,39 @@ pub(crate) enum TransportError {
 impl Http {
     /// A pool that keeps as many connections as may be in use.
     pub(crate) fn new(limits: &Limits) -> Result<Self, String> {
+        let trusted = limits.trusted_hosts.clone();
+        Self::with_redirects(
+            limits,
+            reqwest::redirect::Policy::custom(move |attempt| {
+                let first = attempt.previous().first().cloned();
+                let is_trusted = first.is_some_and(|first| {
+                    first.origin() == attempt.url().origin()
+                        || (attempt.url().scheme() == "https" || first.scheme() == "http")
+                            && attempt
+                                .url()
+                                .host_str()
+                                .is_some_and(|host| trusted.iter().any(|known| known == host))
+                });
+                if !is_trusted {
+                    // Credentials would go along in the query or in headers that reqwest does not know to be secret.
+                    attempt.stop()
+                } else if attempt.previous().len() > MAX_REDIRECTS {
+                    attempt.error("too many redirects")
+                } else {
+                    attempt.follow()
+                }
+            }),
+        )
+    }
+
+    /// The same, but a redirect is an answer: the cookies of a login stand in it, and its body must not be sent on.
+    pub(crate) fn without_redirects(limits: &Limits) -> Result<Self, String> {
+        Self::with_redirects(limits, reqwest::redirect::Policy::none())
+    }
+
+    fn with_redirects(limits: &Limits, redirects: reqwest::redirect::Policy) -> Result<Self, String> {
         // Another part of the process may have chosen the provider already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let trusted = limits.trusted_hosts.clone();
-        let redirects = reqwest::redirect::Policy::custom(move |attempt| {
-            let first = attempt.previous().first().cloned();
-            let is_trusted = first.is_some_and(|first| {
-                first.origin() == attempt.url().origin()
-                    || (attempt.url().scheme() == "https" || first.scheme() == "http")
-                        && attempt
-                            .url()
-                            .host_str()
-                            .is_some_and(|host| trusted.iter().any(|known| known == host))
-            });
-            if !is_trusted {
-                // Credentials would go along in the query or in headers that reqwest does not know to be secret.
-                attempt.stop()
-            } else if attempt.previous().len() > MAX_REDIRECTS {
-                attempt.error("too many redirects")
-            } else {
-                attempt.follow()
-            }
-        });
         let client = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirects)

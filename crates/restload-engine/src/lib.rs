@@ -5,6 +5,7 @@
 //! being fetched; a single task writes. What is under way is bounded in bytes, so a slow database slows the requests
 //! and nothing piles up.
 
+mod auth;
 mod clock;
 mod fetch;
 mod http;

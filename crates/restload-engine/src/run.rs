@@ -1,5 +1,6 @@
 //! One run of a plan.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Instant;
@@ -14,6 +15,7 @@ use restload_source::plan::{Plan, ResourcePlan};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::auth::Authenticator;
 use crate::clock::Moment;
 use crate::fetch::{Fetcher, Traffic};
 use crate::http::Http;
@@ -33,6 +35,8 @@ pub struct RunOptions {
     pub full_refresh: bool,
     /// Records per resource at most.
     pub limit: Option<u64>,
+    /// The folder that the files of a config are relative to.
+    pub folder: PathBuf,
     /// Takes events as they happen.
     pub events: Arc<dyn Fn(Event) + Send + Sync>,
     /// Turns true when the user asks to stop.
@@ -67,14 +71,23 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     let Plan {
         limits,
         resources,
+        exchanges,
         context,
         redactor,
         ..
     } = plan;
     let http = Http::new(&limits).map_err(RunError::Client)?;
+    // Setting up a second client takes milliseconds, which most runs need not spend.
+    let http_for_logins = if exchanges.is_empty() {
+        http.clone()
+    } else {
+        Http::without_redirects(&limits).map_err(RunError::Client)?
+    };
     let reporter = Reporter(Arc::clone(&options.events));
     let fetcher = Arc::new(Fetcher {
         http,
+        http_for_logins,
+        authenticator: Authenticator::new(exchanges, &options.folder),
         limiter: Limiter::new(&limits),
         limits,
         redactor,
@@ -106,7 +119,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         totals: Totals::default(),
     };
     let tasks = Tasks {
-        fetcher,
+        fetcher: Arc::clone(&fetcher),
         names,
         messages,
         options: &options,
@@ -116,6 +129,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     for report in &mut reports {
         report.rejected += writer.totals.refused.get(&report.resource).copied().unwrap_or(0);
     }
+    fetcher.authenticator.settle().await;
     let outcome = outcome(&reports);
     // A limited run is a sample: what an interrupted load has left stays for the next whole one.
     if written.is_ok() && options.limit.is_none() {

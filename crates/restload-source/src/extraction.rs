@@ -418,7 +418,8 @@ fn take_records<'b>(selector: &JsonPath, body: &mut Value<'b>) -> Vec<Value<'b>>
     found
 }
 
-fn describe(body: &Value<'_>) -> String {
+/// What a body is, in words that follow "the answer".
+pub(crate) fn describe(body: &Value<'_>) -> String {
     match body {
         Value::Object(members) if members.0.is_empty() => "is an empty object".to_owned(),
         Value::Object(members) => {
@@ -554,25 +555,30 @@ fn to_computed(roots: std::collections::BTreeMap<String, Computed>) -> Computed 
 
 /// An answer that is an error by its status.
 fn bad_status(response: &Response) -> ExtractError {
-    let status = http::StatusCode::from_u16(response.status).ok();
-    let reason = status.and_then(|status| status.canonical_reason()).unwrap_or("");
-    let mut message = format!("the API answered {} {reason}", response.status)
-        .trim_end()
-        .to_owned();
+    let message = format!("the API answered {}", status_text(response));
     if (300..400).contains(&response.status) {
         let target = response.header("location").unwrap_or("nowhere");
         return ExtractError::new(format!("{message}, a redirect to {target}, which is at another origin"))
             .with_help("credentials would go along; add the host to `client.trusted_hosts` or correct the URL");
-    }
-    let excerpt = excerpt(response);
-    if !excerpt.is_empty() {
-        message = format!("{message}: {excerpt}");
     }
     let error = ExtractError::new(message);
     match response.status {
         401 | 403 => error.with_help("check the credentials that `auth` names, and what they may do"),
         404 => error.with_help("check `base_url` and `path`"),
         _ => error,
+    }
+}
+
+/// A status with its name, and the beginning of the body unless it is a redirect.
+pub(crate) fn status_text(response: &Response) -> String {
+    let status = http::StatusCode::from_u16(response.status).ok();
+    let reason = status.and_then(|status| status.canonical_reason()).unwrap_or("");
+    let text = format!("{} {reason}", response.status).trim_end().to_owned();
+    let excerpt = excerpt(response);
+    if excerpt.is_empty() || (300..400).contains(&response.status) {
+        text
+    } else {
+        format!("{text}: {excerpt}")
     }
 }
 

@@ -14,6 +14,57 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body with its content type in the headers.
     pub body: Option<Vec<u8>>,
+    /// The exchange, by its place in the plan, whose credentials are put on it when it is sent.
+    pub exchange: Option<usize>,
+}
+
+impl Request {
+    /// Sets a header.
+    pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), String> {
+        set_header(&mut self.headers, name, value)
+    }
+
+    /// Sets a query parameter, replacing every one of that name: a next link often repeats what the first request had.
+    pub fn set_param(&mut self, name: &str, value: &str) {
+        let others: Vec<(String, String)> = self
+            .url
+            .query_pairs()
+            .filter(|(known, _)| known != name)
+            .map(|(known, value)| (known.into(), value.into()))
+            .collect();
+        if others.len() != self.url.query_pairs().count() {
+            self.url.set_query(None);
+            if !others.is_empty() {
+                self.url.query_pairs_mut().extend_pairs(others);
+            }
+        }
+        self.url.query_pairs_mut().append_pair(name, value);
+    }
+
+    /// Adds a cookie to those that are there, in the place of one of that name.
+    pub fn add_cookie(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let known = self.headers.get(http::header::COOKIE);
+        let known = known.and_then(|known| known.to_str().ok()).unwrap_or_default();
+        let mut cookies: Vec<&str> = known
+            .split(';')
+            .map(str::trim)
+            .filter(|cookie| !cookie.is_empty())
+            .collect();
+        cookies.retain(|cookie| cookie.split('=').next() != Some(name));
+        let added = format!("{name}={value}");
+        cookies.push(&added);
+        let header = HeaderValue::try_from(cookies.join("; "));
+        let header = header.map_err(|_| format!("the value of cookie `{name}` is not allowed"))?;
+        self.headers.insert(http::header::COOKIE, header);
+        Ok(())
+    }
+}
+
+fn set_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
+    let header = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a header name"))?;
+    let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` is not allowed"))?;
+    headers.insert(header, value);
+    Ok(())
 }
 
 /// What a server answered. The body is decompressed.
@@ -36,7 +87,7 @@ impl Response {
     }
 }
 
-/// A request while it is put together: parameters and JSON body still open to the paginator and to credentials.
+/// A request while it is put together: parameters and JSON body still open to the paginator.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// The verb.
@@ -47,8 +98,6 @@ pub struct Draft {
     pub params: Vec<(String, String)>,
     /// The headers.
     pub headers: HeaderMap,
-    /// The cookies.
-    pub cookies: Vec<(String, String)>,
     /// What the body is made of.
     pub body: DraftBody,
 }
@@ -94,26 +143,14 @@ impl Draft {
 
     /// Sets a header; a name or value that HTTP does not allow is left to the checks made when the config was planned.
     pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let header = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a header name"))?;
-        let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` is not allowed"))?;
-        self.headers.insert(header, value);
-        Ok(())
+        set_header(&mut self.headers, name, value)
     }
 
     /// The finished request.
-    pub fn finish(mut self) -> Result<Request, String> {
+    pub fn finish(mut self) -> Request {
         let mut url = self.url;
         if !self.params.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.params);
-        }
-        if !self.cookies.is_empty() {
-            let cookies: Vec<_> = self
-                .cookies
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            let value = HeaderValue::try_from(cookies.join("; ")).map_err(|_| "a cookie's value is not allowed")?;
-            self.headers.insert(http::header::COOKIE, value);
         }
         let (content_type, body) = match self.body {
             DraftBody::None => (None, None),
@@ -131,12 +168,13 @@ impl Draft {
                 .entry(http::header::CONTENT_TYPE)
                 .or_insert(HeaderValue::from_static(content_type));
         }
-        Ok(Request {
+        Request {
             method: self.method,
             url,
             headers: self.headers,
             body,
-        })
+            exchange: None,
+        }
     }
 }
 
@@ -176,11 +214,10 @@ mod tests {
             url: Url::parse("https://a.test/x?k=1").unwrap(),
             params: vec![("p".into(), "a b".into())],
             headers: HeaderMap::new(),
-            cookies: vec![],
             body: DraftBody::Json(serde_json::json!({"q": {"a": 1}})),
         };
         draft.set_body("q.page.cursor", "c".into());
-        let request = draft.finish().unwrap();
+        let request = draft.finish();
         assert_eq!(request.url.as_str(), "https://a.test/x?k=1&p=a+b");
         assert_eq!(
             String::from_utf8(request.body.unwrap()).unwrap(),

@@ -44,7 +44,7 @@ pub struct ResponseActionConfig {
 }
 
 /// One status condition, or several.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum StatusCondition {
     /// A status.

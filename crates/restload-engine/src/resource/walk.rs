@@ -117,7 +117,7 @@ async fn fetch(shared: &Shared, request: &Request, attempts: &mut Attempts) -> R
 fn fetch_failed(error: FetchError) -> Stopped {
     match error {
         FetchError::Cancelled => Stopped::Cancelled,
-        FetchError::Failed(error) => Stopped::Failed { error, help: None },
+        FetchError::Failed { error, help } => Stopped::Failed { error, help },
     }
 }
 

@@ -6,8 +6,9 @@ use restload_model::secret::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ApplyError, compile_secret};
-use crate::request::Draft;
+use super::ApplyError;
+use super::credential::Credential;
+use crate::request::Request;
 use crate::template::Template;
 
 /// A token in the `Authorization` header.
@@ -15,10 +16,10 @@ use crate::template::Template;
 /// ```yaml
 /// auth: { type: bearer, token: "{secrets.github_token}" }
 /// ```
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BearerConfig {
-    /// The token, best as a placeholder: `{secrets.my_token}`.
+    /// The token, best as a placeholder: `{secrets.my_token}`. Without it, `{secrets.credentials.token}`.
     #[serde(default)]
     pub token: Option<String>,
 }
@@ -26,21 +27,21 @@ pub struct BearerConfig {
 /// A token.
 #[derive(Debug)]
 pub struct Bearer {
-    token: Template,
+    token: Credential,
 }
 
 impl BearerConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Bearer> {
         Some(Bearer {
-            token: compile_secret(self.token.as_deref(), "token", path, diagnostics)?,
+            token: Credential::compile(self.token.as_deref(), "token", path, diagnostics)?,
         })
     }
 }
 
 impl Bearer {
-    pub(super) fn apply(&self, context: &Value, draft: &mut Draft) -> Result<(), ApplyError> {
+    pub(super) fn apply(&self, context: &Value, request: &mut Request) -> Result<(), ApplyError> {
         let token = self.token.text(context)?;
-        draft
+        request
             .set_header("authorization", &format!("Bearer {token}"))
             .map_err(ApplyError::Header)
     }
@@ -50,6 +51,6 @@ impl Bearer {
     }
 
     pub(super) fn template(&self) -> &Template {
-        &self.token
+        self.token.template()
     }
 }

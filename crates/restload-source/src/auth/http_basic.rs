@@ -8,8 +8,9 @@ use restload_model::secret::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ApplyError, compile_secret};
-use crate::request::Draft;
+use super::ApplyError;
+use super::credential::Credential;
+use crate::request::Request;
 use crate::template::{RenderError, Template};
 
 /// A user name and a password in the `Authorization` header.
@@ -17,13 +18,14 @@ use crate::template::{RenderError, Template};
 /// ```yaml
 /// auth: { type: http_basic, username: "{env.SHOP_USER}", password: "{secrets.shop_password}" }
 /// ```
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpBasicConfig {
-    /// The user name; may be empty.
+    /// The user name; may be empty. Without it, `{secrets.credentials.username}`.
     #[serde(default)]
     pub username: Option<String>,
-    /// The password, best as a placeholder: `{secrets.my_password}`; may be empty.
+    /// The password, best as a placeholder: `{secrets.my_password}`; may be empty. Without it,
+    /// `{secrets.credentials.password}`.
     #[serde(default)]
     pub password: Option<String>,
 }
@@ -31,14 +33,14 @@ pub struct HttpBasicConfig {
 /// A name and a password.
 #[derive(Debug)]
 pub struct HttpBasic {
-    username: Template,
-    password: Template,
+    username: Credential,
+    password: Credential,
 }
 
 impl HttpBasicConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<HttpBasic> {
-        let username = compile_secret(self.username.as_deref(), "username", path, diagnostics);
-        let password = compile_secret(self.password.as_deref(), "password", path, diagnostics);
+        let username = Credential::compile(self.username.as_deref(), "username", path, diagnostics);
+        let password = Credential::compile(self.password.as_deref(), "password", path, diagnostics);
         Some(HttpBasic {
             username: username?,
             password: password?,
@@ -55,9 +57,9 @@ impl HttpBasic {
         )))
     }
 
-    pub(super) fn apply(&self, context: &Value, draft: &mut Draft) -> Result<(), ApplyError> {
+    pub(super) fn apply(&self, context: &Value, request: &mut Request) -> Result<(), ApplyError> {
         let encoded = self.encoded(context)?;
-        draft
+        request
             .set_header("authorization", &format!("Basic {encoded}"))
             .map_err(ApplyError::Header)
     }
@@ -68,6 +70,6 @@ impl HttpBasic {
     }
 
     pub(super) fn templates(&self) -> Vec<&Template> {
-        vec![&self.username, &self.password]
+        vec![self.username.template(), self.password.template()]
     }
 }

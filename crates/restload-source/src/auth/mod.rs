@@ -1,8 +1,26 @@
 //! Credentials on a request. They go to the origin that the config names, and nowhere else.
+//!
+//! Some are known from the config alone: they are put on a request when it is made. The others take an [`Exchange`]
+//! with a server first; a request only names it, and the engine puts its credentials on when the request is sent, so
+//! that they are as fresh as they can be and stand in no message.
 
 mod api_key;
 mod bearer;
+mod capture;
+mod credential;
+mod exchange;
 mod http_basic;
+mod http_digest;
+mod jwt;
+mod login;
+mod oauth2_client_credentials;
+mod oauth2_jwt_bearer;
+mod oauth2_refresh_token;
+mod placement;
+mod session_login;
+mod token_request;
+
+use std::sync::Arc;
 
 use minijinja::Value;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
@@ -10,15 +28,26 @@ use restload_model::secret::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::request::Draft;
+use crate::request::Request;
 use crate::template::{RenderError, Template};
 
 pub use api_key::{ApiKeyConfig, Location};
 pub use bearer::BearerConfig;
+pub use capture::{CaptureConfig, CapturePlace};
+pub use exchange::{Binding, Exchange, Exchanges, LoginError};
 pub use http_basic::HttpBasicConfig;
+pub use http_digest::{Digest, HttpDigestConfig};
+pub use jwt::Algorithm;
+pub use login::{Granted, Login, Rotation, Session};
+pub use oauth2_client_credentials::OAuth2ClientCredentialsConfig;
+pub use oauth2_jwt_bearer::OAuth2JwtBearerConfig;
+pub use oauth2_refresh_token::OAuth2RefreshTokenConfig;
+pub use placement::PlacementConfig;
+pub use session_login::{LoginConfig, SessionLoginConfig};
+pub use token_request::ClientAuthentication;
 
 /// How requests are authenticated.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AuthConfig {
     /// A key in a header, a query parameter or a cookie.
@@ -27,10 +56,32 @@ pub enum AuthConfig {
     Bearer(BearerConfig),
     /// A user name and a password in the `Authorization` header.
     HttpBasic(HttpBasicConfig),
+    /// A user name and a password that answer the server's challenge.
+    HttpDigest(HttpDigestConfig),
+    /// A token for the application itself.
+    #[serde(rename = "oauth2_client_credentials")]
+    OAuth2ClientCredentials(OAuth2ClientCredentialsConfig),
+    /// A token for an assertion that is signed with a private key.
+    #[serde(rename = "oauth2_jwt_bearer")]
+    OAuth2JwtBearer(OAuth2JwtBearerConfig),
+    /// A token on behalf of a user who has agreed once.
+    #[serde(rename = "oauth2_refresh_token")]
+    OAuth2RefreshToken(OAuth2RefreshTokenConfig),
+    /// A login first, whose answer holds what the other requests are sent with.
+    SessionLogin(SessionLoginConfig),
 }
 
 /// The names that the schema offers.
-pub const NAMES: [&str; 3] = ["api_key", "bearer", "http_basic"];
+pub const NAMES: [&str; 8] = [
+    "api_key",
+    "bearer",
+    "http_basic",
+    "http_digest",
+    "oauth2_client_credentials",
+    "oauth2_jwt_bearer",
+    "oauth2_refresh_token",
+    "session_login",
+];
 
 /// What dlt reads a map without `type` as.
 pub const DEFAULT: &str = "bearer";
@@ -41,7 +92,7 @@ pub enum AuthChoice {
     /// No credentials, whatever the client says.
     Disabled,
     /// These.
-    Enabled(AuthConfig),
+    Enabled(Box<AuthConfig>),
 }
 
 impl<'de> Deserialize<'de> for AuthChoice {
@@ -51,7 +102,7 @@ impl<'de> Deserialize<'de> for AuthChoice {
             return Ok(Self::Disabled);
         }
         crate::choice::read(value, Some(DEFAULT))
-            .map(Self::Enabled)
+            .map(|config| Self::Enabled(Box::new(config)))
             .map_err(serde::de::Error::custom)
     }
 }
@@ -74,35 +125,76 @@ pub enum Auth {
     Bearer(bearer::Bearer),
     /// A name and a password.
     HttpBasic(http_basic::HttpBasic),
+    /// What takes an exchange with a server; the config tells equal ones, which share it.
+    Exchange(Box<AuthConfig>, ExchangePlan),
+}
+
+/// A compiled exchange, before its placeholders have values.
+#[derive(Debug)]
+pub enum ExchangePlan {
+    /// A login.
+    Login(Arc<login::LoginPlan>),
+    /// A digest.
+    Digest(http_digest::DigestPlan),
 }
 
 impl AuthConfig {
     /// Compiles the credentials; mistakes are noted.
     pub fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Auth> {
-        Some(match self {
-            Self::ApiKey(config) => Auth::ApiKey(config.compile(path, diagnostics)?),
-            Self::Bearer(config) => Auth::Bearer(config.compile(path, diagnostics)?),
-            Self::HttpBasic(config) => Auth::HttpBasic(config.compile(path, diagnostics)?),
-        })
+        let login = match self {
+            Self::ApiKey(config) => return Some(Auth::ApiKey(config.compile(path, diagnostics)?)),
+            Self::Bearer(config) => return Some(Auth::Bearer(config.compile(path, diagnostics)?)),
+            Self::HttpBasic(config) => return Some(Auth::HttpBasic(config.compile(path, diagnostics)?)),
+            Self::HttpDigest(config) => {
+                let digest = ExchangePlan::Digest(config.compile(path, diagnostics)?);
+                return self.exchange(digest, diagnostics);
+            }
+            Self::OAuth2ClientCredentials(config) => config.compile(path, diagnostics)?,
+            Self::OAuth2JwtBearer(config) => config.compile(path, diagnostics)?,
+            Self::OAuth2RefreshToken(config) => config.compile(path, diagnostics)?,
+            Self::SessionLogin(config) => config.compile(path, diagnostics)?,
+        };
+        self.exchange(ExchangePlan::Login(Arc::new(login)), diagnostics)
+    }
+
+    /// An exchange is made once for all resources and records, so that it can refer to no parent's record.
+    fn exchange(&self, plan: ExchangePlan, diagnostics: &mut Diagnostics) -> Option<Auth> {
+        let mut is_sound = true;
+        for template in plan.templates() {
+            if template
+                .variables()
+                .any(|name| name.split('.').next() == Some("resources"))
+            {
+                is_sound = false;
+                diagnostics.error_with_help(
+                    template.path(),
+                    "`resources` has no value here: these credentials are the same for all records",
+                    "a key of a parent's record goes with `api_key` or `bearer` in the endpoint's `auth`",
+                );
+            }
+        }
+        is_sound.then(|| Auth::Exchange(Box::new(self.clone()), plan))
     }
 }
 
 impl Auth {
-    /// Puts the credentials on a request.
-    pub fn apply(&self, context: &Value, draft: &mut Draft) -> Result<(), ApplyError> {
+    /// Puts the credentials on a request, as far as the config alone knows them.
+    pub fn apply(&self, context: &Value, request: &mut Request) -> Result<(), ApplyError> {
         match self {
-            Self::ApiKey(auth) => auth.apply(context, draft),
-            Self::Bearer(auth) => auth.apply(context, draft),
-            Self::HttpBasic(auth) => auth.apply(context, draft),
+            Self::ApiKey(auth) => auth.apply(context, request),
+            Self::Bearer(auth) => auth.apply(context, request),
+            Self::HttpBasic(auth) => auth.apply(context, request),
+            Self::Exchange(..) => Ok(()),
         }
     }
 
-    /// The values that must never be shown, in every form in which they are sent.
+    /// The values that must never be shown, in every form in which they are sent; those of an exchange are told by it.
     pub fn secrets(&self, context: &Value) -> Vec<Secret> {
         match self {
             Self::ApiKey(auth) => auth.secrets(context),
             Self::Bearer(auth) => auth.secrets(context),
             Self::HttpBasic(auth) => auth.secrets(context),
+            Self::Exchange(..) => Vec::new(),
         }
     }
 
@@ -112,6 +204,16 @@ impl Auth {
             Self::ApiKey(auth) => vec![auth.template()],
             Self::Bearer(auth) => vec![auth.template()],
             Self::HttpBasic(auth) => auth.templates(),
+            Self::Exchange(_, plan) => plan.templates(),
+        }
+    }
+}
+
+impl ExchangePlan {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Login(login) => login.templates(),
+            Self::Digest(digest) => digest.templates(),
         }
     }
 }
@@ -127,18 +229,5 @@ pub enum ApplyError {
     Header(String),
 }
 
-/// Compiles a credential, which must be there.
-fn compile_secret(value: Option<&str>, key: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Template> {
-    let Some(text) = value else {
-        diagnostics.error_with_help(
-            path,
-            format_args!("the credentials have no `{key}`"),
-            format_args!(
-                "write `{key}: \"{{secrets.my_{key}}}\"` and set MY_{} in the environment",
-                key.to_uppercase()
-            ),
-        );
-        return None;
-    };
-    Template::compile(text, &[], &path.key(key), diagnostics)
-}
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,8 @@ impl JsonSchema for ParamValue {
     }
 }
 
-fn data_schema(_: &mut SchemaGenerator) -> Schema {
+/// The schema of a form body.
+pub(crate) fn data_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [
             { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } },

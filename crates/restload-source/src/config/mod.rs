@@ -9,6 +9,7 @@ mod resource;
 pub use client::{ClientConfig, RateLimitConfig, RetryConfig};
 pub use columns::{ColumnConfig, ColumnsConfig, DataTypeName};
 pub use contract::{ContractConfig, ContractMode, ContractModes};
+pub(crate) use endpoint::data_schema;
 pub use endpoint::{EndpointConfig, ParamValue};
 pub use resource::{
     Disposition, Keys, RecordsConfig, ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,

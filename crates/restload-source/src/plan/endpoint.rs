@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::body::JsonTemplate;
-use crate::auth::{ApplyError, Auth, AuthChoice};
+use crate::auth::{ApplyError, Auth, AuthChoice, Binding, Exchanges};
 use crate::config::{ClientConfig, EndpointConfig, ParamValue};
 use crate::json_path::JsonPath;
 use crate::paginators::{NoOptions, Paginator, PaginatorConfig, Position};
@@ -54,6 +54,8 @@ pub struct EndpointPlan {
     form: Option<Vec<(String, Template)>>,
     text: Option<Template>,
     auth: OwnAuth,
+    /// The exchange that its credentials take, by its place in the plan.
+    exchange: Option<usize>,
     /// How its pages follow each other.
     pub paginator: Paginator,
     /// What its records are; found in the first page when the config does not say.
@@ -65,7 +67,6 @@ pub struct EndpointPlan {
     /// Whether requests change something, so that none is sent twice.
     pub has_side_effects: bool,
     pub(super) refused: bool,
-    /// Whether the last segment of the path is a parent's field, so that an answer is one record.
     base_url: String,
     trusted_hosts: Vec<String>,
 }
@@ -122,6 +123,20 @@ impl ClientPlan {
         let mut templates: Vec<&Template> = self.headers.iter().filter_map(|header| header.value.as_ref()).collect();
         templates.extend(self.auth.iter().flat_map(Auth::templates));
         templates
+    }
+
+    /// The headers that have a value before any record is known.
+    pub(super) fn header_values(&self, context: &Computed) -> HeaderMap {
+        let headers = self.headers.iter().filter_map(|header| {
+            let text = header.value.as_ref()?.text(context).ok()?;
+            Some((header.name.clone(), http::HeaderValue::try_from(text).ok()?))
+        });
+        headers.collect()
+    }
+
+    /// Whether credentials may go from the client's address to another.
+    pub(super) fn trusts(&self, home: &Url, url: &Url) -> bool {
+        trusts(&self.trusted_hosts, home, url)
     }
 
     pub(super) fn auths(&self) -> impl Iterator<Item = &Auth> {
@@ -248,6 +263,7 @@ impl EndpointPlan {
             form,
             text,
             auth,
+            exchange: None,
             paginator,
             selector,
             allow_missing_data: config.allow_missing_data,
@@ -260,14 +276,37 @@ impl EndpointPlan {
     }
 
     /// Takes over what is known only once the run is: the base URL and the client's headers and credentials.
-    pub(super) fn finish(&mut self, base_url: &str, client: &ClientPlan) -> Result<(), String> {
-        base_url.clone_into(&mut self.base_url);
+    pub(super) fn finish(&mut self, binding: &Binding<'_>, client: &ClientPlan) -> Result<(), String> {
+        binding.base_url.clone_into(&mut self.base_url);
         self.trusted_hosts.clone_from(&client.trusted_hosts);
         if self.path.is_constant() {
-            let joined = join_url(base_url, &self.path.text(&Computed::from(())).unwrap_or_default());
+            let joined = join_url(
+                binding.base_url,
+                &self.path.text(&Computed::from(())).unwrap_or_default(),
+            );
             parse_url(&joined)?;
         }
         Ok(())
+    }
+
+    /// Takes over the exchange that its credentials take, its own or the client's. `path` is the endpoint's.
+    pub(super) fn exchange_credentials(
+        &mut self,
+        binding: &Binding<'_>,
+        client: &ClientPlan,
+        exchanges: &mut Exchanges,
+        path: &KeyPath,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let (auth, path) = match &self.auth {
+            OwnAuth::Own(auth) => (auth, path.key("auth")),
+            OwnAuth::None => return,
+            OwnAuth::Inherit => match &client.auth {
+                Some(auth) => (auth, KeyPath::root().key("client").key("auth")),
+                None => return,
+            },
+        };
+        self.exchange = exchanges.place_of(auth, binding, &path, diagnostics);
     }
 
     /// The verb and path, for messages.
@@ -339,7 +378,6 @@ impl EndpointPlan {
             },
             url: link.unwrap_or(home),
             headers: HeaderMap::new(),
-            cookies: Vec::new(),
             body: self.render_body(context)?,
         };
         draft
@@ -372,10 +410,12 @@ impl EndpointPlan {
             OwnAuth::Inherit => client.auth.as_ref(),
             OwnAuth::None => None,
         };
+        let mut request = draft.finish();
         if is_trusted && let Some(auth) = auth {
-            auth.apply(context, &mut draft)?;
+            auth.apply(context, &mut request)?;
+            request.exchange = self.exchange;
         }
-        draft.finish().map_err(DraftError::Invalid)
+        Ok(request)
     }
 
     /// The address of the endpoint, without its parameters.
@@ -404,11 +444,7 @@ impl EndpointPlan {
 
     /// Whether credentials may go to an address: the endpoint's own origin, or a trusted host.
     pub fn trusts(&self, home: &Url, url: &Url) -> bool {
-        home.origin() == url.origin()
-            || (url
-                .host_str()
-                .is_some_and(|host| self.trusted_hosts.iter().any(|trusted| trusted == host))
-                && (url.scheme() == "https" || home.scheme() == "http"))
+        trusts(&self.trusted_hosts, home, url)
     }
 
     fn render_params(&self, context: &Computed) -> Result<Vec<(String, String)>, DraftError> {
@@ -440,6 +476,15 @@ impl EndpointPlan {
     }
 }
 
+/// Whether credentials may go to an address: the same origin, or a trusted host.
+fn trusts(trusted_hosts: &[String], home: &Url, url: &Url) -> bool {
+    home.origin() == url.origin()
+        || (url
+            .host_str()
+            .is_some_and(|host| trusted_hosts.iter().any(|trusted| trusted == host))
+            && (url.scheme() == "https" || home.scheme() == "http"))
+}
+
 /// The path, if no value makes a segment of it empty or a dot segment: it would ask for something else than the path
 /// says. To a URL parser `%2E%2E` is as good as `..`, so that such a value cannot be written at all.
 fn sound_path(path: &str) -> Result<String, String> {
@@ -459,7 +504,8 @@ fn sound_path(path: &str) -> Result<String, String> {
     Ok(format!("{path}{query}").replace(EMPTY, ""))
 }
 
-fn parse_url(text: &str) -> Result<Url, String> {
+/// An absolute http or https URL.
+pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     if matches!(url.scheme(), "http" | "https") && url.has_host() {
         Ok(url)

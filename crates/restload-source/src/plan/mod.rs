@@ -16,10 +16,13 @@ use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 use restload_model::secret::{Redactor, Secret};
 
+use crate::auth::{Binding, Exchange, Exchanges};
 use crate::config::{ClientConfig, ResourceConfig};
 use crate::parent_fields::Parents;
 use crate::template::{Context, Template, to_value};
 
+pub(crate) use body::JsonTemplate;
+pub(crate) use endpoint::parse_url;
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
 pub use parents::ParentLink;
 pub use resource::{RecordSource, ResourcePlan};
@@ -71,6 +74,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Parents stand before their children. Holds what is loaded and what a loaded child needs.
     pub resources: Vec<ResourcePlan>,
+    /// The credentials that take an exchange with a server; requests name them by their place.
+    pub exchanges: Vec<Exchange>,
     /// What is not loaded, and why.
     pub left_out: Vec<LeftOut>,
     /// What placeholders refer to.
@@ -208,6 +213,16 @@ pub fn plan(
         .into_iter()
         .filter_map(|(_, resource, plan)| Some((resource.name.clone(), plan?)))
         .collect();
+    let home = url::Url::parse(&base).ok();
+    let client_headers = shared.header_values(&values);
+    let binding = Binding {
+        base_url: &base,
+        context: &context.context,
+        values: &values,
+        client_headers: &client_headers,
+        trusts: &|url| home.as_ref().is_some_and(|home| shared.trusts(home, url)),
+    };
+    let mut exchanges = Exchanges::default();
     let mut resources = Vec::new();
     for name in order.iter().filter(|name| needed.contains(*name)) {
         let Some(mut plan) = plans.remove(name) else { continue };
@@ -217,12 +232,20 @@ pub fn plan(
             .iter()
             .find(|(_, resource)| resource.name == *name)
             .map(|(path, _)| path.clone());
-        plan.finish(&base, &shared, &values, &path.unwrap_or_default(), diagnostics);
+        plan.finish(
+            &binding,
+            &shared,
+            &mut exchanges,
+            &path.unwrap_or_default(),
+            diagnostics,
+        );
         resources.push(plan);
     }
     if diagnostics.has_errors() {
         return None;
     }
+    let obtained = exchanges.secrets().into_iter().enumerate();
+    secrets.extend(obtained.map(|(n, secret)| (format!("exchange{n}"), secret)));
     let client = &config.client;
     Some(Plan {
         name: config.name.clone(),
@@ -244,6 +267,7 @@ pub fn plan(
             trusted_hosts: client.trusted_hosts.iter().map(|host| host.to_lowercase()).collect(),
         },
         resources,
+        exchanges: exchanges.into_vec(),
         left_out,
         context: context.context,
         redactor: Redactor::new(secrets),
@@ -260,7 +284,7 @@ fn secrets_used<'t>(templates: &[&'t Template]) -> Vec<&'t str> {
 }
 
 /// Credentials on an unencrypted connection can be read by everybody on the way, except on this machine.
-fn warn_of_plain_http(base: &str, has_secrets: bool, path: &KeyPath, diagnostics: &mut Diagnostics) {
+pub(crate) fn warn_of_plain_http(base: &str, has_secrets: bool, path: &KeyPath, diagnostics: &mut Diagnostics) {
     let Ok(url) = url::Url::parse(base) else { return };
     let is_local = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -503,6 +527,9 @@ fn places(places: &[String]) -> String {
     text
 }
 
+/// What the names of secrets begin with that stand for keys which the config leaves out of `auth`.
+const CREDENTIALS: &str = "credentials.";
+
 /// Looks up what the templates refer to. A missing secret names every place that was looked in.
 pub fn bind(
     vars: &IndexMap<String, serde_json::Value>,
@@ -518,8 +545,15 @@ pub fn bind(
             if let Some(name) = variable.strip_prefix("secrets.") {
                 let value = secrets.entry(name.to_owned()).or_insert_with(|| lookup.secret(name));
                 if value.is_none() {
-                    let message = format!("secret `{name}` is not set");
-                    let help = places(&lookup.secret_places(name));
+                    let places = places(&lookup.secret_places(name));
+                    // What the config leaves out of `auth` is looked for in the same places.
+                    let (message, help) = match name.strip_prefix(CREDENTIALS) {
+                        Some(key) => (
+                            format!("the credentials have no `{key}`"),
+                            format!("write `{key}: \"{{secrets.my_{key}}}\"`, or give `{name}`; {places}"),
+                        ),
+                        None => (format!("secret `{name}` is not set"), places),
+                    };
                     if options.offline {
                         diagnostics.warning(template.path(), message, Some(help));
                     } else {

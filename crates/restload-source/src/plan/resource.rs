@@ -11,7 +11,7 @@ use super::body::JsonTemplate;
 use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
 use super::parents::{ParentLink, compile_parents};
 use super::target;
-use crate::auth::Auth;
+use crate::auth::{Auth, Binding, Exchanges};
 use crate::config::{RecordsConfig, ResourceConfig};
 use crate::json_path::JsonPath;
 use crate::paginators::Position;
@@ -196,18 +196,20 @@ impl ResourcePlan {
     /// Takes over what is known only once the run is.
     pub(super) fn finish(
         &mut self,
-        base_url: &str,
+        binding: &Binding<'_>,
         client: &Arc<ClientPlan>,
-        context: &Computed,
+        exchanges: &mut Exchanges,
         path: &KeyPath,
         diagnostics: &mut Diagnostics,
     ) {
         match &mut self.source {
             RecordSource::Endpoint(endpoint) => {
-                if let Err(reason) = endpoint.finish(base_url, client) {
+                let endpoint_path = path.key("endpoint");
+                endpoint.exchange_credentials(binding, client, exchanges, &endpoint_path, diagnostics);
+                if let Err(reason) = endpoint.finish(binding, client) {
                     let own = self.path_text.starts_with("http");
                     let path = if own {
-                        path.key("endpoint").key("path")
+                        endpoint_path.key("path")
                     } else {
                         KeyPath::root().key("client").key("base_url")
                     };
@@ -218,7 +220,7 @@ impl ResourcePlan {
                     }
                 }
             }
-            RecordSource::Template(GivenTemplate(template)) => match template.render(context) {
+            RecordSource::Template(GivenTemplate(template)) => match template.render(binding.values) {
                 Ok(Value::Array(records)) => {
                     self.source = RecordSource::Given(records.into_iter().map(as_record).collect());
                 }

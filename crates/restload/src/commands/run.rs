@@ -80,6 +80,7 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
         load_id,
         full_refresh: args.full_refresh,
         limit: args.limit,
+        folder: folder_of(&args.config.config),
         events: Arc::new(move |event| shown.show(&event)),
         cancelled: cancellation(terminal),
     };

@@ -1,0 +1,1 @@
+//! Credentials as configs have them.
