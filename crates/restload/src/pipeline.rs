@@ -74,6 +74,7 @@ impl Pipeline {
             return Err(Refused(render(Some(&document), &found, terminal.color)));
         };
         let name = root.name.clone().unwrap_or_else(|| stem_of(&args.config));
+        let secrets = secrets.for_pipeline(&name);
         let mut vars = root.vars.clone().unwrap_or_default();
         for (var, value) in &args.vars {
             if !vars.contains_key(var) {

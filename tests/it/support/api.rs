@@ -44,7 +44,7 @@ pub(crate) struct Api {
     shared: Arc<Shared>,
 }
 
-type Handler = Box<dyn Fn(&str) -> Answer + Send + Sync>;
+type Handler = Box<dyn Fn(&str, &str) -> Answer + Send + Sync>;
 
 struct Shared {
     answer: Handler,
@@ -66,6 +66,11 @@ struct State {
 impl Api {
     /// `answer` gets the path with the query.
     pub(crate) fn start(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        Self::with_bodies(move |target, _| answer(target))
+    }
+
+    /// `answer` gets the path with the query, and the body.
+    pub(crate) fn with_bodies(answer: impl Fn(&str, &str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -139,9 +144,9 @@ impl Shared {
     fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream);
-        while let Some(target) = read_request(&mut reader)? {
+        while let Some((target, body)) = read_request(&mut reader)? {
             self.admit(&target);
-            let answer = (self.answer)(&target);
+            let answer = (self.answer)(&target, &body);
             let mut head = format!("HTTP/1.1 {} Status\r\n", answer.status);
             let _ = write!(
                 head,
@@ -170,8 +175,8 @@ impl Shared {
     }
 }
 
-/// Reads a request to its end. `None` when the client has left.
-fn read_request(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<String>> {
+/// Reads a request to its end: its target and its body. `None` when the client has left.
+fn read_request(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<(String, String)>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -192,6 +197,7 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<St
             length = value.trim().parse().unwrap();
         }
     }
-    std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
-    Ok(Some(target))
+    let mut body = String::new();
+    reader.take(length).read_to_string(&mut body)?;
+    Ok(Some((target, body)))
 }

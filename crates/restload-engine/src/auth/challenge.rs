@@ -80,3 +80,117 @@ fn strongest(response: &Response) -> Option<WwwAuthenticateHeader> {
         AlgorithmType::SHA2_512_256 => 2,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Write as _;
+
+    use restload_model::secret::Secret;
+    use ring::digest::{SHA256, digest};
+
+    use super::*;
+
+    fn challenges() -> Challenges {
+        Challenges::new(Digest {
+            username: "ada \"a\"".to_owned(),
+            password: Secret::new("s3cr3t"),
+        })
+    }
+
+    fn refusal(challenges: &[&str]) -> Response {
+        let mut headers = reqwest::header::HeaderMap::new();
+        for challenge in challenges {
+            headers.append("www-authenticate", challenge.parse().unwrap());
+        }
+        Response {
+            url: url::Url::parse("https://camera.test/items").unwrap(),
+            status: 401,
+            headers,
+            body: Vec::new(),
+        }
+    }
+
+    /// The fields of the answer to the latest challenge.
+    fn answer(challenges: &Challenges) -> BTreeMap<String, String> {
+        let mut request = Request {
+            method: reqwest::Method::GET,
+            url: url::Url::parse("https://camera.test/a%20b/items?page=2&q=%22x%22").unwrap(),
+            headers: reqwest::header::HeaderMap::new(),
+            body: None,
+            exchange: Some(0),
+        };
+        challenges.answer(&mut request).unwrap().unwrap();
+        let text = request.headers["authorization"].to_str().unwrap();
+        let fields = text.strip_prefix("Digest ").unwrap().split(", ");
+        let fields = fields.map(|field| field.split_once('=').unwrap());
+        fields
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+            .collect()
+    }
+
+    fn hash(text: &str) -> String {
+        let bytes = digest(&SHA256, text.as_bytes());
+        bytes.as_ref().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    const SHA: &str = r#"Digest realm="cam", qop="auth,auth-int", algorithm=SHA-256, nonce="one", opaque="o""#;
+
+    /// RFC 7616, section 3.4.1, computed anew.
+    #[test]
+    fn answers_are_right_and_counted() {
+        let challenges = challenges();
+        assert_eq!(challenges.take(&refusal(&[SHA]), None), Verdict::Challenged);
+        for count in ["00000001", "00000002"] {
+            let fields = answer(&challenges);
+            assert_eq!(fields["nc"], count);
+            assert_eq!(fields["uri"], "/a%20b/items?page=2&q=%22x%22");
+            assert_eq!(fields["opaque"], "o");
+            let name_and_password = hash("ada \"a\":cam:s3cr3t");
+            let request = hash(&format!("GET:{}", fields["uri"]));
+            let text = format!("{name_and_password}:one:{count}:{}:auth:{request}", fields["cnonce"]);
+            assert_eq!(fields["response"], hash(&text));
+        }
+    }
+
+    #[test]
+    fn the_strongest_challenge_is_answered() {
+        let md5 = r#"Digest realm="cam", qop="auth", nonce="weak""#;
+        let basic = r#"Basic realm="cam""#;
+        for (offered, algorithm) in [
+            (vec![basic, md5, SHA], Some("SHA-256")),
+            (vec![SHA, md5], Some("SHA-256")),
+            (
+                vec![r#"Basic realm="cam", digest realm="cam", qop="auth", nonce="x""#],
+                None,
+            ),
+        ] {
+            let challenges = challenges();
+            assert_eq!(
+                challenges.take(&refusal(&offered), None),
+                Verdict::Challenged,
+                "{offered:?}"
+            );
+            assert_eq!(
+                answer(&challenges)
+                    .get("algorithm")
+                    .map(String::as_str)
+                    .filter(|name| *name != "MD5"),
+                algorithm
+            );
+        }
+    }
+
+    #[test]
+    fn what_refuses_an_answer_is_told_from_what_refuses_the_password() {
+        let challenges = challenges();
+        let verdict = |offered: &str, answered: &str| challenges.take(&refusal(&[offered]), Some(&answered.to_owned()));
+        assert_eq!(verdict(SHA, "one"), Verdict::Taken);
+        assert_eq!(verdict(SHA, "before"), Verdict::Refused);
+        assert_eq!(verdict(&format!("{SHA}, stale=true"), "one"), Verdict::Refused);
+        assert_eq!(verdict(r#"Basic realm="cam""#, "one"), Verdict::Taken);
+    }
+}

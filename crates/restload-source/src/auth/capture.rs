@@ -106,13 +106,17 @@ impl Capture {
 }
 
 fn json_value(path: &JsonPath, body: &Value<'_>) -> Result<String, String> {
-    let text = match path.first(body) {
-        Some(Value::Text(text)) => text.to_string(),
-        Some(Value::Null | Value::Object(_) | Value::List(_)) | None => String::new(),
-        Some(scalar) => serde_json::to_string(scalar).unwrap_or_default(),
-    };
-    if !text.is_empty() {
+    let found = path.first(body);
+    if let Some(text) = found.and_then(scalar).filter(|text| !text.is_empty()) {
         return Ok(text);
+    }
+    let wrong = match found {
+        None => None,
+        Some(Value::Null | Value::Text(_)) => Some("an empty value".to_owned()),
+        Some(other) => Some(other.kind().to_owned()),
+    };
+    if let Some(wrong) = wrong {
+        return Err(format!("has {wrong} at `{}`", path.as_str()));
     }
     let mut message = format!("has no `{}`; it {}", path.as_str(), describe(body));
     // OAuth2's own words for what went wrong, which some servers send with status 200.
@@ -129,21 +133,26 @@ fn json_value(path: &JsonPath, body: &Value<'_>) -> Result<String, String> {
     Err(message)
 }
 
+/// A value as it is placed; lists and objects cannot be.
+fn scalar(value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Text(text) | Value::Number(text) => Some(text.to_string()),
+        Value::Bool(_) | Value::Integer(_) | Value::Double(_) => serde_json::to_string(value).ok(),
+        Value::Null | Value::List(_) | Value::Object(_) => None,
+    }
+}
+
 /// The value of a cookie that an answer sets.
 fn cookie(response: &Response, name: &str) -> Option<String> {
     let set = response.headers.get_all(SET_COOKIE).iter();
-    let cookies = set.filter_map(|header| header.to_str().ok()?.split(';').next()?.split_once('='));
-    let found = cookies.filter(|(known, _)| known.trim() == name).next_back();
+    let mut cookies = set.filter_map(|header| header.to_str().ok()?.split(';').next()?.split_once('='));
+    let found = cookies.rfind(|(known, _)| known.trim() == name);
     found.map(|(_, value)| value.trim().to_owned())
 }
 
 /// A number of seconds, as a number or as digits in a text; anything else says nothing.
 pub(super) fn lifetime_in(value: &Value<'_>) -> Option<Duration> {
-    let text = match value {
-        Value::Text(text) => text.to_string(),
-        Value::Null | Value::Bool(_) | Value::Object(_) | Value::List(_) => return None,
-        number => serde_json::to_string(number).ok()?,
-    };
+    let text = scalar(value)?;
     let seconds: f64 = text.trim().parse().ok()?;
     // A negative one is over already; more than a century is as good as a century.
     seconds

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::http_digest::Digest;
 use super::login::Login;
-use super::{Auth, AuthConfig, ExchangePlan};
+use super::{Auth, ExchangePlan, Identity};
 use crate::plan::warn_of_plain_http;
 use crate::template::Context;
 
@@ -48,7 +48,7 @@ impl Binding<'_> {
 #[derive(Debug, Default)]
 pub struct Exchanges {
     /// A mistake in one is told once.
-    known: Vec<(AuthConfig, Option<usize>)>,
+    known: Vec<(Identity, Option<usize>)>,
     bound: Vec<Exchange>,
 }
 
@@ -61,10 +61,10 @@ impl Exchanges {
         path: &KeyPath,
         diagnostics: &mut Diagnostics,
     ) -> Option<usize> {
-        let Auth::Exchange(config, plan) = auth else {
+        let Auth::Exchange(identity, plan) = auth else {
             return None;
         };
-        if let Some((_, place)) = self.known.iter().find(|(known, _)| known == &**config) {
+        if let Some((_, place)) = self.known.iter().find(|(known, _)| known == identity) {
             return *place;
         }
         let bound = match plan {
@@ -83,7 +83,7 @@ impl Exchanges {
             self.bound.push(exchange);
             self.bound.len() - 1
         });
-        self.known.push(((**config).clone(), place));
+        self.known.push((identity.clone(), place));
         place
     }
 

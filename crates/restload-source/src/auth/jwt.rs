@@ -162,7 +162,8 @@ impl Jwt {
 /// What is wrong with a key, and what to do about it.
 type KeyError = (String, &'static str);
 
-const HOW_TO_CONVERT: &str = "`openssl pkcs8 -topk8 -nocrypt -in OLD.pem -out NEW.pem` writes a key that is";
+const WHAT_FITS: &str =
+    "check `algorithm`; `openssl pkcs8 -topk8 -nocrypt -in OLD.pem -out NEW.pem` converts a key of an older format";
 
 fn read_key(algorithm: Algorithm, text: &str, passphrase: Option<&str>) -> Result<Key, KeyError> {
     // A variable of the environment often has the two characters `\n` where the file has an end of line.
@@ -189,7 +190,7 @@ fn read_key(algorithm: Algorithm, text: &str, passphrase: Option<&str>) -> Resul
     let rejected = |reason: ring::error::KeyRejected| {
         (
             format!("the private key does not fit `{algorithm:?}`: {reason}"),
-            HOW_TO_CONVERT,
+            WHAT_FITS,
         )
     };
     match algorithm {

@@ -33,7 +33,6 @@ use crate::template::{RenderError, Template, scalar_text, to_value};
 pub(super) const ACCESS_TOKEN: &str = "access_token";
 
 /// A compiled login, before its placeholders have values.
-#[derive(Debug)]
 pub struct LoginPlan {
     pub(super) method: Method,
     pub(super) url: Credential,
@@ -62,20 +61,14 @@ pub(super) enum BodyPlan {
     Text(Template),
 }
 
-impl std::fmt::Debug for BodyPlan {
+impl std::fmt::Debug for LoginPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Passwords may stand in it.
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Form(_) => "Form",
-            Self::Json(_) => "Json",
-            Self::Text(_) => "Text",
-        })
+        // Passwords may stand anywhere in it.
+        f.debug_struct("LoginPlan").finish_non_exhaustive()
     }
 }
 
 /// What proves who is asking, besides the body.
-#[derive(Debug)]
 pub(super) enum GrantPlan {
     /// Nothing more.
     Plain,
@@ -86,7 +79,7 @@ pub(super) enum GrantPlan {
 }
 
 /// How long a session lasts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Lifetime {
     /// Where the answer says so, in seconds.
     pub(super) path: Option<JsonPath>,

@@ -126,7 +126,17 @@ pub enum Auth {
     /// A name and a password.
     HttpBasic(http_basic::HttpBasic),
     /// What takes an exchange with a server; the config tells equal ones, which share it.
-    Exchange(Box<AuthConfig>, ExchangePlan),
+    Exchange(Identity, ExchangePlan),
+}
+
+/// What tells an exchange from another: its config, which is not shown.
+#[derive(Clone, PartialEq)]
+pub struct Identity(Box<AuthConfig>);
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("_")
+    }
 }
 
 /// A compiled exchange, before its placeholders have values.
@@ -173,7 +183,7 @@ impl AuthConfig {
                 );
             }
         }
-        is_sound.then(|| Auth::Exchange(Box::new(self.clone()), plan))
+        is_sound.then(|| Auth::Exchange(Identity(Box::new(self.clone())), plan))
     }
 }
 

@@ -23,11 +23,10 @@ fn walk(config: serde_json::Value, pages: &[(&[(&str, &str)], serde_json::Value)
             url: Url::parse("https://api.test/v1/orders").unwrap(),
             params: vec![("limit".into(), "2".into())],
             headers: HeaderMap::new(),
-            cookies: Vec::new(),
             body: crate::request::DraftBody::None,
         };
         paginator.apply(&position, &mut draft);
-        let request = draft.finish().unwrap();
+        let request = draft.finish();
         let body_text = request
             .body
             .map(|body| String::from_utf8(body).unwrap())

@@ -16,6 +16,23 @@ pub(crate) struct Secrets {
     dotenv: Vec<Dotenv>,
     toml: Vec<SecretsToml>,
     mounted: PathBuf,
+    /// The pipeline's name, which dlt's names of credentials may hold.
+    pipeline: String,
+}
+
+/// A place, with the names that it is searched for and the value of each.
+struct Place {
+    before: &'static str,
+    names: Vec<(String, Option<Secret>)>,
+    after: String,
+}
+
+impl Place {
+    /// The place in plain words, with the names given.
+    fn called<'n>(&self, names: impl Iterator<Item = &'n str>) -> String {
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        format!("{}{}{}", self.before, names.join(", "), self.after)
+    }
 }
 
 /// A `.env` file; without values if there is none.
@@ -74,14 +91,26 @@ impl Secrets {
             dotenv,
             toml,
             mounted: surroundings.mounted_secrets,
+            pipeline: String::new(),
         })
+    }
+
+    /// The same for a pipeline: credentials that its config leaves out are found under dlt's names too.
+    pub(crate) fn for_pipeline(self, name: &str) -> Self {
+        Self {
+            pipeline: name.to_owned(),
+            ..self
+        }
     }
 
     /// The secret of this name, from the first place that has a value for it.
     pub(crate) fn find(&self, name: &str) -> Option<Found> {
-        for (place, value) in self.look_up(name) {
-            if let Some(value) = value.filter(|value| !value.expose().is_empty()) {
-                return Some(Found { value, place });
+        for place in self.look_up(name) {
+            for (known, value) in &place.names {
+                if let Some(value) = value.clone().filter(|value| !value.expose().is_empty()) {
+                    let place = place.called(std::iter::once(known.as_str()));
+                    return Some(Found { value, place });
+                }
             }
         }
         None
@@ -89,7 +118,10 @@ impl Secrets {
 
     /// Every place that a secret of this name is looked for in, in their order.
     pub(crate) fn places(&self, name: &str) -> Vec<String> {
-        self.look_up(name).into_iter().map(|(place, _)| place).collect()
+        let places = self.look_up(name).into_iter();
+        places
+            .map(|place| place.called(place.names.iter().map(|(name, _)| name.as_str())))
+            .collect()
     }
 
     /// A variable of the environment or a `.env` file, for `{env.NAME}`.
@@ -101,26 +133,54 @@ impl Secrets {
         Some(value.expose().to_owned())
     }
 
-    fn look_up(&self, name: &str) -> Vec<(String, Option<Secret>)> {
-        let variable = variable_name(name);
-        let mut places = vec![(
-            format!("environment variable `{variable}`"),
-            self.environment.get(&variable).cloned(),
-        )];
+    fn look_up(&self, name: &str) -> Vec<Place> {
+        let names = self.names(name);
+        let variables: Vec<String> = variable_names(&names);
+        let mut places = vec![Place {
+            before: if variables.len() == 1 {
+                "environment variable "
+            } else {
+                "environment variables "
+            },
+            names: with_values(&variables, |variable| self.environment.get(variable).cloned()),
+            after: String::new(),
+        }];
         for Dotenv { file, values } in &self.dotenv {
-            let value = values
-                .as_ref()
-                .and_then(|values| values.get(&variable).or_else(|| values.get(name)));
-            places.push((place_in(&variable, file, values.is_some()), value.cloned()));
+            let value = |variable: &str| values.as_ref()?.get(variable).cloned();
+            let mut names = with_values(&variables, value);
+            // A name may stand there as the config spells it.
+            if let Some((_, first @ None)) = names.first_mut() {
+                *first = value(name);
+            }
+            places.push(place_in(names, file, values.is_some()));
         }
         for SecretsToml { file, values } in &self.toml {
-            let value = values.as_ref().and_then(|values| text(values.find_ref(name)?));
-            places.push((place_in(name, file, values.is_some()), value));
+            let value = |name: &str| values.as_ref().and_then(|values| text(values.find_ref(name)?));
+            places.push(place_in(with_values(&names, value), file, values.is_some()));
         }
         for file in self.mounted_files(name) {
             places.push(read_mounted(&file));
         }
         places
+    }
+
+    /// The names that stand for a secret, the most particular first. What a config leaves out of its `auth` is called
+    /// `credentials.KEY`, and may stand in any of the sections in which dlt looks for it.
+    fn names(&self, name: &str) -> Vec<String> {
+        if !name.starts_with("credentials.") {
+            return vec![name.to_owned()];
+        }
+        let of_pipeline = |section: String| (!self.pipeline.is_empty()).then_some(section);
+        let sections = [
+            of_pipeline(format!("sources.rest_api.{}", self.pipeline)),
+            Some("sources.rest_api".to_owned()),
+            of_pipeline(format!("sources.{}", self.pipeline)),
+            Some("sources".to_owned()),
+        ];
+        let sections = sections.into_iter().flatten();
+        let mut names: Vec<String> = sections.map(|section| format!("{section}.{name}")).collect();
+        names.push(name.to_owned());
+        names
     }
 
     /// The mounted file of a secret, as it is named and in either case.
@@ -141,28 +201,50 @@ impl Secrets {
     }
 }
 
-/// `pushover.token` as the environment spells it: `PUSHOVER_TOKEN`.
-fn variable_name(name: &str) -> String {
-    let spelled = |character: char| if character.is_alphanumeric() { character } else { '_' };
-    name.to_uppercase().chars().map(spelled).collect()
+/// Names as the environment spells them: `pushover.token` is `PUSHOVER_TOKEN`, or dlt's `PUSHOVER__TOKEN`.
+fn variable_names(names: &[String]) -> Vec<String> {
+    let spelled = |name: &str, dot: &str| {
+        let spell = |character: char| if character.is_alphanumeric() { character } else { '_' };
+        let parts = name
+            .split('.')
+            .map(|part| part.to_uppercase().chars().map(spell).collect());
+        parts.collect::<Vec<String>>().join(dot)
+    };
+    let mut variables: Vec<String> = names.last().map(|name| spelled(name, "_")).into_iter().collect();
+    for name in names.iter().filter(|name| name.contains('.')) {
+        variables.push(spelled(name, "__"));
+    }
+    // Our own spelling stands behind the sections, which are more particular.
+    if names.len() > 1 {
+        variables.rotate_left(1);
+    }
+    variables
+}
+
+fn with_values(names: &[String], value: impl Fn(&str) -> Option<Secret>) -> Vec<(String, Option<Secret>)> {
+    names.iter().map(|name| (name.clone(), value(name))).collect()
 }
 
 /// A mounted file as a place, and its value.
-fn read_mounted(file: &Path) -> (String, Option<Secret>) {
-    let place = format!("file `{}`", file.display());
-    match std::fs::read_to_string(file) {
-        Ok(text) => (place, Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (place, None),
-        Err(error) => (format!("{place} ({error})"), None),
+fn read_mounted(file: &Path) -> Place {
+    let (value, after) = match std::fs::read_to_string(file) {
+        Ok(text) => (Some(Secret::new(text.trim_end_matches(['\r', '\n']))), String::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (None, String::new()),
+        Err(error) => (None, format!(" ({error})")),
+    };
+    Place {
+        before: "file ",
+        names: vec![(file.display().to_string(), value)],
+        after,
     }
 }
 
-fn place_in(name: &str, file: &Path, exists: bool) -> String {
-    let file = file.display();
-    if exists {
-        format!("`{name}` in `{file}`")
-    } else {
-        format!("`{name}` in `{file}` (no such file)")
+fn place_in(names: Vec<(String, Option<Secret>)>, file: &Path, exists: bool) -> Place {
+    let missing = if exists { "" } else { " (no such file)" };
+    Place {
+        before: "",
+        names,
+        after: format!(" in `{}`{missing}", file.display()),
     }
 }
 
@@ -263,6 +345,31 @@ mod tests {
     dotenv from `APP_TOKEN` in `configs/.env`
     environment from environment variable `APP_TOKEN`
     ");
+    }
+
+    /// Case A-01: what the config leaves out of its credentials is found where dlt would find it.
+    #[test]
+    fn credentials_are_found_in_dlts_sections() {
+        let sections = [
+            ("CREDENTIALS_API_KEY", "a"),
+            ("CREDENTIALS__API_KEY", "b"),
+            ("SOURCES__CREDENTIALS__API_KEY", "c"),
+            ("SOURCES__SHOP__CREDENTIALS__API_KEY", "d"),
+            ("SOURCES__REST_API__CREDENTIALS__API_KEY", "e"),
+            ("SOURCES__REST_API__SHOP__CREDENTIALS__API_KEY", "f"),
+        ];
+        for count in 1..=sections.len() {
+            let (variable, value) = sections[count - 1];
+            let secrets = Machine::new(&[], &sections[..count]).secrets().unwrap();
+            let found = secrets.for_pipeline("shop").find("credentials.api_key").unwrap();
+            assert_eq!(found.value.expose(), value);
+            assert_eq!(found.place, format!("environment variable `{variable}`"));
+        }
+        let toml = "[sources.rest_api.shop.credentials]\napi_key = 'toml'\n";
+        let machine = Machine::new(&[("configs/secrets.toml", toml)], &[]);
+        let secrets = machine.secrets().unwrap().for_pipeline("shop");
+        assert_eq!(secrets.find("credentials.api_key").unwrap().value.expose(), "toml");
+        assert_snapshot!(machine.without_root(&secrets.places("credentials.api_key").join("\n")), @"");
     }
 
     #[test]
