@@ -71,7 +71,8 @@ fn strongest(response: &Response) -> Option<WwwAuthenticateHeader> {
     let challenges = headers.filter_map(|header| {
         // The parser takes positions of characters for those of bytes, which they are in ASCII.
         let text = header.to_str().ok()?;
-        let at = text.to_ascii_lowercase().find("digest ")?;
+        const SCHEME: &str = "digest ";
+        let at = text.to_ascii_lowercase().find(SCHEME)? + SCHEME.len();
         digest_auth::parse(&text[at..]).ok()
     });
     challenges.max_by_key(|challenge| match challenge.algorithm.algo {
