@@ -171,7 +171,10 @@ client:
     type: session_login
     login:
       path: users/login.json
-      data: {{ email: "{{secrets.pushover_email}}", password: "{{secrets.pushover_password}}" }}
+      data:
+        email: "{{secrets.pushover_email}}"
+        password: "{{secrets.pushover_password}}"
+        twofa: "{{secrets.pushover_twofa}}"
     capture: {{ secret: secret }}
     placements: [{{ name: secret, value: "{{session.secret}}", location: query }}]
 resources:
@@ -191,6 +194,7 @@ resources:
         )
         .env("PUSHOVER_EMAIL", &given.email)
         .env("PUSHOVER_PASSWORD", password)
+        .env("PUSHOVER_TWOFA", given.twofa.as_deref().unwrap_or_default())
         .env("PUSHOVER_DEVICE_ID", &given.device_id)
         .run()
     };
@@ -204,4 +208,20 @@ resources:
         ran.stderr
     );
     assert!(!ran.stderr.contains("not the password"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_plan_and_a_check_log_in_nowhere() {
+    let rotating = Rotating::new();
+    for command in ["plan", "check"] {
+        let ran = Program::new(rotating.folder.path(), &[command, "shop.yaml"])
+            .run()
+            .expect(0);
+        if command == "plan" {
+            let login = format!("  credentials by POST {}/token\n", rotating.api.url());
+            assert!(ran.stdout.contains(&login), "{}", ran.stdout);
+        }
+        assert!(!ran.stdout.contains("refresh-1"), "{}", ran.stdout);
+    }
+    assert_eq!(rotating.api.asked(), Vec::<String>::new());
 }

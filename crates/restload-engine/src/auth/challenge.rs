@@ -65,13 +65,15 @@ impl Challenges {
     }
 }
 
+/// What a digest challenge begins with, in small letters.
+const SCHEME: &str = "digest ";
+
 /// The challenge with the strongest digest that an answer has.
 fn strongest(response: &Response) -> Option<WwwAuthenticateHeader> {
     let headers = response.headers.get_all("www-authenticate").iter();
     let challenges = headers.filter_map(|header| {
         // The parser takes positions of characters for those of bytes, which they are in ASCII.
         let text = header.to_str().ok()?;
-        const SCHEME: &str = "digest ";
         let at = text.to_ascii_lowercase().find(SCHEME)? + SCHEME.len();
         digest_auth::parse(&text[at..]).ok()
     });

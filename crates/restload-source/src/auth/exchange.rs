@@ -103,11 +103,11 @@ impl Exchanges {
 }
 
 impl Exchange {
-    /// What is done before the first request, for messages.
+    /// How the credentials are obtained, in words that follow "by".
     pub fn describe(&self) -> String {
         match self {
             Self::Login(login) => login.describe(),
-            Self::Digest(_) => "digest".to_owned(),
+            Self::Digest(_) => "an answer to the server's challenge".to_owned(),
         }
     }
 }

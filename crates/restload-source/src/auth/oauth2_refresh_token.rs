@@ -42,8 +42,8 @@ pub struct OAuth2RefreshTokenConfig {
     #[serde(default)]
     pub refresh_token: Option<String>,
     /// The file that keeps the tokens that the API gives out, readable by its owner only; relative to the config's
-    /// folder. Several pipelines may share one. `null` keeps them nowhere: for an API that never replaces its refresh
-    /// tokens, where no file can be written.
+    /// folder. Several pipelines may share one. Keep it on a disk that lasts, and out of version control. `null` keeps
+    /// tokens nowhere: for an API that never replaces its refresh tokens, where no file can be written.
     #[serde(default = "default_token_file")]
     pub token_file: Option<String>,
     /// How id and secret are sent to the token endpoint.

@@ -20,7 +20,9 @@ pub struct ClientConfig {
     #[schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>")]
     pub headers: Option<IndexMap<String, Option<String>>>,
     /// Credentials of every request; an endpoint's own `auth` takes their place. They are sent to the origin of the
-    /// address in this config only, and to `trusted_hosts`.
+    /// address in this config only, and to `trusted_hosts`; a token endpoint may be anywhere. What is written here is
+    /// used as it is; a required key that is left out is looked for where secrets are, as `credentials.KEY` and under
+    /// dlt's names for it.
     #[serde(default, deserialize_with = "auth_choice")]
     #[schemars(schema_with = "auth_schema")]
     pub auth: Option<AuthChoice>,

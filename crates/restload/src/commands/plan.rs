@@ -108,6 +108,10 @@ fn first_request(resource: &ResourcePlan, plan: &Plan) -> Value {
         .collect();
     let mut shown =
         json!({ "method": request.method.as_str(), "url": redact(request.url.as_str()), "headers": headers });
+    let exchange = request.exchange.and_then(|place| plan.exchanges.get(place));
+    if let (Some(exchange), Value::Object(members)) = (exchange, &mut shown) {
+        members.insert("credentials_by".into(), redact(&exchange.describe()).into());
+    }
     if let (Some(body), Value::Object(members)) = (&request.body, &mut shown) {
         members.insert("body".into(), redact(&String::from_utf8_lossy(body)).into());
     }
@@ -161,6 +165,9 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
             .filter(|(name, _)| *name != "accept")
         {
             let _ = writeln!(text, "  {name}: {}", value.as_str().unwrap_or_default());
+        }
+        if let Some(login) = request.get("credentials_by").and_then(Value::as_str) {
+            let _ = writeln!(text, "  credentials by {login}");
         }
         if let Some(body) = request.get("body").and_then(Value::as_str) {
             let _ = writeln!(text, "  {body}");

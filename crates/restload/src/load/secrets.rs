@@ -22,6 +22,7 @@ pub(crate) struct Secrets {
 
 /// A place, with the names that it is searched for and the value of each.
 struct Place {
+    /// What its names are, if that needs saying.
     before: &'static str,
     names: Vec<(String, Option<Secret>)>,
     after: String,
@@ -31,7 +32,12 @@ impl Place {
     /// The place in plain words, with the names given.
     fn called<'n>(&self, names: impl Iterator<Item = &'n str>) -> String {
         let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-        format!("{}{}{}", self.before, names.join(", "), self.after)
+        let before = match (self.before, names.len()) {
+            ("", _) => String::new(),
+            (kind, 1) => format!("{kind} "),
+            (kind, _) => format!("{kind}s "),
+        };
+        format!("{before}{}{}", names.join(", "), self.after)
     }
 }
 
@@ -118,10 +124,19 @@ impl Secrets {
 
     /// Every place that a secret of this name is looked for in, in their order.
     pub(crate) fn places(&self, name: &str) -> Vec<String> {
-        let places = self.look_up(name).into_iter();
-        places
-            .map(|place| place.called(place.names.iter().map(|(name, _)| name.as_str())))
-            .collect()
+        let mut told: Vec<String> = Vec::new();
+        let mut before: Vec<String> = Vec::new();
+        for place in self.look_up(name) {
+            let names: Vec<String> = place.names.iter().map(|(name, _)| name.clone()).collect();
+            // Several names are many words; they are told once.
+            told.push(if names.len() > 1 && names == before {
+                format!("the same{}", place.after)
+            } else {
+                place.called(names.iter().map(String::as_str))
+            });
+            before = names;
+        }
+        told
     }
 
     /// A variable of the environment or a `.env` file, for `{env.NAME}`.
@@ -137,11 +152,7 @@ impl Secrets {
         let names = self.names(name);
         let variables: Vec<String> = variable_names(&names);
         let mut places = vec![Place {
-            before: if variables.len() == 1 {
-                "environment variable "
-            } else {
-                "environment variables "
-            },
+            before: "environment variable",
             names: with_values(&variables, |variable| self.environment.get(variable).cloned()),
             after: String::new(),
         }];
@@ -233,7 +244,7 @@ fn read_mounted(file: &Path) -> Place {
         Err(error) => (None, format!(" ({error})")),
     };
     Place {
-        before: "file ",
+        before: "file",
         names: vec![(file.display().to_string(), value)],
         after,
     }
@@ -369,7 +380,15 @@ mod tests {
         let machine = Machine::new(&[("configs/secrets.toml", toml)], &[]);
         let secrets = machine.secrets().unwrap().for_pipeline("shop");
         assert_eq!(secrets.find("credentials.api_key").unwrap().value.expose(), "toml");
-        assert_snapshot!(machine.without_root(&secrets.places("credentials.api_key").join("\n")), @"");
+        assert_snapshot!(machine.without_root(&secrets.places("credentials.api_key").join("\n")), @r"
+        environment variables `SOURCES__REST_API__SHOP__CREDENTIALS__API_KEY`, `SOURCES__REST_API__CREDENTIALS__API_KEY`, `SOURCES__SHOP__CREDENTIALS__API_KEY`, `SOURCES__CREDENTIALS__API_KEY`, `CREDENTIALS__API_KEY`, `CREDENTIALS_API_KEY`
+        the same in `configs/.env` (no such file)
+        the same in `work/.env` (no such file)
+        `sources.rest_api.shop.credentials.api_key`, `sources.rest_api.credentials.api_key`, `sources.shop.credentials.api_key`, `sources.credentials.api_key`, `credentials.api_key` in `configs/secrets.toml`
+        the same in `home/.config/restload/secrets.toml` (no such file)
+        file `run/credentials.api_key`
+        file `run/CREDENTIALS.API_KEY`
+        ");
     }
 
     #[test]
