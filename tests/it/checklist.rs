@@ -54,6 +54,18 @@ fn ids(text: &str) -> impl Iterator<Item = &str> {
         })
 }
 
+/// The ids that the name of a test begins with: `j4_j5_child_rows_carry_their_parents`.
+fn ids_of_test(line: &str) -> Vec<String> {
+    let line = line.trim_start().trim_start_matches("async ");
+    let name = line.strip_prefix("fn ").unwrap_or_default();
+    let is_id = |part: &&str| {
+        let digits = part.trim_start_matches(|first: char| first.is_ascii_lowercase());
+        part.len() - digits.len() == 1 && digits.parse::<u8>().is_ok()
+    };
+    let parts = name.split('_').take_while(is_id);
+    parts.map(str::to_ascii_uppercase).collect()
+}
+
 /// The ids that tests name: in test code and in the scripts of scenarios.
 fn named(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -78,6 +90,7 @@ fn named(folder: &Path, found: &mut BTreeSet<String>) {
                 None => continue,
             };
             found.extend(ids(text).map(str::to_owned));
+            found.extend(text.lines().flat_map(ids_of_test));
         }
     }
 }

@@ -18,9 +18,10 @@ super::conformance!(
     a_zone_that_somebody_took_is_refused_and_one_that_is_declared_away_goes,
     unique_columns_have_an_index_that_follows_the_config,
     limits_widen_and_never_narrow,
+    t27_columns_keep_their_order,
     c9_a_frozen_type_is_not_declared_away,
     c14_a_table_that_is_not_ours_is_new_to_a_contract,
-    tables_are_settled_by_the_end_of_their_load,
+    s12_tables_are_settled_by_the_end_of_their_load,
     a_system_table_of_an_earlier_version_gets_what_it_lacks,
     keys_that_are_equal_in_the_tables_type_are_one,
     rows_that_the_database_refuses_are_rejected_one_by_one,
@@ -300,7 +301,7 @@ async fn c14_a_table_that_is_not_ours_is_new_to_a_contract(database: &Database) 
     assert_eq!(&*destination.tables()[0].name, "t");
 }
 
-async fn tables_are_settled_by_the_end_of_their_load(database: &Database) {
+async fn s12_tables_are_settled_by_the_end_of_their_load(database: &Database) {
     let plain = target("t", Append, &[]);
     let is_settled = async |load_id: &str| {
         let destination = database.open(load_id).await;
@@ -472,4 +473,19 @@ async fn more_refused_rows_than_are_tolerated_fail_the_step(database: &Database)
     destination.finish(outcome()).await.unwrap();
     assert_eq!(database.query("SELECT count(*) FROM t").await, ["4"]);
     assert_eq!(database.query("SELECT count(*) FROM _rl_rejects").await, ["3"]);
+}
+
+async fn t27_columns_keep_their_order(database: &Database) {
+    let names: Vec<String> = (0..100).map(|number| format!("column_{}", number * 37 % 100)).collect();
+    let columns: Vec<&str> = names.iter().map(String::as_str).collect();
+    let cells = vec![Cell::Bigint(1); 100];
+    let batch = page("t", "L1", 1, (&columns, 0), &[], &[record(&cells)]);
+    database.load("L1", &target("t", Append, &[]), vec![batch]).await;
+    let destination = database.open("L2").await;
+    let stored: Vec<&str> = destination.tables()[0]
+        .columns
+        .iter()
+        .map(|column| &*column.name)
+        .collect();
+    assert_eq!(stored[..100], columns);
 }

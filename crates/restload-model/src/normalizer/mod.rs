@@ -416,7 +416,7 @@ impl Normalizer {
         } else {
             None
         };
-        let is_declared = column.is_some();
+        let is_declared = column.is_some() || self.names.is_stored_json(&self.tables[table].name, &name, &source);
         if let Some(column) = column {
             self.tables[table].columns[column].source_name = source.as_str().into();
         }

@@ -33,7 +33,9 @@ struct KnownColumn {
     /// The path in the records that fills it; `None` while it is only declared.
     source: Option<String>,
     data_type: Option<DataType>,
-    /// The type that it had when the load began, once a load that had it has come to its end.
+    /// The type that it had when the load began.
+    stored_type: Option<DataType>,
+    /// The same, once a load that had it has come to its end.
     settled_type: Option<DataType>,
 }
 
@@ -59,6 +61,7 @@ impl Names {
                     KnownColumn {
                         source,
                         data_type: Some(column.data_type),
+                        stored_type: Some(column.data_type),
                         settled_type: column.is_settled.then_some(column.data_type),
                     },
                 );
@@ -86,6 +89,17 @@ impl Names {
             .columns
             .get(&(Arc::clone(table), Arc::clone(column)))?
             .settled_type
+    }
+
+    /// Whether a key fills a column that stood in the destination as JSON: what a lower nesting limit has kept whole is
+    /// kept whole.
+    pub(super) fn is_stored_json(&self, table: &Arc<str>, column: &str, source: &str) -> bool {
+        let known = self.lock();
+        let place = (Arc::clone(table), Arc::from(column));
+        known.stored.contains(table)
+            && known.columns.get(&place).is_some_and(|column| {
+                column.stored_type == Some(DataType::Json) && column.source.as_deref() == Some(source)
+            })
     }
 
     /// Takes note of the types that columns have in the destination.

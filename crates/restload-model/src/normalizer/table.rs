@@ -49,7 +49,7 @@ pub(super) struct Member {
     /// The path as the records spell it.
     pub(super) source: String,
     pub(super) column: Option<usize>,
-    /// Whether a declared type keeps nested values whole.
+    /// Whether a declared type, or the table's own, keeps nested values whole.
     pub(super) is_declared: bool,
     pub(super) object: Option<usize>,
     pub(super) list: Option<usize>,

@@ -472,7 +472,7 @@ fn t14_t25_t28_t29_the_first_batch_is_typed_as_a_whole() {
 }
 
 #[test]
-fn t23_t24_a_key_that_changes_kind_turns_into_several_things() {
+fn t23_t24_s15_a_key_that_changes_kind_turns_into_several_things() {
     let mut normalizer = normalizer(target(&[], &[]), 1000);
     let records = [
         json!({"k": [1]}),
@@ -484,4 +484,83 @@ fn t23_t24_a_key_that_changes_kind_turns_into_several_things() {
     let batch = page(&mut normalizer, &records);
     assert_eq!(columns_of(&batch, 0), ["k__x", "k"]);
     assert_eq!(shape(&batch)[1], ("t__k".to_owned(), 1));
+}
+
+/// A normalizer of a table that an earlier load has filled, as that left it.
+fn of_settled(target: Target, columns: &[(&str, DataType)]) -> Normalizer {
+    let table = crate::schema::Table {
+        name: "t".into(),
+        parent: None,
+        source_name: None,
+        columns: columns
+            .iter()
+            .map(|(name, data_type)| crate::schema::Column {
+                name: (*name).into(),
+                data_type: *data_type,
+                source_name: (*name).into(),
+                is_settled: true,
+            })
+            .collect(),
+    };
+    let plan = NormalizePlan {
+        target,
+        max_nesting: 1000,
+        load_id: "L".into(),
+    };
+    Normalizer::new(Arc::new(plan), Arc::new(Names::new(&[table])))
+}
+
+#[test]
+fn j18_what_a_lower_limit_kept_whole_stays_whole() {
+    let mut normalizer = of_settled(target(&[], &[]), &[("kept", DataType::Json)]);
+    let batch = page(
+        &mut normalizer,
+        &[json!({"kept": {"a": 1}, "fresh": {"a": 1}}), json!({"kept": [1]})],
+    );
+    assert_eq!(
+        dump(&batch),
+        "t (kept json, fresh__a bigint)\n  {\"a\":1} | 1\n  [1] | -\n"
+    );
+}
+
+#[test]
+fn c7_a_column_that_is_only_named_is_new_when_it_is_filled() {
+    let mut target = target(&[], &[("declared", DataType::Text)]);
+    target.columns.push(ColumnHint {
+        name: "named".into(),
+        ..ColumnHint::default()
+    });
+    target.contract.columns = crate::contract::Mode::DiscardValue;
+    let mut normalizer = of_settled(target, &[("known", DataType::Bigint)]);
+    let batch = page(&mut normalizer, &[json!({"known": 1, "named": 2, "declared": 3})]);
+    assert_eq!(columns_of(&batch, 0), ["declared", "known"]);
+    let rejects: Vec<_> = batch
+        .rejects
+        .iter()
+        .map(|reject| (reject.kind, reject.raw.as_str()))
+        .collect();
+    assert_eq!(rejects, [(crate::batch::RejectKind::DiscardedValue, "{\"named\":2}")]);
+}
+
+#[test]
+fn c8_variants_are_no_new_columns() {
+    let mut target = target(&[], &[]);
+    target.contract.columns = crate::contract::Mode::Freeze;
+    target.variants = true;
+    let mut normalizer = of_settled(target, &[("n", DataType::Bigint)]);
+    let batch = page(&mut normalizer, &[json!({"n": "x"})]);
+    assert_eq!(columns_of(&batch, 0), ["n", "n__v_text"]);
+    assert!(batch.rejects.is_empty());
+}
+
+#[test]
+fn c15_nulls_violate_nothing() {
+    let mut target = target(&[], &[]);
+    target.contract = Contract::all(crate::contract::Mode::Freeze);
+    let mut normalizer = of_settled(target, &[("n", DataType::Bigint)]);
+    let batch = page(
+        &mut normalizer,
+        &[json!({"n": null, "list": null, "object": null, "empty": [], "o": {}})],
+    );
+    assert!(batch.rejects.is_empty());
 }
