@@ -588,6 +588,47 @@ fn credentials_with_a_key_of_another_kind() {
     ");
 }
 
+/// Case A-07: a line that holds a secret is shown without it, whatever the kind of credentials.
+#[test]
+fn credentials_are_masked_in_the_line_of_a_mistake() {
+    for auth in [
+        "type: bearer, token: s3cr3t",
+        "type: api_key, api_key: s3cr3t",
+        "type: http_basic, username: ada, password: s3cr3t",
+        "type: http_basic, username: '', password: s3cr3t",
+        "type: http_digest, username: ada, password: s3cr3t",
+        "type: oauth2_client_credentials, client_id: app, client_secret: s3cr3t, access_token: s3cr3t",
+        "type: oauth2_refresh_token, client_secret: s3cr3t, refresh_token: s3cr3t",
+        "type: oauth2_jwt_bearer, private_key: s3cr3t, private_key_passphrase: s3cr3t",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!("client:\n  base_url: https://a.test\n  auth: {{ {auth}, x: 1 }}\nresources: [a]\n");
+        std::fs::write(folder.path().join("shop.yaml"), config).unwrap();
+        let output = restload(folder.path()).args(["check", "shop.yaml"]).output().unwrap();
+        let report = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            report.contains("error: unknown key `x`") && report.contains("3 |   auth:"),
+            "{report}"
+        );
+        assert!(!report.contains("s3cr3t"), "{report}");
+    }
+}
+
+/// Case A-05.
+#[test]
+fn credentials_of_an_unknown_type() {
+    let report = check("client: { auth: { type: oauth2_client_credential } }");
+    assert!(
+        report.contains("unknown auth type `oauth2_client_credential`"),
+        "{report}"
+    );
+    assert!(report.contains("did you mean `oauth2_client_credentials`?"), "{report}");
+    assert!(
+        report.contains("known: `api_key`, `bearer`, `http_basic`, `http_digest`,"),
+        "{report}"
+    );
+}
+
 /// Rules that hold between the keys of credentials are found before anything is sent.
 #[test]
 fn credentials_that_refer_to_what_they_do_not_capture() {
