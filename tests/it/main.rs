@@ -13,5 +13,8 @@ mod checklist;
 mod cli;
 mod diagnostics;
 mod generated;
+mod kill;
+mod proxy;
 mod pushover;
 mod resume;
+mod stored;

@@ -75,7 +75,8 @@ impl<'d> Transaction<'d> {
         ];
         let sql = self.writer.dialect().advance_load(LOADS);
         let advanced = self.writer.execute(sql, &params).await;
-        self.during("cannot update the record of the load", advanced)?;
+        let updated = self.during("cannot update the record of the load", advanced)?;
+        self.check_still_ours(updated)?;
         Ok(report)
     }
 
@@ -119,6 +120,7 @@ impl<'d> Transaction<'d> {
     ) -> Result<(), DestinationError> {
         let target = portion.target;
         let route = self.route(&portion);
+        self.start_over(target).await?;
         self.describe_portion(&portion, route).await?;
         let prepared = self.evolve_tables(&portion).await?;
         let is_key_widened = widens(&portion.batches, &prepared, target);
@@ -482,6 +484,16 @@ impl<'d> Transaction<'d> {
             *self.memory.rows.entry(table).or_default() += count;
         }
         let forget = matches!(route, Route::Gather | Route::Replace);
+        self.store_checkpoints(resource, forget, newest).await
+    }
+
+    /// Stores the newest checkpoint of each partition; with `forget` in the place of all that is stored of the resource.
+    pub(crate) async fn store_checkpoints(
+        &mut self,
+        resource: &Arc<str>,
+        forget: bool,
+        newest: BTreeMap<Arc<str>, Checkpoint>,
+    ) -> Result<(), DestinationError> {
         if forget {
             // The rows that the stored state tells of are gone.
             let sql = self.writer.dialect().forget_resource(STATE);

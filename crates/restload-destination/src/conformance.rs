@@ -4,6 +4,7 @@ mod altered;
 mod dispositions;
 mod durability;
 mod evolution;
+mod lifecycle;
 mod support;
 
 /// Makes a test for each writer of each function of a module.

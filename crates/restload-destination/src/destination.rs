@@ -8,8 +8,10 @@ use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Table, Target, WriteDisposition};
 
-use crate::error::DestinationError;
+use crate::error::{Cause, DestinationError};
 use crate::plan::{TableState, Wanted};
+use crate::reading::dataset_of;
+use crate::refresh::{Refresh, StartOver};
 use crate::step::{LoadOutcome, SchemaChange, Step, StepReport};
 use crate::system::{self, Catalog, LOADS, SCHEMA, STATE, Stamp, moment};
 use crate::transaction::{Memory, Transaction};
@@ -45,6 +47,7 @@ pub struct Destination {
     is_cut_off: bool,
     targets: Vec<Target>,
     full_refresh: bool,
+    start_over: Option<StartOver>,
     memory: Memory,
     tables: Vec<Table>,
     checkpoints: HashMap<Arc<str>, Vec<Checkpoint>>,
@@ -54,10 +57,7 @@ impl Destination {
     /// Connects, takes the lock, and reads what is stored. Makes the dataset and the system tables when they are not
     /// there; marks earlier loads of the pipeline that never ended as interrupted, and removes their shadow tables.
     pub async fn open(options: OpenOptions) -> Result<Self, DestinationError> {
-        let dataset = match &options.dataset {
-            Some(dataset) => dataset.clone(),
-            None => naming::normalize(&options.pipeline, naming::MAX_LENGTH),
-        };
+        let dataset = dataset_of(options.dataset.as_deref(), &options.pipeline);
         let mut writer = Box::pin(Writer::connect(&Session {
             url: &options.url,
             dataset: &dataset,
@@ -73,6 +73,7 @@ impl Destination {
             is_cut_off: false,
             targets: Vec::new(),
             full_refresh: false,
+            start_over: None,
             memory: Memory {
                 catalog,
                 ..Memory::default()
@@ -97,6 +98,15 @@ impl Destination {
         naming::MAX_LENGTH
     }
 
+    /// Says, before [`prepare`](Self::prepare), that the load starts over: the tables of these resources are dropped or
+    /// emptied, and state is forgotten, with the first step that has news of each.
+    pub fn start_over(&mut self, mode: Refresh, resources: impl IntoIterator<Item = Arc<str>>) {
+        self.start_over = Some(StartOver {
+            mode,
+            resources: resources.into_iter().collect(),
+        });
+    }
+
     /// Says what is to be loaded, brings the tables that are there in line with it, and starts the load's record.
     ///
     /// In a full refresh the state of these resources is forgotten and their rows are replaced by this load's, whatever
@@ -106,10 +116,26 @@ impl Destination {
         self.full_refresh = full_refresh;
         let at = self.options.started_at;
         self.in_transaction(at, Work::Prepare).await?;
-        if full_refresh {
+        if full_refresh || self.start_over.is_some() {
             for target in &self.targets {
                 self.checkpoints.remove(&target.resource);
             }
+        }
+        if let Some(start_over) = &self.start_over
+            && start_over.drops()
+        {
+            // Their columns are not to shape the rows that come.
+            let started_over = self
+                .targets
+                .iter()
+                .filter(|target| start_over.resources.contains(&target.resource));
+            let gone: HashSet<Arc<str>> = started_over
+                .flat_map(|target| {
+                    let catalog = &self.memory.catalog;
+                    catalog.family(&self.options.pipeline, &target.resource, &target.table)
+                })
+                .collect();
+            self.tables.retain(|table| !gone.contains(&table.name));
         }
         Ok(())
     }
@@ -124,22 +150,26 @@ impl Destination {
         self.in_transaction(at, Work::Step(step)).await
     }
 
-    /// Closes the load's record, removes shadow tables of resources that did not come to their last step, gives the
-    /// lock back and closes the connection.
-    pub async fn finish(&mut self, outcome: LoadOutcome) -> Result<(), DestinationError> {
-        if self.is_cut_off {
-            // A new connection: the server undoes what the old one was doing when that is gone.
-            self.writer = None;
-            let session = Session {
-                url: &self.options.url,
-                dataset: &self.dataset,
-                pipeline: &self.options.pipeline,
-            };
-            self.writer = Some(Box::pin(Writer::connect(&session)).await?);
-            self.is_cut_off = false;
+    /// Writes the load's last checkpoints and closes its record, in one transaction: a load whose record says
+    /// `completed` has left nothing to go on with. Then removes shadow tables of resources that did not come to their
+    /// last step, gives the lock back and closes the connection.
+    ///
+    /// When the connection is lost on the way, nobody knows whether the transaction was committed; so a new one is made,
+    /// and the load's record tells.
+    pub async fn finish(&mut self, outcome: LoadOutcome, last: &[Checkpoint]) -> Result<(), DestinationError> {
+        if self.writer.is_some() && self.is_cut_off {
+            self.connect_again().await?;
         }
         let at = outcome.finished_at;
-        self.in_transaction(at, Work::Finish(outcome)).await?;
+        match self.in_transaction(at, Work::Finish(&outcome, last)).await {
+            Err(DestinationError::Unreachable { .. }) => {
+                self.connect_again().await?;
+                if self.is_running().await? {
+                    self.in_transaction(at, Work::Finish(&outcome, last)).await?;
+                }
+            }
+            done => drop(done?),
+        }
         if let Some(writer) = self.writer.take() {
             let shown = self.options.url.redacted();
             writer
@@ -150,8 +180,32 @@ impl Destination {
         Ok(())
     }
 
+    /// A new connection: the server undoes what the old one was doing when that is gone.
+    async fn connect_again(&mut self) -> Result<(), DestinationError> {
+        self.writer = None;
+        let session = Session {
+            url: &self.options.url,
+            dataset: &self.dataset,
+            pipeline: &self.options.pipeline,
+        };
+        self.writer = Some(Box::pin(Writer::connect(&session)).await?);
+        self.is_cut_off = false;
+        Ok(())
+    }
+
+    /// Whether the load's record is still open.
+    async fn is_running(&mut self) -> Result<bool, DestinationError> {
+        let shown = self.options.url.redacted();
+        let Some(writer) = &mut self.writer else {
+            return Ok(false);
+        };
+        let status = read_status(writer, &self.options.load_id).await;
+        let status = status.map_err(|cause| cause.during("cannot read the record of the load", &shown))?;
+        Ok(status.as_deref() == Some("running"))
+    }
+
     /// Does some work in a transaction, and remembers what came of it only once it is committed.
-    async fn in_transaction(&mut self, at: i64, work: Work) -> Result<StepReport, DestinationError> {
+    async fn in_transaction(&mut self, at: i64, work: Work<'_>) -> Result<StepReport, DestinationError> {
         if self.is_cut_off {
             return Err(DestinationError::Misuse(
                 "an earlier commit was cut off half way; finish the load and open the destination again".to_owned(),
@@ -173,6 +227,7 @@ impl Destination {
             shown: &shown,
             targets: &self.targets,
             full_refresh: self.full_refresh,
+            start_over: self.start_over.as_ref(),
             memory: self.memory.clone(),
             changes: Vec::new(),
             warnings: Vec::new(),
@@ -209,10 +264,10 @@ impl Destination {
 }
 
 /// What is done in a transaction.
-pub(crate) enum Work {
+pub(crate) enum Work<'w> {
     Prepare,
     Step(Step),
-    Finish(LoadOutcome),
+    Finish(&'w LoadOutcome, &'w [Checkpoint]),
 }
 
 fn remember(tables: &mut Vec<Table>, table: Table) {
@@ -226,9 +281,9 @@ type Stored = (Catalog, HashMap<Arc<str>, Vec<Checkpoint>>, Vec<Table>);
 
 /// Makes what is missing, tidies up after earlier loads, and reads the rest.
 async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) -> Result<Stored, DestinationError> {
-    let act =
-        |act: &'static str| move |cause: crate::error::Cause| cause.during(format!("cannot {act} {shown}"), shown);
+    let act = |act: &'static str| move |cause: Cause| cause.during(format!("cannot {act} {shown}"), shown);
     writer.begin().await.map_err(act("begin a transaction in"))?;
+    writer.wait_briefly().await.map_err(act("begin a transaction in"))?;
     writer.create_dataset().await.map_err(act("make the dataset in"))?;
     let names: Vec<&str> = system::TABLES.iter().map(|table| table.name).collect();
     let there = writer.describe(&names).await.map_err(act("read the catalogue of"))?;
@@ -255,10 +310,8 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
         }
     }
     let sql = writer.dialect().interrupt_loads(LOADS);
-    let now = moment(options.started_at);
-    let params = [Param::Text(&now), Param::Text(&options.pipeline)];
     writer
-        .execute(sql, &params)
+        .execute(sql, &[Param::Text(&options.pipeline)])
         .await
         .map_err(act("mark interrupted loads in"))?;
     crate::transaction::drop_shadows(writer, &options.pipeline)
@@ -332,13 +385,16 @@ fn read_checkpoints(rows: Vec<Vec<Option<String>>>) -> HashMap<Arc<str>, Vec<Che
 }
 
 impl Transaction<'_> {
-    async fn run(&mut self, work: Work) -> Result<StepReport, DestinationError> {
+    async fn run(&mut self, work: Work<'_>) -> Result<StepReport, DestinationError> {
         let begun = self.writer.begin().await;
         self.during("cannot begin a transaction", begun)?;
+        let roots = roots(self.targets, &work);
+        let turn = self.writer.take_turns(&roots).await;
+        self.during("cannot wait for other pipelines", turn)?;
         let report = match work {
             Work::Prepare => self.prepare().await?,
             Work::Step(step) => Box::pin(self.write_step(step)).await?,
-            Work::Finish(outcome) => self.finish(&outcome).await?,
+            Work::Finish(outcome, last) => self.finish(outcome, last).await?,
         };
         let committed = self.writer.commit().await;
         self.during("cannot commit", committed)?;
@@ -355,7 +411,15 @@ impl Transaction<'_> {
             self.describe(&family).await?;
             families.push(family);
         }
+        if let Some(start_over) = self.start_over {
+            self.refuse_foreign_tables(start_over)?;
+        }
         for (target, family) in targets.iter().zip(&families) {
+            let starts_over = |start_over: &StartOver| start_over.resources.contains(&target.resource);
+            if self.start_over.is_some_and(starts_over) {
+                // What stands in the way of its rows goes with the first step.
+                continue;
+            }
             for name in family {
                 if !self.states.contains_key(&**name) {
                     continue;
@@ -388,7 +452,12 @@ impl Transaction<'_> {
         Ok(StepReport::default())
     }
 
-    async fn finish(&mut self, outcome: &LoadOutcome) -> Result<StepReport, DestinationError> {
+    async fn finish(&mut self, outcome: &LoadOutcome, last: &[Checkpoint]) -> Result<StepReport, DestinationError> {
+        for of_resource in last.chunk_by(|one, next| one.resource == next.resource) {
+            let newest = of_resource.iter().map(|one| (Arc::clone(&one.partition), one.clone()));
+            self.store_checkpoints(&of_resource[0].resource, false, newest.collect())
+                .await?;
+        }
         let dropped = drop_own_shadows(self).await;
         self.during("cannot remove shadow tables", dropped)?;
         let finished = moment(outcome.finished_at);
@@ -402,7 +471,8 @@ impl Transaction<'_> {
             Param::Text(self.stamp.load_id),
         ];
         let finished = self.writer.execute(sql, &params).await;
-        self.during("cannot close the record of the load", finished)?;
+        let changed = self.during("cannot close the record of the load", finished)?;
+        self.check_still_ours(changed)?;
         Ok(StepReport::default())
     }
 
@@ -423,7 +493,27 @@ impl Transaction<'_> {
     }
 }
 
-async fn drop_own_shadows(transaction: &mut Transaction<'_>) -> Result<(), crate::error::Cause> {
+/// The root tables that some work is about.
+fn roots<'t>(targets: &'t [Target], work: &Work<'_>) -> Vec<&'t str> {
+    let is_part = |target: &&Target| match work {
+        Work::Prepare => true,
+        Work::Step(step) => step.parts.iter().any(|part| part.resource == target.resource),
+        Work::Finish(..) => false,
+    };
+    targets.iter().filter(is_part).map(|target| &*target.table).collect()
+}
+
+/// How a load ended, as its record has it.
+async fn read_status(writer: &mut Writer, load_id: &str) -> Result<Option<String>, Cause> {
+    writer.begin().await?;
+    writer.wait_briefly().await?;
+    let sql = writer.dialect().load_status(LOADS);
+    let rows = writer.rows(sql, &[Param::Text(load_id)]).await?;
+    writer.commit().await?;
+    Ok(rows.into_iter().flatten().flatten().next())
+}
+
+async fn drop_own_shadows(transaction: &mut Transaction<'_>) -> Result<(), Cause> {
     crate::transaction::drop_shadows(transaction.writer, transaction.stamp.pipeline).await
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong at a destination, sorted by what the reader can do about it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use restload_model::{DataType, system_error};
 
@@ -13,15 +13,26 @@ pub enum DestinationError {
     /// Another run of the pipeline holds the lock.
     #[error(
         "another run of pipeline `{pipeline}` is loading into {destination}; wait until it has ended, or stop it. The \
-         lock goes with its process{}", where_held(.lock_file.as_ref())
+         lock goes with its process{}", where_held(.holder.as_ref())
     )]
     Locked {
         /// The pipeline.
         pipeline: String,
         /// The database.
         destination: String,
-        /// The file that carries the lock, for SQLite.
-        lock_file: Option<PathBuf>,
+        /// Who has the lock, and where it is.
+        holder: Option<String>,
+    },
+    /// Another run has begun although this one had the lock, which must have been lost.
+    #[error(
+        "another run of pipeline `{pipeline}` has begun to load into {destination} and goes on from what was \
+         committed; this one had lost its lock and stops"
+    )]
+    TakenOver {
+        /// The pipeline.
+        pipeline: String,
+        /// The database.
+        destination: String,
     },
     /// The database cannot be written to at all.
     #[error("cannot write to {destination}, because it is read-only for this user")]
@@ -179,6 +190,17 @@ pub enum DestinationError {
         #[source]
         source: Cause,
     },
+    /// A table that somebody else has made stands where the user wants to start over.
+    #[error(
+        "table `{table}` was made by {}, so a refresh does not touch it; load without it, or remove the table yourself",
+        maker(.owner.as_ref())
+    )]
+    ForeignTable {
+        /// The table.
+        table: String,
+        /// The pipeline that made it, if it was one of ours.
+        owner: Option<String>,
+    },
     /// Rows were refused. Nothing of the step was kept.
     #[error("cannot write {row_count} rows to table `{table}`")]
     Write {
@@ -224,8 +246,12 @@ impl DestinationError {
     }
 }
 
-fn where_held(lock_file: Option<&PathBuf>) -> String {
-    lock_file.map_or_else(String::new, |file| format!(" (it is on `{}`)", file.display()))
+fn where_held(holder: Option<&String>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" ({holder})"))
+}
+
+fn maker(owner: Option<&String>) -> String {
+    owner.map_or_else(|| "somebody else".to_owned(), |owner| format!("pipeline `{owner}`"))
 }
 
 fn key_names(key: &[String]) -> String {
@@ -276,6 +302,11 @@ impl Cause {
             text: format!("`{}`: {}", path.display(), self.text),
             ..self
         }
+    }
+
+    /// Whether others hold a lock.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.kind == CauseKind::Busy
     }
 
     pub(crate) fn is_duplicate(&self) -> bool {

@@ -25,6 +25,9 @@ mod commit;
 mod destination;
 mod error;
 mod plan;
+mod reading;
+mod refresh;
+mod reset;
 mod rows;
 mod salvage;
 mod sql;
@@ -39,5 +42,11 @@ mod conformance;
 
 pub use destination::{Destination, OpenOptions};
 pub use error::{Cause, DestinationError};
+pub use reading::{
+    ColumnRecord, Inspector, LoadRecord, Order, RejectRecord, RowsPage, SchemaChangeRecord, Slice, StateRecord,
+    TableRecord,
+};
+pub use refresh::Refresh;
+pub use reset::{Forgotten, reset_state};
 pub use step::{LoadOutcome, LoadStatus, SchemaChange, Step, StepPart, StepReport, TableReport};
 pub use url::{DestinationUrl, Kind, UrlError};

@@ -7,6 +7,7 @@
 
 mod catalogue;
 mod conversion;
+mod reading;
 mod session;
 mod system;
 

@@ -74,6 +74,16 @@ pub enum SchemaChange {
         /// What it holds.
         data_type: DataType,
     },
+    /// The table is gone, because the user wanted to start over.
+    TableDropped {
+        /// The table.
+        table: Arc<str>,
+    },
+    /// The table's former rows are gone, because the user wanted to start over.
+    TableEmptied {
+        /// The table.
+        table: Arc<str>,
+    },
     /// The column now takes more than before, with the values it held.
     ColumnWidened {
         /// The table.
@@ -98,6 +108,8 @@ impl fmt::Display for SchemaChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TableCreated { table } => write!(f, "table `{table}` created"),
+            Self::TableDropped { table } => write!(f, "table `{table}` dropped"),
+            Self::TableEmptied { table } => write!(f, "table `{table}` emptied"),
             Self::ColumnAdded {
                 table,
                 column,

@@ -11,6 +11,7 @@ use restload_model::schema::{Table, Target};
 
 use crate::error::{Cause, DestinationError};
 use crate::plan::{self, Change, ColumnDef, Conflict, Obstacle, TableState, Wanted};
+use crate::refresh::StartOver;
 use crate::rows::Rows;
 use crate::step::SchemaChange;
 use crate::system::{self, Catalog, Owner, SCHEMA, Stamp};
@@ -21,6 +22,8 @@ use crate::writers::{Param, Writer};
 pub(crate) struct Memory {
     /// Every table of the dataset, as restload left it.
     pub(crate) catalog: Catalog,
+    /// The resources that this load has started over with.
+    pub(crate) started_over: HashSet<Arc<str>>,
     /// Replaces that have begun and wait for their last step.
     pub(crate) replacing: HashMap<Arc<str>, Replacing>,
     /// Rows that stand in the tables through this load.
@@ -77,6 +80,7 @@ pub(crate) struct Transaction<'d> {
     pub(crate) shown: &'d str,
     pub(crate) targets: &'d [Target],
     pub(crate) full_refresh: bool,
+    pub(crate) start_over: Option<&'d StartOver>,
     pub(crate) memory: Memory,
     pub(crate) changes: Vec<SchemaChange>,
     /// What contracts want to be warned of, by resource.
@@ -122,6 +126,18 @@ impl Transaction<'_> {
         result.map_err(|cause| cause.during(act, self.shown))
     }
 
+    /// Takes how many records of loads were changed, which is one as long as nobody has marked this load as interrupted.
+    /// Whoever does so waits for our transaction to end, or makes it end here.
+    pub(crate) fn check_still_ours(&self, changed: u64) -> Result<(), DestinationError> {
+        if changed == 1 {
+            return Ok(());
+        }
+        Err(DestinationError::TakenOver {
+            pipeline: self.stamp.pipeline.to_owned(),
+            destination: self.shown.to_owned(),
+        })
+    }
+
     /// The tables of a target that are known.
     pub(crate) fn family(&self, target: &Target) -> Vec<Arc<str>> {
         let mut family = self
@@ -152,7 +168,23 @@ impl Transaction<'_> {
             .collect();
         let held = self.writer.hold(&there).await;
         self.during("cannot hold the tables", held)?;
+        let is_unknown = |name: &String| !name.starts_with("_rl_") && self.memory.catalog.table(name).is_none();
+        let has_unknown = described.keys().any(is_unknown);
         self.states.extend(described);
+        if has_unknown {
+            self.learn_tables().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads of tables that another pipeline has made since this load began.
+    async fn learn_tables(&mut self) -> Result<(), DestinationError> {
+        let sql = self.writer.dialect().read_schema(SCHEMA);
+        let rows = self.writer.rows(sql, &[]).await;
+        let rows = self.during("cannot read the stored schema", rows)?;
+        for (name, made) in Catalog::from_rows(rows).tables {
+            self.memory.catalog.tables.entry(name).or_insert(made);
+        }
         Ok(())
     }
 
@@ -293,8 +325,7 @@ impl Transaction<'_> {
             },
             Change::CreateIndex { .. } | Change::DropIndex { .. } => return Ok(()),
         };
-        self.memory.changes.push(noted.to_string());
-        self.changes.push(noted);
+        self.note(noted);
         Ok(())
     }
 
@@ -336,6 +367,12 @@ impl Transaction<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes a change for the report and for the load's record.
+    pub(crate) fn note(&mut self, change: SchemaChange) {
+        self.memory.changes.push(change.to_string());
+        self.changes.push(change);
     }
 
     /// Makes one change to a table or a shadow.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Instant;
 
-use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatus};
+use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatus, Refresh};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::NormalizePlan;
 use restload_model::normalizer::names::Names;
@@ -33,6 +33,8 @@ pub struct RunOptions {
     pub load_id: String,
     /// Forget what is stored and load everything anew.
     pub full_refresh: bool,
+    /// Drop or empty tables, and forget what is stored, before the first rows are written.
+    pub refresh: Option<Refresh>,
     /// Records per resource at most.
     pub limit: Option<u64>,
     /// The folder that the files of a config are relative to.
@@ -95,6 +97,10 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         reporter: reporter.clone(),
     });
     let resources: Vec<Arc<ResourcePlan>> = resources.into_iter().map(Arc::new).collect();
+    if let Some(mode) = options.refresh {
+        let loaded = resources.iter().filter(|plan| plan.is_loaded);
+        destination.start_over(mode, loaded.map(|plan| Arc::clone(&plan.name)));
+    }
     let targets: Vec<Target> = resources.iter().map(|plan| target_of(plan)).collect();
     destination.prepare(targets, options.full_refresh).await?;
     let names = Arc::new(Names::new(destination.tables()));
@@ -132,21 +138,19 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     fetcher.authenticator.settle().await;
     let outcome = outcome(&reports);
     // A limited run is a sample: what an interrupted load has left stays for the next whole one.
-    if written.is_ok() && options.limit.is_none() {
-        let finished = reports_to_forget(&resources, &reports, outcome);
-        let checkpoints = finished
-            .iter()
-            .flat_map(|resource| writer.destination.checkpoints(resource).to_vec());
-        let checkpoints: Vec<Checkpoint> = checkpoints
-            .map(|checkpoint| Checkpoint {
-                position: None,
-                ..checkpoint
-            })
-            .collect();
-        if !checkpoints.is_empty() {
-            writer.forget(checkpoints).await?;
-        }
-    }
+    let settled = if written.is_ok() && options.limit.is_none() {
+        reports_to_forget(&resources, &reports, outcome)
+    } else {
+        Vec::new()
+    };
+    let settled: Vec<Checkpoint> = settled
+        .iter()
+        .flat_map(|resource| writer.destination.checkpoints(resource))
+        .map(|checkpoint| Checkpoint {
+            position: None,
+            ..checkpoint.clone()
+        })
+        .collect();
     let requests = reports.iter().map(|report| report.requests).sum();
     let retries = reports.iter().map(|report| report.retries).sum();
     let status = match (&written, outcome) {
@@ -167,7 +171,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         retries,
         error,
     };
-    let finished = writer.destination.finish(load).await;
+    let finished = writer.destination.finish(load, &settled).await;
     // The first failure is the one to tell.
     written?;
     finished?;

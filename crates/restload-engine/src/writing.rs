@@ -108,17 +108,6 @@ impl Writer {
         self.commit(step).await
     }
 
-    /// Removes checkpoints, in a step of their own.
-    pub(crate) async fn forget(&mut self, checkpoints: Vec<Checkpoint>) -> Result<(), DestinationError> {
-        let mut step = Gathered::default();
-        for checkpoint in checkpoints {
-            step.part(&Arc::clone(&checkpoint.resource))
-                .checkpoints
-                .insert(Arc::clone(&checkpoint.partition), checkpoint);
-        }
-        self.commit(step).await
-    }
-
     async fn commit(&mut self, step: Gathered) -> Result<(), DestinationError> {
         if step.parts.is_empty() {
             return Ok(());

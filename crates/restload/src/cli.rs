@@ -33,6 +33,10 @@ pub(crate) enum Command {
     Check(ConfigArgs),
     /// Show the resources in order and the first request of each. Nothing is requested.
     Plan(PlanArgs),
+    /// Show what is stored of a pipeline's resources, or forget it.
+    State(StateArgs),
+    /// Show how a pipeline's runs went.
+    Loads(LoadsArgs),
     /// Print the JSON Schema of a config, for editors.
     Schema,
     /// Print completions for a shell.
@@ -82,15 +86,81 @@ pub(crate) struct RunArgs {
     /// Load at most this many records of each resource, as a sample. A table that is replaced then holds no others.
     #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
-    /// Forget what is stored of the resources, and replace their rows by this load's.
+    /// Forget what is stored of the resources, and replace their rows by this load's, at its end.
     #[arg(long, conflicts_with = "limit")]
     pub(crate) full_refresh: bool,
+    /// Start over, and drop or empty tables first. Only tables that this pipeline has made are touched.
+    #[arg(long, value_enum, value_name = "MODE", conflicts_with_all = ["limit", "full_refresh"])]
+    pub(crate) refresh: Option<RefreshMode>,
     /// Load from a simulator of the API on this machine; no account is needed.
     #[arg(long)]
     pub(crate) demo: bool,
     /// Text for people, or JSON for programs, on standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+/// What `--refresh` does before the first rows are written, and in the same transaction; until then nothing is changed.
+///
+/// It is done once, by this run. One that was stopped goes on without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "dlt names them so")]
+pub(crate) enum RefreshMode {
+    /// Drop every table of the pipeline, those of resources that are not loaded now too, and forget all of its state.
+    DropSources,
+    /// Drop the tables of the resources that are loaded, and forget their state. They are made anew from what comes.
+    DropResources,
+    /// Empty the tables of the resources that are loaded, and forget their state. Columns, indexes and rights stay.
+    DropData,
+}
+
+/// A pipeline, and where its data are.
+#[derive(Debug, Args)]
+pub(crate) struct StoredArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// The destination, if it is not the config's: `sqlite:FILE` or `postgres://user@host/database`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// The Postgres schema that has the tables.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// Text for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// What `state` takes.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredArgs,
+    /// What to do.
+    #[arg(value_enum, default_value_t = StateAction::Show)]
+    pub(crate) action: StateAction,
+    /// Only these resources.
+    #[arg(long, value_name = "RESOURCE,…", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+}
+
+/// What `state` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateAction {
+    /// Show what is stored, by resource and partition.
+    Show,
+    /// Forget it, so that the next run starts from the beginning. Rows stay.
+    Reset,
+}
+
+/// What `loads` takes.
+#[derive(Debug, Args)]
+pub(crate) struct LoadsArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredArgs,
+    /// Show so many at most, the newest first.
+    #[arg(long, value_name = "LOADS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
 }
 
 /// How results are printed.

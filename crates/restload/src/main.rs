@@ -8,6 +8,7 @@ mod load;
 mod pipeline;
 mod progress;
 mod summary;
+mod table;
 mod terminal;
 
 use std::process::ExitCode;
@@ -44,12 +45,16 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
             terminal.print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::from(OK))
         }
-        Command::Run(args) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| CommandError::failed(format!("error: threads cannot be started: {error}")))?;
-            runtime.block_on(commands::run::run(args, terminal))
-        }
+        Command::Run(args) => threads()?.block_on(commands::run::run(args, terminal)),
+        Command::State(args) => threads()?.block_on(commands::state::state(args, terminal)),
+        Command::Loads(args) => threads()?.block_on(commands::loads::loads(args, terminal)),
     }
+}
+
+/// What a command that waits for others runs on.
+fn threads() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::failed(format!("error: threads cannot be started: {error}")))
 }

@@ -120,6 +120,30 @@ impl Pipeline {
         &self.source.client.base_url
     }
 
+    /// Where the config says that the records go, for commands that request nothing: a mistake elsewhere in the config
+    /// does not keep anybody from looking at what is stored.
+    pub(crate) fn destination(mut self, terminal: &Terminal) -> Result<Option<DestinationConfig>, Refused> {
+        let options = PlanOptions {
+            select: Vec::new(),
+            base_url: None,
+            started_at: Moment::now().to_iso(),
+            offline: false,
+        };
+        let lookup = Surroundings::new(&self.secrets, None, terminal);
+        let mut diagnostics = Diagnostics::default();
+        let destination = bind_destination(
+            self.destination.take(),
+            &self.destination_path,
+            (&self.source, &options, &lookup),
+            &mut diagnostics,
+        );
+        if diagnostics.has_errors() {
+            let found = diagnostics.into_vec();
+            return Err(Refused(render(Some(&self.document), &found, terminal.color)));
+        }
+        Ok(destination)
+    }
+
     /// Plans a run. Warnings are handed to the terminal; a mistake refuses the config.
     pub(crate) fn plan(mut self, overrides: &Overrides, terminal: &Terminal) -> Result<Planned, Refused> {
         let started_at = Moment::now().to_iso();
@@ -140,26 +164,12 @@ impl Pipeline {
         }
         let lookup = Surroundings::new(&self.secrets, overrides.demo.as_ref(), terminal);
         let planned = plan(&self.source, &options, &lookup, &mut self.diagnostics);
-        let destination = self.destination.and_then(|destination| {
-            let template = Template::compile(&destination.url, &[], &self.destination_path, &mut self.diagnostics)?;
-            let bound = bind(
-                &self.source.vars,
-                &options,
-                &lookup,
-                &[&template],
-                &mut self.diagnostics,
-            );
-            if options.offline || self.diagnostics.has_errors() {
-                return None;
-            }
-            match template.text(&bound.context.to_value()) {
-                Ok(url) => Some(DestinationConfig { url, ..destination }),
-                Err(error) => {
-                    self.diagnostics.error(&self.destination_path, error);
-                    None
-                }
-            }
-        });
+        let destination = bind_destination(
+            self.destination,
+            &self.destination_path,
+            (&self.source, &options, &lookup),
+            &mut self.diagnostics,
+        );
         let failed = self.diagnostics.has_errors() || !self.shape.is_empty();
         let mut found = self.diagnostics.into_vec();
         found.retain(|further| !follows_from(further, &self.shape));
@@ -172,6 +182,28 @@ impl Pipeline {
                 Ok(Planned { plan, destination })
             }
             _ => Err(Refused(render(Some(&self.document), &found, terminal.color))),
+        }
+    }
+}
+
+/// The destination with its placeholders filled in; none when it has none or they cannot be filled in.
+fn bind_destination(
+    destination: Option<DestinationConfig>,
+    path: &KeyPath,
+    (source, options, lookup): (&SourceConfig, &PlanOptions, &Surroundings<'_>),
+    diagnostics: &mut Diagnostics,
+) -> Option<DestinationConfig> {
+    let destination = destination?;
+    let template = Template::compile(&destination.url, &[], path, diagnostics)?;
+    let bound = bind(&source.vars, options, lookup, &[&template], diagnostics);
+    if options.offline || diagnostics.has_errors() {
+        return None;
+    }
+    match template.text(&bound.context.to_value()) {
+        Ok(url) => Some(DestinationConfig { url, ..destination }),
+        Err(error) => {
+            diagnostics.error(path, error);
+            None
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What the tests share.
 
 pub(crate) mod api;
+pub(crate) mod load;
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod tables;
 
 use std::path::{Path, PathBuf};

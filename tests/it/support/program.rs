@@ -133,6 +133,14 @@ impl Underway {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Waits for the end, for so long.
+    pub(crate) fn has_ended_within(&mut self, patience: std::time::Duration) -> bool {
+        let lines = self.said.lines.lock().unwrap();
+        let waiting = |state: &mut (Vec<String>, bool)| !state.1;
+        let (lines, _) = self.said.changed.wait_timeout_while(lines, patience, waiting).unwrap();
+        lines.1
+    }
+
     /// Ctrl-C, as the terminal sends it.
     pub(crate) fn interrupt(&self) {
         self.signal("INT");

@@ -68,7 +68,7 @@ impl Database {
             .collect()
     }
 
-    fn all_tables(&self) -> Vec<String> {
+    pub(crate) fn all_tables(&self) -> Vec<String> {
         let sql = match self {
             Self::Sqlite(_) => "select name from sqlite_master where type = 'table' order by 1".to_owned(),
             Self::Postgres { dataset, .. } => format!(
@@ -76,6 +76,18 @@ impl Database {
             ),
         };
         self.query(&sql).into_iter().map(|mut row| row.remove(0)).collect()
+    }
+
+    /// Whether there is such a table, restload's own included.
+    pub(crate) fn has_table(&self, table: &str) -> bool {
+        self.all_tables().iter().any(|name| name == table)
+    }
+
+    /// Removes it, where that does not happen with the test's folder.
+    pub(crate) fn remove(&self) {
+        if let Self::Postgres { .. } = self {
+            self.query(&format!("drop schema {} cascade", self.dataset()));
+        }
     }
 
     /// The columns of a table, sorted, without restload's own.

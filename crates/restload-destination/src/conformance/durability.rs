@@ -60,7 +60,7 @@ async fn checkpoints_are_stored_with_their_rows(database: &Database) {
         ))
         .await
         .unwrap();
-    destination.finish(outcome()).await.unwrap();
+    destination.finish(outcome(), &[]).await.unwrap();
     let destination = database.open("L3").await;
     assert_eq!(
         destination.checkpoints("t"),
@@ -119,7 +119,7 @@ async fn a_refused_row_leaves_rows_and_checkpoints_as_they_were(database: &Datab
         true,
     );
     destination.commit(good).await.unwrap();
-    destination.finish(outcome()).await.unwrap();
+    destination.finish(outcome(), &[]).await.unwrap();
     assert_eq!(
         database.query("SELECT rows FROM _rl_loads WHERE load_id = 'L2'").await[0].replace(' ', ""),
         "{\"t\":2}"
@@ -142,7 +142,7 @@ async fn a_failed_step_leaves_no_schema_changes(database: &Database) {
     let report = destination.commit(step("users", fine, &[], true)).await.unwrap();
     let changes: Vec<String> = report.schema_changes.iter().map(ToString::to_string).collect();
     assert_eq!(changes, ["column `v` of table `users` widened from bigint to double"]);
-    destination.finish(outcome()).await.unwrap();
+    destination.finish(outcome(), &[]).await.unwrap();
     assert_eq!(
         database
             .query("SELECT data_type FROM _rl_schema WHERE column_name = 'v'")
@@ -186,7 +186,7 @@ async fn the_load_is_recorded(database: &Database) {
         error: Some("it broke".to_owned()),
         ..outcome()
     };
-    destination.finish(failed).await.unwrap();
+    destination.finish(failed, &[]).await.unwrap();
     let record = database
         .query(
             "SELECT load_id, pipeline, status, rows, requests, retries, schema_changes, rejects, error, started_at, \
@@ -237,7 +237,8 @@ async fn a_second_run_is_locked_out(database: &Database) {
         ..database.options("L3")
     };
     drop(crate::Destination::open(other).await.unwrap());
-    first.finish(outcome()).await.unwrap();
+    first.prepare(Vec::new(), false).await.unwrap();
+    first.finish(outcome(), &[]).await.unwrap();
     drop(database.open("L4").await);
     drop(database.open("L5").await);
 }
@@ -279,7 +280,7 @@ async fn two_pipelines_share_a_dataset(database: &Database) {
     ))
     .await
     .unwrap();
-    a.finish(outcome()).await.unwrap();
+    a.finish(outcome(), &[]).await.unwrap();
     assert_eq!(database.query("SELECT c FROM a ORDER BY c").await, ["1", "2"]);
     assert_eq!(
         database
@@ -314,11 +315,11 @@ async fn two_pipelines_share_a_table(database: &Database) {
     b.commit(step("t", vec![one("t", "B", &[Cell::Text("x")])], &[], true))
         .await
         .unwrap();
-    b.finish(outcome()).await.unwrap();
+    b.finish(outcome(), &[]).await.unwrap();
     a.commit(step("t", vec![one("t", "A", &[Cell::Bigint(2)])], &[], true))
         .await
         .unwrap();
-    a.finish(outcome()).await.unwrap();
+    a.finish(outcome(), &[]).await.unwrap();
     let mut rows = database.query("SELECT c FROM t").await;
     rows.sort();
     assert_eq!(rows, ["1", "2", "x"]);
@@ -350,7 +351,7 @@ async fn a_dropped_commit_keeps_nothing(database: &Database) {
         status: LoadStatus::Interrupted,
         ..outcome()
     };
-    destination.finish(stopped).await.unwrap();
+    destination.finish(stopped, &[]).await.unwrap();
     assert_eq!(database.query("SELECT count(*) FROM t").await, ["1"]);
     assert_eq!(database.query("SELECT count(*) FROM _rl_state").await, ["0"]);
     assert_eq!(
@@ -365,7 +366,7 @@ async fn nothing_works_after_the_end(database: &Database) {
         .prepare(vec![target("t", Append, &[])], false)
         .await
         .unwrap();
-    destination.finish(outcome()).await.unwrap();
+    destination.finish(outcome(), &[]).await.unwrap();
     let error = destination.commit(step("t", Vec::new(), &[], true)).await.unwrap_err();
     assert_eq!(error.to_string(), "the load is finished already");
     if database.is_sqlite() {

@@ -5,11 +5,20 @@ use crate::url::Kind;
 
 impl Dialect {
     /// SQLite takes the write lock at once: a transaction that turns from reading to writing later can be refused
-    /// without a wait.
+    /// without a wait. Postgres is told what a role or a database may have set otherwise, here rather than for the
+    /// session, which a pooler may change from one transaction to the next.
     pub(crate) fn begin(&self) -> Sql {
         Sql::new(match self.kind {
-            Kind::Postgres => "BEGIN",
+            Kind::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL extra_float_digits = 3",
             Kind::Sqlite => "BEGIN IMMEDIATE",
+        })
+    }
+
+    /// A transaction that only reads, and reads one state of the database throughout.
+    pub(crate) fn begin_reading(&self) -> Sql {
+        Sql::new(match self.kind {
+            Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL extra_float_digits = 3",
+            Kind::Sqlite => "BEGIN",
         })
     }
 
@@ -34,24 +43,45 @@ impl Dialect {
         Sql::new("RELEASE SAVEPOINT _rl_rows")
     }
 
-    pub(crate) fn wait_two_seconds() -> Sql {
-        Sql::new("SET lock_timeout = '2s'")
+    /// Postgres: a transaction for a lock to live in. It reads no rows, so it keeps no old ones from being cleaned up.
+    pub(crate) fn begin_holding() -> Sql {
+        Sql::new("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL lock_timeout = '2s'")
     }
 
-    pub(crate) fn wait_as_before() -> Sql {
-        Sql::new("RESET lock_timeout")
+    /// Postgres: lets the transaction stand idle as long as it takes; one of the settings came with Postgres 17.
+    pub(crate) fn hold_without_end() -> Sql {
+        Sql::new(
+            "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings \
+             WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')",
+        )
     }
 
-    pub(crate) fn take_session_lock() -> Sql {
-        Sql::new("SELECT pg_advisory_lock($1)::text")
+    /// Postgres: how long a transaction waits for what others have locked.
+    pub(crate) fn wait_ten_seconds() -> Sql {
+        Sql::new("SET LOCAL lock_timeout = '10s'")
     }
 
-    pub(crate) fn release_session_lock() -> Sql {
-        Sql::new("SELECT pg_advisory_unlock($1)::text")
+    /// Postgres: who has an advisory lock, as process, since when, and from where.
+    pub(crate) fn lock_holder() -> Sql {
+        Sql::new(
+            "SELECT l.pid::text, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'), \
+             host(a.client_addr) FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+             AND ((l.classid::bigint << 32) | l.objid::bigint) = $1",
+        )
     }
 
     pub(crate) fn take_transaction_lock() -> Sql {
         Sql::new("SELECT pg_advisory_xact_lock($1)::text")
+    }
+
+    /// Postgres: takes several such locks, always in the same order.
+    pub(crate) fn take_transaction_locks() -> Sql {
+        Sql::new(
+            "SELECT pg_advisory_xact_lock(key)::text FROM \
+             (SELECT CAST(value AS bigint) AS key FROM unnest($1::text[]) AS value ORDER BY 1) AS keys",
+        )
     }
 
     /// Postgres: keeps others from altering the tables until the transaction ends.

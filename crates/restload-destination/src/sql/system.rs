@@ -29,12 +29,12 @@ impl Dialect {
         }
     }
 
+    /// Loads that never ended. Nobody knows when they stopped.
     pub(crate) fn interrupt_loads(&self, loads: &str) -> Sql {
-        let sql = Sql::new("UPDATE ")
-            .push(&self.table(loads))
-            .text(" SET status = 'interrupted', finished_at = ");
-        self.cast(sql, "$1", DataType::Timestamp)
-            .text(" WHERE pipeline = $2 AND status = 'running'")
+        Sql::new("UPDATE ").push(&self.table(loads)).text(
+            " SET status = 'interrupted', error = 'its process ended without closing the load' \
+             WHERE pipeline = $1 AND status = 'running'",
+        )
     }
 
     pub(crate) fn start_load(&self, loads: &str) -> Sql {
@@ -51,7 +51,7 @@ impl Dialect {
         let sql = Sql::new("UPDATE ").push(&self.table(loads)).text(" SET \"rows\" = ");
         let sql = self.cast(sql, "$1", DataType::Json).text(", schema_changes = ");
         self.cast(sql, "$2", DataType::Json)
-            .text(", rejects = $3 WHERE load_id = $4")
+            .text(", rejects = $3 WHERE load_id = $4 AND status = 'running'")
     }
 
     pub(crate) fn finish_load(&self, loads: &str) -> Sql {
@@ -59,7 +59,18 @@ impl Dialect {
             .push(&self.table(loads))
             .text(" SET status = $1, finished_at = ");
         self.cast(sql, "$2", DataType::Timestamp)
-            .text(", requests = $3, retries = $4, error = $5 WHERE load_id = $6")
+            .text(", requests = $3, retries = $4, error = $5 WHERE load_id = $6 AND status = 'running'")
+    }
+
+    /// How a load ended. Postgres waits for whoever is about to change it.
+    pub(crate) fn load_status(&self, loads: &str) -> Sql {
+        let sql = Sql::new("SELECT status FROM ")
+            .push(&self.table(loads))
+            .text(" WHERE load_id = $1");
+        match self.kind {
+            Kind::Postgres => sql.text(" FOR UPDATE"),
+            Kind::Sqlite => sql,
+        }
     }
 
     pub(crate) fn read_state(&self, state: &str) -> Sql {
@@ -79,6 +90,12 @@ impl Dialect {
         Sql::new("DELETE FROM ")
             .push(&self.table(state))
             .text(" WHERE pipeline = $1 AND resource = $2")
+    }
+
+    pub(crate) fn forget_pipeline(&self, state: &str) -> Sql {
+        Sql::new("DELETE FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1")
     }
 
     pub(crate) fn read_schema(&self, schema: &str) -> Sql {

@@ -89,6 +89,15 @@ impl Writer {
         self.execute(Dialect::commit(), &[]).await.map(drop)
     }
 
+    /// Keeps the transaction from waiting for others without end.
+    pub(crate) async fn wait_briefly(&mut self) -> Result<(), Cause> {
+        match self {
+            // The connection itself waits a few seconds and no more.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(writer) => writer.execute(Dialect::wait_ten_seconds(), &[]).await.map(drop),
+        }
+    }
+
     /// Undoes the transaction. That it may be gone already, after a full disk for instance, is no failure.
     pub(crate) async fn rollback(&mut self) {
         drop(self.execute(Dialect::rollback(), &[]).await);
@@ -100,6 +109,17 @@ impl Writer {
             // The file is there, and the transaction holds its write lock.
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(writer) => writer.create_dataset().await,
+        }
+    }
+
+    /// Has other pipelines wait that want to write to the same root tables, until the transaction ends: two that make the
+    /// same table, or the same column, at the same moment would stand in each other's way.
+    pub(crate) async fn take_turns(&mut self, roots: &[&str]) -> Result<(), Cause> {
+        match self {
+            // The transaction holds the only write lock of the file.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) if roots.is_empty() => Ok(()),
+            Self::Postgres(writer) => writer.take_turns(roots).await,
         }
     }
 
@@ -174,7 +194,7 @@ impl Writer {
 }
 
 /// Groups the rows of the two catalogue queries.
-fn table_states(
+pub(crate) fn table_states(
     columns: Vec<Vec<Option<String>>>,
     indexes: Vec<Vec<Option<String>>>,
     data_type: impl Fn(&str) -> Option<DataType>,

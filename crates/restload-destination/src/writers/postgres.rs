@@ -3,13 +3,14 @@
 
 mod copy;
 mod lists;
+mod lock;
 mod numeric;
 
 use std::collections::HashMap;
 
 use restload_model::DataType;
 use restload_model::naming;
-use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey, PgArguments, PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _};
 
 use super::{Param, Session, table_states};
@@ -18,6 +19,8 @@ use crate::plan::{ColumnDef, Conflict, TableState};
 use crate::rows::Rows;
 use crate::sql::{Dialect, KeySource, Sql};
 use crate::url::Kind;
+
+use lock::{Asked, RunLock};
 
 /// How much is encoded before it is sent: large enough that sending costs little, small enough to stay in the cache.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -33,7 +36,7 @@ pub(crate) struct Postgres {
     connection: PgConnection,
     pub(crate) dialect: Dialect,
     dataset: String,
-    lock_key: i64,
+    lock: RunLock,
 }
 
 impl Postgres {
@@ -51,43 +54,31 @@ impl Postgres {
                 reason: "it is empty",
             });
         }
-        let mut options = options.clone().disable_statement_logging();
-        if options.get_application_name().is_none() {
-            options = options.application_name("restload");
-        }
+        let options = session_options(options);
+        let refused = |cause: Cause| cause.during(format!("cannot log in to {destination}"), &destination);
         let connection = PgConnection::connect_with(&options)
             .await
-            .map_err(|error| Cause::from(error).during("cannot log in", &destination))?;
-        let mut writer = Self {
+            .map_err(|error| refused(error.into()))?;
+        let key = lock::key(&["restload", session.dataset, session.pipeline]);
+        let lock = match RunLock::take(&options, key).await.map_err(refused)? {
+            Asked::Taken(lock) => lock,
+            Asked::Held(holder) => {
+                return Err(DestinationError::Locked {
+                    pipeline: session.pipeline.to_owned(),
+                    destination: format!("dataset `{}` of {destination}", session.dataset),
+                    holder,
+                });
+            }
+        };
+        Ok(Self {
             connection,
             dialect: Dialect {
                 kind: Kind::Postgres,
                 dataset: Some(session.dataset.to_owned()),
             },
             dataset: session.dataset.to_owned(),
-            lock_key: lock_key(&["restload", session.dataset, session.pipeline]),
-        };
-        writer
-            .lock()
-            .await
-            .map_err(|cause| match cause.during("cannot take the lock", &destination) {
-                DestinationError::Busy { .. } => DestinationError::Locked {
-                    pipeline: session.pipeline.to_owned(),
-                    destination: format!("dataset `{}` of {destination}", session.dataset),
-                    lock_file: None,
-                },
-                other => other,
-            })?;
-        Ok(writer)
-    }
-
-    /// The server may take a moment to notice that the last run's connection is gone, hence the wait.
-    async fn lock(&mut self) -> Result<(), Cause> {
-        self.execute(Dialect::wait_two_seconds(), &[]).await?;
-        let key = self.lock_key;
-        self.rows(Dialect::take_session_lock(), &[Param::Integer(key)]).await?;
-        self.execute(Dialect::wait_as_before(), &[]).await?;
-        Ok(())
+            lock,
+        })
     }
 
     pub(super) async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, Cause> {
@@ -104,21 +95,11 @@ impl Postgres {
     }
 
     pub(super) async fn rows(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Vec<Option<String>>>, Cause> {
-        let rows = sqlx::query_with(sql.into_safe(), arguments(params)?)
-            .persistent(false)
-            .fetch_all(&mut self.connection)
-            .await?;
-        let mut texts = Vec::with_capacity(rows.len());
-        for row in rows {
-            let cells: Result<Vec<Option<String>>, sqlx::Error> =
-                (0..row.len()).map(|column| row.try_get(column)).collect();
-            texts.push(cells?);
-        }
-        Ok(texts)
+        texts(&mut self.connection, sql, params).await
     }
 
     pub(super) async fn create_dataset(&mut self) -> Result<(), Cause> {
-        let key = lock_key(&["restload", &self.dataset]);
+        let key = lock::key(&["restload", &self.dataset]);
         self.rows(Dialect::take_transaction_lock(), &[Param::Integer(key)])
             .await?;
         let dataset = self.dataset.clone();
@@ -130,6 +111,17 @@ impl Postgres {
         {
             self.execute(Dialect::create_dataset(&dataset), &[]).await?;
         }
+        Ok(())
+    }
+
+    pub(super) async fn take_turns(&mut self, roots: &[&str]) -> Result<(), Cause> {
+        let keys: Vec<String> = roots
+            .iter()
+            .map(|root| lock::key(&["restload", &self.dataset, "table", root]).to_string())
+            .collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        self.rows(Dialect::take_transaction_locks(), &[Param::List(&keys)])
+            .await?;
         Ok(())
     }
 
@@ -221,23 +213,41 @@ impl Postgres {
         Ok(ids.into_iter().flatten().flatten().collect())
     }
 
-    pub(super) async fn close(mut self) -> Result<(), Cause> {
-        let key = self.lock_key;
-        self.rows(Dialect::release_session_lock(), &[Param::Integer(key)])
-            .await?;
+    pub(super) async fn close(self) -> Result<(), Cause> {
+        self.lock.release().await;
         self.connection.close().await?;
         Ok(())
     }
 }
 
-/// A number that stands for the texts, the same on every machine.
-fn lock_key(parts: &[&str]) -> i64 {
-    let lock = PgAdvisoryLock::new(parts.join("\0"));
-    match lock.key() {
-        PgAdvisoryLockKey::BigInt(key) => *key,
-        // `new` gives the one-number kind only; the type has others for callers that bring their own numbers.
-        PgAdvisoryLockKey::IntPair(high, low) => (i64::from(*high) << 32) | i64::from(*low as u32),
-        _ => 0,
+/// Runs one query whose columns are all text.
+pub(crate) async fn texts(
+    connection: &mut PgConnection,
+    sql: Sql,
+    params: &[Param<'_>],
+) -> Result<Vec<Vec<Option<String>>>, Cause> {
+    let rows = sqlx::query_with(sql.into_safe(), arguments(params)?)
+        .persistent(false)
+        .fetch_all(connection)
+        .await?;
+    let mut texts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let cells: Result<Vec<Option<String>>, sqlx::Error> =
+            (0..row.len()).map(|column| row.try_get(column)).collect();
+        texts.push(cells?);
+    }
+    Ok(texts)
+}
+
+/// What every connection of ours is made with.
+pub(crate) fn session_options(options: &PgConnectOptions) -> PgConnectOptions {
+    // The driver asks for the digits of floats at the start of a session, which PgBouncer refuses; each transaction
+    // sets them for itself.
+    let options = options.clone().disable_statement_logging().extra_float_digits(None);
+    if options.get_application_name().is_none() {
+        options.application_name("restload")
+    } else {
+        options
     }
 }
 
@@ -256,7 +266,7 @@ fn arguments(params: &[Param<'_>]) -> Result<PgArguments, Cause> {
 }
 
 /// What a column of that type can hold, and takes in the binary format that we send.
-fn data_type(type_name: &str) -> Option<DataType> {
+pub(crate) fn data_type(type_name: &str) -> Option<DataType> {
     Some(match type_name {
         "text" | "varchar" => DataType::Text,
         "int8" => DataType::Bigint,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ use crate::url::Kind;
 const ROWS_PER_STATEMENT: usize = 50;
 /// SQLite's limit on bound values in one statement.
 const MOST_PARAMETERS: usize = 32_766;
+/// How long a transaction waits for another program's to end. One that swaps large tables may take a while.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Doubles that are converted at once.
 const CONVERSION_CHUNK: usize = 2_000;
 
@@ -47,7 +50,7 @@ impl Sqlite {
                 return Err(DestinationError::Locked {
                     pipeline: session.pipeline.to_owned(),
                     destination,
-                    lock_file: Some(lock_path),
+                    holder: Some(holder(&lock_path)),
                 });
             }
             Err(error) => {
@@ -61,7 +64,7 @@ impl Sqlite {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(PATIENCE)
             .foreign_keys(false)
             .disable_statement_logging();
         let connection = SqliteConnection::connect_with(&options)
@@ -86,21 +89,11 @@ impl Sqlite {
     }
 
     pub(super) async fn rows(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Vec<Option<String>>>, Cause> {
-        self.fetch(sql.into_safe(), arguments(params)?).await
+        texts(&mut self.connection, sql, params).await
     }
 
     async fn fetch(&mut self, sql: SqlStr, arguments: SqliteArguments) -> Result<Vec<Vec<Option<String>>>, Cause> {
-        let rows = sqlx::query_with(sql, arguments)
-            .persistent(false)
-            .fetch_all(&mut self.connection)
-            .await?;
-        let mut texts = Vec::with_capacity(rows.len());
-        for row in rows {
-            let cells: Result<Vec<Option<String>>, sqlx::Error> =
-                (0..row.len()).map(|column| row.try_get(column)).collect();
-            texts.push(cells?);
-        }
-        Ok(texts)
+        fetch(&mut self.connection, sql, arguments).await
     }
 
     pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
@@ -245,6 +238,48 @@ impl Sqlite {
     }
 }
 
+/// Runs one query whose columns are all text.
+pub(crate) async fn texts(
+    connection: &mut SqliteConnection,
+    sql: Sql,
+    params: &[Param<'_>],
+) -> Result<Vec<Vec<Option<String>>>, Cause> {
+    fetch(connection, sql.into_safe(), arguments(params)?).await
+}
+
+async fn fetch(
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    arguments: SqliteArguments,
+) -> Result<Vec<Vec<Option<String>>>, Cause> {
+    let rows = sqlx::query_with(sql, arguments)
+        .persistent(false)
+        .fetch_all(connection)
+        .await?;
+    let mut texts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let cells: Result<Vec<Option<String>>, sqlx::Error> =
+            (0..row.len()).map(|column| row.try_get(column)).collect();
+        texts.push(cells?);
+    }
+    Ok(texts)
+}
+
+/// Opens a file for reading, if it is there. A connection that may not write at all could neither take up a journal
+/// that a killed run has left nor tidy up behind itself, so this one may, and only its statements may not.
+pub(crate) async fn open_to_read(path: &Path) -> Result<Option<SqliteConnection>, Cause> {
+    if !path.try_exists()? {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(PATIENCE)
+        .pragma("query_only", "1")
+        .disable_statement_logging();
+    Ok(Some(SqliteConnection::connect_with(&options).await?))
+}
+
 /// Binds rows statement by statement.
 struct Filler<I> {
     rows: I,
@@ -340,7 +375,7 @@ fn arguments(params: &[Param<'_>]) -> Result<SqliteArguments, Cause> {
 }
 
 /// What a column declared so can hold without changing it.
-fn data_type(type_name: &str) -> Option<DataType> {
+pub(crate) fn data_type(type_name: &str) -> Option<DataType> {
     Some(match type_name.to_ascii_uppercase().as_str() {
         "TEXT" => DataType::Text,
         "BIGINT" | "INTEGER" | "INT" => DataType::Bigint,
@@ -390,6 +425,15 @@ fn lock_path(path: &Path, pipeline: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Where the lock is and who has it, in words.
+fn holder(lock_path: &Path) -> String {
+    let place = format!("it is on `{}`", lock_path.display());
+    match std::fs::read_to_string(lock_path) {
+        Ok(process) if !process.is_empty() => format!("{place}, held by process {process}"),
+        _ => place,
+    }
+}
+
 /// A lock that is gone with the process, however the process ends. The file of it is removed when it can be.
 struct FileLock {
     path: PathBuf,
@@ -408,6 +452,9 @@ impl FileLock {
             }
             // The last holder may have removed the file between our opening and locking it.
             if is_same_file(&file, &path) {
+                // For people who find it taken. That it cannot be written, on a full disk, takes nothing from the lock.
+                drop(file.set_len(0));
+                drop((&file).write_all(std::process::id().to_string().as_bytes()));
                 return Ok(Some(Self { path, file }));
             }
         }

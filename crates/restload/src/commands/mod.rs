@@ -1,8 +1,11 @@
 //! One file per command. A command gives the process its exit code.
 
 pub(crate) mod check;
+pub(crate) mod loads;
+mod place;
 pub(crate) mod plan;
 pub(crate) mod run;
+pub(crate) mod state;
 
 use std::process::ExitCode;
 

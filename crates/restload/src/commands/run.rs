@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use restload_destination::{Destination, DestinationUrl, OpenOptions};
+use restload_destination::{Destination, OpenOptions, Refresh};
 use restload_engine::{Moment, Outcome as RunOutcome, RunOptions, new_load_id, run as run_plan};
-use restload_model::secret::{Redactor, Secret};
 use tokio::sync::watch;
 
+use super::place::Place;
 use super::{CommandError, FAILED, OK, Outcome};
-use crate::cli::{Format, RunArgs};
+use crate::cli::{Format, RefreshMode, RunArgs};
 use crate::demo;
 use crate::load::settings::Settings;
 use crate::pipeline::{Overrides, Pipeline, folder_of};
@@ -42,18 +42,7 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
         to: args.to.clone(),
         dataset: args.dataset.clone(),
     };
-    let settings = Settings::load(&folder_of(&args.config.config), &flags)
-        .map_err(|error| CommandError::usage(error.render(terminal.color)))?;
-    let (own_url, own_dataset) = planned
-        .destination
-        .map_or((None, None), |own| (Some(own.url), own.dataset));
-    let url = settings.to.or(own_url).unwrap_or_else(|| format!("sqlite:{name}.db"));
-    let url = DestinationUrl::parse(&url).map_err(|error| CommandError::usage(format!("error: {error}")))?;
-    let redactor = Redactor::new(
-        url.password()
-            .map(|password| ("destination".to_owned(), Secret::new(password))),
-    );
-
+    let place = Place::resolve(&args.config.config, &name, planned.destination, &flags, terminal)?;
     let plan = planned.plan;
     if plan.resources.iter().all(|resource| !resource.is_loaded) {
         return Err(CommandError::usage(format!(
@@ -64,14 +53,14 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
     let started = Moment::now();
     let load_id = new_load_id(started);
     let destination = Box::pin(Destination::open(OpenOptions {
-        url: url.clone(),
-        dataset: settings.dataset.or(own_dataset),
+        url: place.url.clone(),
+        dataset: place.dataset.clone(),
         pipeline: name.clone(),
         load_id: load_id.clone(),
         started_at: started.micros(),
     }))
     .await
-    .map_err(|error| CommandError::failed(redactor.redact(&chain(&error))))?;
+    .map_err(|error| place.failed(&error))?;
 
     let left_out = plan.left_out.clone();
     let progress = Arc::new(Progress::new(terminal));
@@ -79,6 +68,7 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
     let options = RunOptions {
         load_id,
         full_refresh: args.full_refresh,
+        refresh: args.refresh.map(refresh),
         limit: args.limit,
         folder: folder_of(&args.config.config),
         events: Arc::new(move |event| shown.show(&event)),
@@ -87,14 +77,15 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
     let report = Box::pin(run_plan(plan, destination, options)).await;
     progress.clear();
     drop(simulation);
+    let shown = place.url.redacted();
     let report = report.map_err(|error| {
         let goes_on = "what was committed before stays; the next run goes on from there";
-        CommandError::failed(format!("{}\n{goes_on}", redactor.redact(&chain(&error))))
+        CommandError::failed(format!("{}\n{goes_on}", place.failed(&error).message))
     })?;
     match args.format {
-        Format::Json => terminal.print(&summary::as_json(&name, &url.redacted(), &report, &left_out))?,
+        Format::Json => terminal.print(&summary::as_json(&name, &shown, &report, &left_out))?,
         Format::Text => {
-            terminal.error(&summary::as_text(&name, &url.redacted(), &report, &left_out, terminal));
+            terminal.error(&summary::as_text(&name, &shown, &report, &left_out, terminal));
         }
     }
     Ok(ExitCode::from(if report.outcome == RunOutcome::Completed {
@@ -102,6 +93,15 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
     } else {
         FAILED
     }))
+}
+
+/// The destination's word for the flag's.
+fn refresh(mode: RefreshMode) -> Refresh {
+    match mode {
+        RefreshMode::DropSources => Refresh::DropSources,
+        RefreshMode::DropResources => Refresh::DropResources,
+        RefreshMode::DropData => Refresh::DropData,
+    }
 }
 
 /// Turns true at the first Ctrl-C (or a request to terminate), upon which what is whole is committed. A second one
@@ -138,15 +138,4 @@ async fn interrupted() {
 #[cfg(not(unix))]
 async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
-}
-
-/// An error and its causes, a line each.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = format!("error: {error}");
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}\n  caused by: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -1,0 +1,134 @@
+//! Queries for people who look at what is stored. Every column comes as text, moments as ISO 8601 in UTC.
+
+use restload_model::DataType;
+
+use super::{Dialect, Sql};
+use crate::url::Kind;
+
+impl Dialect {
+    /// A column as text.
+    fn as_text(&self, sql: Sql, column: &str, data_type: Option<DataType>) -> Sql {
+        match (self.kind, data_type) {
+            (Kind::Postgres, Some(DataType::Timestamp)) => sql
+                .text("to_char(")
+                .name(column)
+                .text(" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
+            (Kind::Sqlite, Some(DataType::Timestamp)) => sql.text("replace(").name(column).text(", ' ', 'T') || 'Z'"),
+            (Kind::Postgres, Some(DataType::Binary)) => sql.text("encode(").name(column).text(", 'hex')"),
+            (Kind::Sqlite, Some(DataType::Binary)) => sql.text("lower(hex(").name(column).text("))"),
+            (Kind::Sqlite, Some(DataType::Bool)) => sql
+                .text("CASE ")
+                .name(column)
+                .text(" WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"),
+            _ => sql.text("CAST(").name(column).text(" AS text)"),
+        }
+    }
+
+    fn select(&self, columns: &[(&str, Option<DataType>)], table: &str) -> Sql {
+        Sql::new("SELECT ")
+            .list(columns, ", ", |sql, (column, data_type)| {
+                self.as_text(sql, column, *data_type)
+            })
+            .text(" FROM ")
+            .push(&self.table(table))
+    }
+
+    /// The loads of a pipeline, the newest first.
+    pub(crate) fn list_loads(&self, loads: &str) -> Sql {
+        let columns = [
+            ("load_id", None),
+            ("status", None),
+            ("started_at", Some(DataType::Timestamp)),
+            ("finished_at", Some(DataType::Timestamp)),
+            ("rows", None),
+            ("requests", None),
+            ("retries", None),
+            ("schema_changes", None),
+            ("rejects", None),
+            ("error", None),
+        ];
+        self.select(&columns, loads)
+            .text(" WHERE pipeline = $1 ORDER BY ")
+            .name("started_at")
+            .text(" DESC, ")
+            .name("load_id")
+            .text(" DESC LIMIT $2 OFFSET $3")
+    }
+
+    /// The state of a pipeline.
+    pub(crate) fn list_state(&self, state: &str) -> Sql {
+        let columns = [
+            ("resource", None),
+            ("partition", None),
+            ("checkpoint", None),
+            ("load_id", None),
+            ("updated_at", Some(DataType::Timestamp)),
+        ];
+        self.select(&columns, state)
+            .text(" WHERE pipeline = $1 ORDER BY resource, \"partition\"")
+    }
+
+    /// The columns of the tables of a pipeline.
+    pub(crate) fn list_columns(&self, schema: &str) -> Sql {
+        let columns = [
+            ("table_name", None),
+            ("resource", None),
+            ("parent", None),
+            ("column_name", None),
+            ("source_name", None),
+            ("data_type", None),
+            ("load_id", None),
+            ("changed_at", Some(DataType::Timestamp)),
+        ];
+        self.select(&columns, schema)
+            .text(" WHERE pipeline = $1 ORDER BY table_name, \"position\", column_name")
+    }
+
+    /// The rejects of a pipeline, the newest first.
+    ///
+    /// `later` are columns that an earlier version's table does not have.
+    pub(crate) fn list_rejects(&self, rejects: &str, later: &[&'static str]) -> Sql {
+        let mut columns = vec![
+            ("load_id", None),
+            ("resource", None),
+            ("page", None),
+            ("record", None),
+            ("reason", None),
+            ("raw", None),
+            ("rejected_at", Some(DataType::Timestamp)),
+        ];
+        columns.extend(later.iter().map(|column| (*column, None)));
+        self.select(&columns, rejects)
+            .text(" WHERE pipeline = $1 ORDER BY ")
+            .name("rejected_at")
+            .text(" DESC, resource, ")
+            .name("page")
+            .text(", ")
+            .name("record")
+            .text(" LIMIT $2 OFFSET $3")
+    }
+
+    pub(crate) fn count_rows(&self, table: &str) -> Sql {
+        Sql::new("SELECT CAST(count(*) AS text) FROM ").push(&self.table(table))
+    }
+
+    /// Rows of any table.
+    pub(crate) fn list_rows(
+        &self,
+        table: &str,
+        columns: &[(&str, Option<DataType>)],
+        order: Option<(&str, bool)>,
+    ) -> Sql {
+        let sql = self.select(columns, table);
+        let sql = match order {
+            Some((column, descending)) => sql
+                .text(" ORDER BY ")
+                .push(&self.table(table))
+                .text(".")
+                .name(column)
+                .text(if descending { " DESC" } else { "" }),
+            None => sql,
+        };
+        sql.text(" LIMIT $1 OFFSET $2")
+    }
+}

@@ -1,0 +1,103 @@
+//! Which destination a command is about: flags, settings and the config, in this order.
+
+use std::path::Path;
+
+use restload_destination::{DestinationUrl, Inspector};
+use restload_model::secret::{Redactor, Secret};
+
+use super::CommandError;
+use crate::cli::StoredArgs;
+use crate::config::DestinationConfig;
+use crate::load::settings::Settings;
+use crate::pipeline::{Pipeline, folder_of};
+use crate::terminal::Terminal;
+
+/// A destination and the part of it that a pipeline loads into.
+pub(crate) struct Place {
+    pub(crate) url: DestinationUrl,
+    pub(crate) dataset: Option<String>,
+    pub(crate) pipeline: String,
+    redactor: Redactor,
+}
+
+impl Place {
+    /// `own` is what the config says, `flags` what the command line does.
+    pub(crate) fn resolve(
+        config: &Path,
+        pipeline: &str,
+        own: Option<DestinationConfig>,
+        flags: &Settings,
+        terminal: &Terminal,
+    ) -> Result<Self, CommandError> {
+        let settings = Settings::load(&folder_of(config), flags)
+            .map_err(|error| CommandError::usage(error.render(terminal.color)))?;
+        let (own_url, own_dataset) = own.map_or((None, None), |own| (Some(own.url), own.dataset));
+        let url = settings
+            .to
+            .or(own_url)
+            .unwrap_or_else(|| format!("sqlite:{pipeline}.db"));
+        let url = DestinationUrl::parse(&url).map_err(|error| CommandError::usage(format!("error: {error}")))?;
+        let redactor = Redactor::new(
+            url.password()
+                .map(|password| ("destination".to_owned(), Secret::new(password))),
+        );
+        Ok(Self {
+            url,
+            dataset: settings.dataset.or(own_dataset),
+            pipeline: pipeline.to_owned(),
+            redactor,
+        })
+    }
+
+    /// The place of a command that looks at what is stored. Of the config only the name and the destination are used, so
+    /// it needs no credentials of the API.
+    pub(crate) fn stored(args: &StoredArgs, terminal: &Terminal) -> Result<Self, CommandError> {
+        let pipeline = Pipeline::read(&args.config, terminal)?;
+        let name = pipeline.name().to_owned();
+        let own = pipeline.destination(terminal)?;
+        let flags = Settings {
+            to: args.to.clone(),
+            dataset: args.dataset.clone(),
+        };
+        Self::resolve(&args.config.config, &name, own, &flags, terminal)
+    }
+
+    /// The destination, opened for looking at it. `None` when nothing was ever loaded there.
+    pub(crate) async fn inspect(&self) -> Result<Option<Inspector>, CommandError> {
+        let opened = Box::pin(Inspector::open(&self.url, self.dataset.as_deref(), &self.pipeline)).await;
+        opened.map_err(|error| self.failed(&error))
+    }
+
+    /// What to say where nothing was ever loaded.
+    pub(crate) fn nothing_yet(&self) -> String {
+        let dataset = match &self.dataset {
+            Some(dataset) => format!(" (dataset `{dataset}`)"),
+            None => String::new(),
+        };
+        format!(
+            "restload has not loaded anything into {}{dataset} yet",
+            self.url.redacted()
+        )
+    }
+
+    /// A failure of the destination.
+    pub(crate) fn failed(&self, error: &dyn std::error::Error) -> CommandError {
+        CommandError::failed(self.redact(&chain(error)))
+    }
+
+    /// A text with the destination's password masked.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.redactor.redact(text)
+    }
+}
+
+/// An error and its causes, a line each.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = format!("error: {error}");
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}\n  caused by: {cause}");
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,360 @@
+//! What stays in a destination between runs, as a user sees it: `restload loads`, `restload state`, `run --refresh`, and
+//! pipelines that share a dataset.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::api::{Answer, Api};
+use crate::support::program::{Program, Ran};
+use crate::support::tables::{BOTH, Database, Kind};
+
+/// Two resources of two pages each, and the children of one of them.
+fn answer(target: &str) -> Answer {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let number: u64 = if query.contains("cursor=") { 2 } else { 1 };
+    let (generation, resource) = path.trim_start_matches("/g").split_once('/').unwrap();
+    let column = format!("of_{generation}");
+    let mut item = serde_json::json!({ "id": number, "tags": [{ "tag": "a" }, { "tag": "b" }] });
+    item[column] = resource.into();
+    Answer::json(serde_json::json!({ "items": [item], "next": (number < 2).then_some("c2") }))
+}
+
+struct Stored {
+    folder: TempDir,
+    api: Api,
+    database: Database,
+}
+
+impl Stored {
+    fn new(kind: Kind) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let api = Api::start(answer);
+        let database = Database::new(kind, folder.path());
+        let stored = Self { folder, api, database };
+        stored.write_config("shop", &["users", "orders"]);
+        stored
+    }
+
+    fn write_config(&self, name: &str, resources: &[&str]) {
+        let config = format!(
+            "vars: {{generation: 0}}\nclient:\n  base_url: {}/g{{vars.generation}}\n  paginator: {{type: cursor, \
+             cursor_path: next}}\nresource_defaults: {{write_disposition: append, endpoint: {{data_selector: \
+             items}}}}\nresources: [{}]\n",
+            self.api.url(),
+            resources.join(", ")
+        );
+        std::fs::write(self.folder.path().join(format!("{name}.yaml")), config).unwrap();
+    }
+
+    fn program(&self, args: &[&str]) -> Program {
+        let to = self.database.args();
+        let args: Vec<&str> = args.iter().copied().chain(to.iter().map(String::as_str)).collect();
+        Program::new(self.folder.path(), &args)
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.program(args).run()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let args: Vec<&str> = args.iter().copied().chain(["--format", "json"]).collect();
+        let ran = self.run(&args).expect(0);
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
+    }
+
+    /// A load of some resources that is stopped when it asks for the request of that number.
+    fn stop_at(&self, number: usize, select: &str) {
+        self.api.forget();
+        self.api.hold_from(number);
+        let run = self.program(&["run", "shop.yaml", "--select", select]).start();
+        assert!(self.api.wait_until_held(|| false));
+        run.interrupt();
+        run.end().expect(1);
+        self.api.forget();
+    }
+
+    fn ids(&self, table: &str) -> Vec<String> {
+        self.database.column(table, "id")
+    }
+}
+
+#[test]
+fn loads_tells_how_runs_went() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        let nothing = stored.run(&["loads", "shop.yaml"]).expect(0);
+        assert!(
+            nothing.stderr.contains("has not loaded anything into"),
+            "{}",
+            nothing.stderr
+        );
+        assert_eq!(stored.json(&["loads", "shop.yaml"])["loads"], serde_json::json!([]));
+
+        stored.stop_at(2, "users,orders");
+        stored.run(&["run", "shop.yaml"]).expect(0);
+        let all = stored.json(&["loads", "shop.yaml"]);
+        assert_eq!(all["pipeline"], "shop");
+        let loads = all["loads"].as_array().unwrap();
+        assert_eq!(loads.len(), 2);
+        assert_eq!(
+            (&loads[0]["status"], &loads[1]["status"]),
+            (&"completed".into(), &"interrupted".into())
+        );
+        let rows = |load: &Value, table: &str| load["rows"][table].as_u64().unwrap_or(0);
+        for (table, expected) in [("users", 2), ("users__tags", 4), ("orders", 2), ("orders__tags", 4)] {
+            let total = rows(&loads[0], table) + rows(&loads[1], table);
+            assert_eq!(total, expected, "{kind:?}, {table}: {loads:#?}");
+        }
+        assert!(loads[0]["requests"].as_u64() >= Some(2), "{loads:#?}");
+        assert!(loads[0]["duration_ms"].is_u64(), "{loads:#?}");
+        assert!(loads[0]["started_at"].as_str().unwrap().ends_with('Z'), "{loads:#?}");
+
+        let text = stored.run(&["loads", "shop.yaml", "--limit", "1"]).expect(0).stdout;
+        let lines: Vec<&str> = text.lines().collect();
+        for heading in [
+            "load",
+            "started (UTC)",
+            "took",
+            "rows",
+            "requests",
+            "retries",
+            "rejects",
+            "outcome",
+        ] {
+            assert!(lines[0].contains(heading), "{text}");
+        }
+        assert!(lines[1].ends_with("completed"), "{text}");
+        assert!(lines[1].starts_with(loads[0]["load_id"].as_str().unwrap()), "{text}");
+        assert!(!text.contains("interrupted"), "{text}");
+    }
+}
+
+#[test]
+fn l11_state_is_shown_in_words_and_forgotten_by_resource() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        let nothing = stored.run(&["state", "shop.yaml"]).expect(0);
+        assert!(
+            nothing.stderr.contains("nothing is stored of pipeline shop"),
+            "{}",
+            nothing.stderr
+        );
+        stored.run(&["state", "shop.yaml", "reset"]).expect(0);
+
+        stored.stop_at(2, "users");
+        let all = stored.json(&["state", "shop.yaml", "show"]);
+        let state = all["state"].as_array().unwrap();
+        let waiting: Vec<&Value> = state
+            .iter()
+            .filter(|record| record["meaning"] == "next: cursor c2; 1 page loaded")
+            .collect();
+        assert!(!waiting.is_empty(), "{all:#}");
+        assert_eq!(waiting[0]["checkpoint"]["position"]["cursor"], "c2");
+        let text = stored.run(&["state", "shop.yaml"]).expect(0).stdout;
+        assert!(text.contains("  next: cursor c2; 1 page loaded (load "), "{text}");
+
+        let resource = waiting[0]["resource"].as_str().unwrap().to_owned();
+        let mistyped = stored
+            .run(&["state", "shop.yaml", "reset", "--select", &format!("{resource}s")])
+            .expect(2);
+        assert!(
+            mistyped.stderr.contains(&format!("did you mean `{resource}`?")),
+            "{}",
+            mistyped.stderr
+        );
+        let reset = stored
+            .run(&["state", "shop.yaml", "reset", "--select", &resource])
+            .expect(0);
+        assert!(
+            reset
+                .stderr
+                .contains(&format!("removed the state of {resource}: 1 partition")),
+            "{}",
+            reset.stderr
+        );
+        assert!(reset.stderr.contains("their rows are still there"), "{}", reset.stderr);
+        let left = stored.json(&["state", "shop.yaml"]);
+        assert!(
+            left["state"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|record| record["resource"] != resource.as_str())
+        );
+
+        // It starts from the first page; its row stays, beside the one that comes again.
+        stored.run(&["run", "shop.yaml"]).expect(0);
+        assert_eq!(stored.ids(&resource), ["1", "1", "2"], "{kind:?}");
+        assert_eq!(
+            stored.json(&["state", "shop.yaml"])["state"],
+            serde_json::json!([]),
+            "nothing is left of it"
+        );
+    }
+}
+
+#[test]
+fn state_is_not_forgotten_under_a_run() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        stored.api.hold_from(1);
+        let run = stored.program(&["run", "shop.yaml"]).start();
+        assert!(stored.api.wait_until_held(|| false));
+        let refused = stored.run(&["state", "shop.yaml", "reset"]).expect(1);
+        assert!(
+            refused.stderr.contains("another run of pipeline `shop`"),
+            "{}",
+            refused.stderr
+        );
+        // Looking needs no lock.
+        assert_eq!(stored.json(&["loads", "shop.yaml"])["loads"][0]["status"], "running");
+        stored.api.forget();
+        run.end().expect(0);
+    }
+}
+
+/// Loads generation 0, and generation 1 of the users with a refresh.
+fn refreshed(kind: Kind, mode: &str) -> (Stored, Ran) {
+    let stored = Stored::new(kind);
+    stored.run(&["run", "shop.yaml"]).expect(0);
+    let args = [
+        "run",
+        "shop.yaml",
+        "--select",
+        "users",
+        "--var",
+        "generation=1",
+        "--refresh",
+        mode,
+    ];
+    let ran = stored.run(&args).expect(0);
+    (stored, ran)
+}
+
+#[test]
+fn l13_refresh_drop_sources_drops_every_table_of_the_pipeline() {
+    for kind in BOTH {
+        let (stored, ran) = refreshed(kind, "drop_sources");
+        assert_eq!(stored.database.tables(), ["users", "users__tags"], "{kind:?}");
+        assert_eq!(stored.database.columns("users"), ["id", "of_1"]);
+        assert!(ran.stderr.contains("schema: table `orders` dropped"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn l13_refresh_drop_resources_drops_the_tables_of_what_is_loaded() {
+    for kind in BOTH {
+        let (stored, _) = refreshed(kind, "drop_resources");
+        assert_eq!(
+            stored.database.tables(),
+            ["orders", "orders__tags", "users", "users__tags"],
+            "{kind:?}"
+        );
+        assert_eq!(stored.database.columns("users"), ["id", "of_1"]);
+        assert_eq!(stored.ids("users"), ["1", "2"]);
+        assert_eq!(stored.ids("orders"), ["1", "2"]);
+        // Not sticky: the next run adds, as the disposition says.
+        stored
+            .run(&["run", "shop.yaml", "--select", "users", "--var", "generation=1"])
+            .expect(0);
+        assert_eq!(stored.ids("users"), ["1", "1", "2", "2"]);
+    }
+}
+
+#[test]
+fn l13_refresh_drop_data_empties_the_tables_of_what_is_loaded() {
+    for kind in BOTH {
+        let (stored, ran) = refreshed(kind, "drop_data");
+        assert_eq!(stored.database.columns("users"), ["id", "of_0", "of_1"], "{kind:?}");
+        assert_eq!(stored.ids("users"), ["1", "2"]);
+        assert_eq!(stored.database.count("users__tags"), 4);
+        assert_eq!(stored.ids("orders"), ["1", "2"]);
+        assert!(ran.stderr.contains("schema: table `users` emptied"), "{}", ran.stderr);
+    }
+}
+
+/// Until the API has answered nothing is dropped; from then on the load can be stopped and goes on.
+#[test]
+fn l13_a_refresh_that_is_stopped_goes_on() {
+    for kind in BOTH {
+        for mode in ["drop_resources", "drop_data"] {
+            let stored = Stored::new(kind);
+            stored.run(&["run", "shop.yaml"]).expect(0);
+            let args = ["run", "shop.yaml", "--select", "users", "--refresh", mode];
+            for (number, left) in [(1, vec!["1", "2"]), (2, vec!["1"])] {
+                stored.api.forget();
+                stored.api.hold_from(number);
+                let run = stored.program(&args).start();
+                assert!(stored.api.wait_until_held(|| false));
+                run.interrupt();
+                run.end().expect(1);
+                assert_eq!(
+                    stored.ids("users"),
+                    left,
+                    "{kind:?}, {mode}, stopped at request {number}"
+                );
+            }
+            stored.api.forget();
+            stored.run(&["run", "shop.yaml", "--select", "users"]).expect(0);
+            assert_eq!(stored.ids("users"), ["1", "2"], "{kind:?}, {mode}");
+            assert_eq!(stored.database.count("users__tags"), 4);
+        }
+    }
+}
+
+/// Only what this pipeline has made is dropped.
+#[test]
+fn l13_a_refresh_refuses_tables_of_others() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        stored.run(&["run", "shop.yaml"]).expect(0);
+        stored.write_config("other", &["users", "things"]);
+        for mode in ["drop_sources", "drop_resources", "drop_data"] {
+            let refused = stored.run(&["run", "other.yaml", "--refresh", mode]).expect(1);
+            assert!(
+                refused
+                    .stderr
+                    .contains("table `users` was made by pipeline `shop`, so a refresh does not touch it"),
+                "{}",
+                refused.stderr
+            );
+        }
+        let own = ["run", "other.yaml", "--select", "things", "--refresh", "drop_sources"];
+        stored.run(&own).expect(0);
+        stored.run(&own).expect(0);
+        assert_eq!(
+            (stored.ids("users"), stored.ids("things")),
+            (vec!["1".into(), "2".into()], vec!["1".into(), "2".into()])
+        );
+    }
+}
+
+/// Two pipelines write the same dataset at the same moment: tables of their own, and one that they share.
+#[test]
+fn w32_two_pipelines_write_one_dataset_at_once() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        stored.write_config("one", &["ours", "shared"]);
+        stored.write_config("two", &["theirs", "shared"]);
+        let start = |config: &str| stored.program(&["run", config]).start();
+        for round in 1..=5 {
+            stored.api.forget();
+            let runs = [start("one.yaml"), start("two.yaml")];
+            for run in runs {
+                run.end().expect(0);
+            }
+            let counts = stored.database.counts();
+            let count = |table: &str| counts.iter().find(|(name, _)| name == table).map(|(_, count)| *count);
+            assert_eq!(count("ours"), Some(2 * round), "{kind:?}: {counts:?}");
+            assert_eq!(count("theirs"), Some(2 * round), "{kind:?}: {counts:?}");
+            assert_eq!(count("shared"), Some(4 * round), "{kind:?}: {counts:?}");
+            assert_eq!(count("shared__tags"), Some(8 * round), "{kind:?}: {counts:?}");
+        }
+        for config in ["one.yaml", "two.yaml"] {
+            let loads = stored.json(&["loads", config]);
+            let loads = loads["loads"].as_array().unwrap();
+            assert_eq!(loads.len(), 5, "each sees its own");
+            assert!(loads.iter().all(|load| load["status"] == "completed"), "{loads:#?}");
+        }
+    }
+}
