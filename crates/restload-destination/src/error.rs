@@ -304,6 +304,14 @@ impl Cause {
         }
     }
 
+    /// The same, with the statement that would give a missing right.
+    pub(crate) fn advise_right(mut self, statement: &str) -> Self {
+        if self.kind == CauseKind::NoPermission {
+            self.text = format!("{}; to give it the right, have its owner run: {statement}", self.text);
+        }
+        self
+    }
+
     /// Whether others hold a lock.
     pub(crate) fn is_busy(&self) -> bool {
         self.kind == CauseKind::Busy

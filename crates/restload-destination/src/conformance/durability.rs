@@ -449,6 +449,9 @@ async fn a_role_that_may_not_create_is_told_so() {
         "{error}"
     );
     assert!(!format!("{error} {error:?}").contains("hunter2"));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    let grant = format!("run: GRANT CREATE ON DATABASE postgres TO {role}");
+    assert!(cause.ends_with(&grant), "{cause}");
     database.run(&format!("DROP ROLE \"{role}\"")).await;
 }
 

@@ -61,6 +61,11 @@ impl Dialect {
         Sql::new("SET LOCAL lock_timeout = '10s'")
     }
 
+    /// Postgres: the database and the role, as SQL has them.
+    pub(crate) fn database_and_role() -> Sql {
+        Sql::new("SELECT quote_ident(current_database()), quote_ident(current_user)")
+    }
+
     /// Postgres: who has an advisory lock, as process, since when, and from where.
     pub(crate) fn lock_holder() -> Sql {
         Sql::new(

@@ -109,7 +109,14 @@ impl Postgres {
             .await?
             .is_empty()
         {
-            self.execute(Dialect::create_dataset(&dataset), &[]).await?;
+            let names = self.rows(Dialect::database_and_role(), &[]).await?;
+            let created = self.execute(Dialect::create_dataset(&dataset), &[]).await;
+            created.map_err(|cause| match names.first().map(Vec::as_slice) {
+                Some([Some(database), Some(role)]) => {
+                    cause.advise_right(&format!("GRANT CREATE ON DATABASE {database} TO {role}"))
+                }
+                _ => cause,
+            })?;
         }
         Ok(())
     }
