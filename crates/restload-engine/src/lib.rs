@@ -16,5 +16,5 @@ mod run;
 mod writing;
 
 pub use clock::{Moment, new_load_id};
-pub use report::{Event, Outcome, Report, ResourceReport, ResourceStatus};
+pub use report::{Event, Outcome, PartitionFailure, Report, ResourceReport, ResourceStatus};
 pub use run::{RunError, RunOptions, run};

@@ -75,6 +75,8 @@ impl std::fmt::Debug for Reporter {
 pub enum Outcome {
     /// Everything was loaded.
     Completed,
+    /// Everything was loaded but for some partitions that failed, as the config allows.
+    Incomplete,
     /// Some resource failed; the others are committed.
     Failed,
     /// The user stopped it; what was whole is committed.
@@ -87,6 +89,8 @@ pub enum Outcome {
 pub enum ResourceStatus {
     /// All of it was loaded.
     Completed,
+    /// Some of its partitions failed, as `on_error: continue` allows; the others were loaded.
+    Incomplete,
     /// It failed.
     Failed,
     /// The user stopped it, or the resource it depends on failed.
@@ -120,10 +124,41 @@ pub struct ResourceReport {
     pub rejected: u64,
     /// Rows and values that the schema contract leaves out, by what is wrong with them.
     pub discarded: indexmap::IndexMap<String, u64>,
+    /// Partitions that were left out because a parent's record lacks a field.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// Partitions that failed while the others went on.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed_partitions: u64,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<PartitionFailure>,
     /// Why it failed, redacted.
     pub error: Option<String>,
     /// What to do about it.
     pub help: Option<String>,
+}
+
+/// A partition that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartitionFailure {
+    /// The fields of its parents' records, redacted.
+    pub partition: String,
+    /// Why, redacted.
+    pub error: String,
+}
+
+impl ResourceReport {
+    /// Why the resource failed, or the first of its partitions that did.
+    pub fn first_error(&self) -> Option<&str> {
+        let of_partition = || self.failures.first().map(|failure| failure.error.as_str());
+        self.error.as_deref().or_else(of_partition)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What became of a table.

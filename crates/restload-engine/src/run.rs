@@ -9,6 +9,7 @@ use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatu
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::NormalizePlan;
 use restload_model::normalizer::names::Names;
+use restload_model::row_id;
 use restload_model::schema::{Target, WriteDisposition};
 use restload_source::extraction::Progress;
 use restload_source::plan::{Plan, ResourcePlan};
@@ -156,13 +157,14 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     let status = match (&written, outcome) {
         (Err(_), _) | (Ok(()), Outcome::Failed) => LoadStatus::Failed,
         (Ok(()), Outcome::Interrupted) => LoadStatus::Interrupted,
-        (Ok(()), Outcome::Completed) => LoadStatus::Completed,
+        // The load has come to its end; its record names a failure.
+        (Ok(()), Outcome::Completed | Outcome::Incomplete) => LoadStatus::Completed,
     };
     let error = match &written {
         Err(error) => Some(error.to_string()),
         Ok(()) => reports
             .iter()
-            .find_map(|report| Some(format!("{}: {}", report.resource, report.error.as_ref()?))),
+            .find_map(|report| Some(format!("{}: {}", report.resource, report.first_error()?))),
     };
     let load = LoadOutcome {
         status,
@@ -213,7 +215,11 @@ impl Tasks<'_> {
                 if child.direct_parents().any(|link| *link.resource == *plan.name) {
                     let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
                     inputs[child_index] = Some(receiver);
+                    // What is stored already stands in the queue.
+                    let known = stored[child_index].iter();
+                    let known = known.map(|spawned| row_id::of_partition(&spawned.partition));
                     children.push(Child {
+                        known: std::sync::Mutex::new(known.collect()),
                         resource: Arc::clone(&child.name),
                         links: child.parents.clone(),
                         partitions: sender,
@@ -277,7 +283,14 @@ impl Tasks<'_> {
 
     fn tell(&self, plan: &ResourcePlan, report: Option<&ResourceReport>) {
         let Some(report) = report else { return };
-        if report.status == ResourceStatus::Completed && plan.is_loaded {
+        // What was not received for a failure must not be taken for gone.
+        let takes_absence_for_gone = plan.target.merging.delete_missing || plan.target.history().is_some();
+        let is_complete = match report.status {
+            ResourceStatus::Completed => true,
+            ResourceStatus::Incomplete => !takes_absence_for_gone,
+            ResourceStatus::Failed | ResourceStatus::Interrupted => false,
+        };
+        if is_complete && plan.is_loaded {
             // The writer is gone only when the destination has failed, which is told elsewhere.
             let _ = self.messages.send(Message::Complete(Arc::clone(&plan.name)));
         }
@@ -295,14 +308,15 @@ fn settle(resources: &[Arc<ResourcePlan>], reports: &mut [Option<ResourceReport>
         let parent = resources.iter().position(|plan| *plan.name == *link.resource);
         match parent.map(|parent| reports[parent].as_ref().map(|report| report.status)) {
             Some(None) => return false,
-            Some(Some(ResourceStatus::Completed)) | None => {}
+            Some(Some(ResourceStatus::Completed | ResourceStatus::Incomplete)) | None => {}
             Some(Some(status)) => parent_status = status,
         }
     }
     let Some(report) = &mut reports[index] else {
         return false;
     };
-    if report.status == ResourceStatus::Completed && parent_status != ResourceStatus::Completed {
+    let has_ended = matches!(report.status, ResourceStatus::Completed | ResourceStatus::Incomplete);
+    if has_ended && parent_status != ResourceStatus::Completed {
         report.status = ResourceStatus::Interrupted;
     }
     true
@@ -395,6 +409,8 @@ fn outcome(reports: &[ResourceReport]) -> Outcome {
         Outcome::Failed
     } else if any(ResourceStatus::Interrupted) {
         Outcome::Interrupted
+    } else if any(ResourceStatus::Incomplete) {
+        Outcome::Incomplete
     } else {
         Outcome::Completed
     }
@@ -425,7 +441,7 @@ fn reports_to_forget(resources: &[Arc<ResourcePlan>], reports: &[ResourceReport]
         .iter()
         .zip(reports)
         .zip(&family)
-        .filter(|((_, report), _)| report.status != ResourceStatus::Completed)
+        .filter(|((_, report), _)| matches!(report.status, ResourceStatus::Failed | ResourceStatus::Interrupted))
         .map(|(_, family)| *family)
         .collect();
     let settled = resources

@@ -31,6 +31,15 @@ pub fn of_text(text: &str) -> String {
     encode(digest(&[text.as_bytes()]))
 }
 
+/// What tells a partition from the others of its resource, in 16 bytes.
+pub fn of_partition(name: &str) -> u128 {
+    let mut hasher = Shake128::default();
+    hasher.update(name.as_bytes());
+    let mut digest = [0; 16];
+    hasher.finalize_xof().read(&mut digest);
+    u128::from_le_bytes(digest)
+}
+
 /// The id of all that a record holds: dlt's digest of its JSON with sorted keys, without our own columns.
 pub fn of_record(record: &Value<'_>) -> String {
     let mut json = String::new();

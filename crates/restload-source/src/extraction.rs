@@ -16,7 +16,7 @@ use crate::decoders::decode_json;
 use crate::json_path::JsonPath;
 use crate::paginators::{self, Page, Paginator, Position, Step};
 use crate::parent_fields::{MissingField, Parents};
-use crate::plan::{DraftError, EndpointPlan, Limits, ParentLink, RecordSource, ResourcePlan};
+use crate::plan::{DraftError, EndpointPlan, Limits, MissingFieldPolicy, ParentLink, RecordSource, ResourcePlan};
 use crate::request::{Request, Response};
 use crate::response_actions::{Action, response_value};
 use crate::steps;
@@ -351,8 +351,27 @@ pub fn process<'b>(
     steps::apply_all(&plan.steps, records).map_err(|error| ExtractError::new(error.to_string()))
 }
 
+/// Decides what becomes of a partition whose parents' records lack a field: whether it is requested, perhaps with a
+/// value in the field's place, or left out.
+pub fn settle_missing(plan: &ResourcePlan, progress: &mut Progress) -> Result<bool, ExtractError> {
+    let Some(first) = progress.missing.first() else {
+        return Ok(true);
+    };
+    match &plan.on_missing_parent_field {
+        MissingFieldPolicy::Fail => Err(missing_field(first)),
+        MissingFieldPolicy::Skip => Ok(false),
+        MissingFieldPolicy::Default(value) => {
+            for missing in std::mem::take(&mut progress.missing) {
+                let fields = progress.parents.entry(missing.resource.clone()).or_default();
+                missing.fill_in(fields, value);
+            }
+            Ok(true)
+        }
+    }
+}
+
 /// Why a partition cannot be requested: a parent's record lacks a field.
-pub fn missing_field(missing: &MissingField) -> ExtractError {
+fn missing_field(missing: &MissingField) -> ExtractError {
     let error = ExtractError::new(missing.to_string());
     if missing.is_null {
         return error;

@@ -198,15 +198,30 @@ impl Fields {
                 .collect(),
             _ => Vec::new(),
         };
-        let missing = self.is_required.then(|| MissingField {
+        let mut paths = Vec::new();
+        self.required_below(path, &mut paths);
+        let missing = paths.into_iter().map(|field| MissingField {
             resource: resource.to_owned(),
-            field: path.to_vec(),
+            field,
             is_null: false,
-            there,
+            there: there.clone(),
         });
         Filled {
             fields: None,
-            missing: missing.into_iter().collect(),
+            missing: missing.collect(),
+        }
+    }
+
+    /// The ways to the required fields from here on.
+    fn required_below(&self, path: &[String], out: &mut Vec<Vec<String>>) {
+        if !self.is_required {
+            return;
+        }
+        if self.is_whole || self.members.is_empty() {
+            out.push(path.to_vec());
+        }
+        for (name, inner) in &self.members {
+            inner.required_below(&[path, std::slice::from_ref(name)].concat(), out);
         }
     }
 }
@@ -243,6 +258,19 @@ impl MissingField {
     /// The name that is looked for in vain.
     pub fn name(&self) -> &str {
         self.field.last().map_or("", |name| name.trim_end_matches("[*]"))
+    }
+
+    /// Puts a value in the field's place.
+    pub fn fill_in(&self, fields: &mut Json, value: &Json) {
+        let mut place = fields;
+        for name in &self.field {
+            if !place.is_object() {
+                *place = Json::Object(serde_json::Map::new());
+            }
+            let Json::Object(members) = place else { return };
+            place = members.entry(name.clone()).or_insert(Json::Null);
+        }
+        *place = value.clone();
     }
 
     fn there(&self) -> String {

@@ -84,6 +84,7 @@ impl Progress {
                 match resource.status {
                     ResourceStatus::Completed if self.terminal.is_interactive => {}
                     ResourceStatus::Completed => self.log(&format!("{}: done, {count}", resource.resource)),
+                    ResourceStatus::Incomplete => self.log(&format!("{}: done in part, {count}", resource.resource)),
                     ResourceStatus::Interrupted => self.log(&format!("{}: stopped, {count}", resource.resource)),
                     ResourceStatus::Failed => self.log(&format!("{}: failed, {count}", resource.resource)),
                 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use restload_engine::{Outcome, Report, ResourceStatus};
+use restload_engine::{Outcome, Report, ResourceReport, ResourceStatus};
 use restload_source::plan::{LeftOut, NOT_SELECTED};
 use serde_json::json;
 
@@ -31,8 +31,8 @@ pub(crate) fn as_text(
     let tables = tables(report);
     let ended = match (report.outcome, tables.is_empty()) {
         (Outcome::Completed, _) => "loaded into",
-        (Outcome::Failed, false) => "loaded in part into",
-        (Outcome::Failed, true) => "loaded nothing into",
+        (Outcome::Incomplete | Outcome::Failed, false) => "loaded in part into",
+        (Outcome::Incomplete | Outcome::Failed, true) => "loaded nothing into",
         (Outcome::Interrupted, false) => "stopped; loaded in part into",
         (Outcome::Interrupted, true) => "stopped; loaded nothing into",
     };
@@ -65,6 +65,15 @@ pub(crate) fn as_text(
                 count(resource.ignored, "answer")
             );
         }
+        if resource.skipped > 0 {
+            let _ = writeln!(
+                text,
+                "{}: {} of its parents passed over: a field is missing",
+                resource.resource,
+                count(resource.skipped, "record")
+            );
+        }
+        text.push_str(&failed_partitions(resource));
         for (reason, number) in &resource.discarded {
             let _ = writeln!(
                 text,
@@ -83,10 +92,34 @@ pub(crate) fn as_text(
     }
     text.push_str(&left_out(left_out_resources));
     match report.outcome {
-        Outcome::Completed => {}
+        Outcome::Completed | Outcome::Incomplete => {}
         // Where nothing was loaded there is nothing to go on from.
         Outcome::Failed if tables.is_empty() => {}
         _ => text.push_str("the next run goes on from here; --full-refresh starts over\n"),
+    }
+    text
+}
+
+/// The partitions that failed while the others went on.
+fn failed_partitions(resource: &ResourceReport) -> String {
+    let mut text = String::new();
+    if resource.failed_partitions == 0 {
+        return text;
+    }
+    let _ = writeln!(
+        text,
+        "{}: {} failed; the next load asks for them again",
+        resource.resource,
+        count(resource.failed_partitions, "partition")
+    );
+    for failure in &resource.failures {
+        let _ = writeln!(text, "  {}: {}", failure.partition, failure.error);
+    }
+    let unnamed = resource
+        .failed_partitions
+        .saturating_sub(resource.failures.len() as u64);
+    if unnamed > 0 {
+        let _ = writeln!(text, "  and {unnamed} more");
     }
     text
 }

@@ -50,7 +50,9 @@ pub(crate) async fn load(
         }
         (_, Some(input)) => load_partitions(&shared, stored, input).await,
     };
+    let failures = std::mem::take(&mut *shared.counts.failures.lock().unwrap_or_else(PoisonError::into_inner));
     let (status, error, help) = match result {
+        Ok(()) if failures.count > 0 => (ResourceStatus::Incomplete, None, None),
         Ok(()) => (ResourceStatus::Completed, None, None),
         Err(Stopped::Cancelled) => (ResourceStatus::Interrupted, None, None),
         Err(Stopped::Failed { error, help }) => (ResourceStatus::Failed, Some(error), help),
@@ -72,6 +74,9 @@ pub(crate) async fn load(
             let discarded = shared.counts.discarded.lock();
             discarded.unwrap_or_else(PoisonError::into_inner).clone()
         },
+        skipped: load(&shared.counts.skipped),
+        failed_partitions: failures.count,
+        failures: failures.first,
         error,
         help,
     }

@@ -1,7 +1,7 @@
 //! The partitions of a child: one for each record of its parent.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -24,7 +24,16 @@ pub(super) async fn load_partitions(
         let has_room = walks.len() < most && outcome.is_ok();
         if has_room && let Some(next) = waiting.pop_front() {
             let shared = Arc::clone(shared);
-            walks.spawn(async move { walk_partition(&shared, next.partition, next.progress).await });
+            walks.spawn(async move {
+                let name = serde_json::to_string(&next.progress.parents).unwrap_or_default();
+                match walk_partition(&shared, next.partition, next.progress).await {
+                    Err(Stopped::Failed { error, .. }) if shared.plan.continues_on_error => {
+                        note_failure(&shared, &name, error);
+                        Ok(())
+                    }
+                    walked => walked,
+                }
+            });
             continue;
         }
         if !open && walks.is_empty() {
@@ -50,4 +59,11 @@ pub(super) async fn load_partitions(
             else => return outcome,
         }
     }
+}
+
+/// Counts a partition that failed while the others go on.
+fn note_failure(shared: &Shared, name: &str, error: String) {
+    let name = shared.fetcher.redactor.redact(name);
+    let mut failures = shared.counts.failures.lock().unwrap_or_else(PoisonError::into_inner);
+    failures.add(name, error);
 }

@@ -52,7 +52,9 @@ pub(super) fn normalise(
         let partitions = records
             .iter()
             .flat_map(|record| partitions_for(&child.links, &shared.plan.name, record, parents));
-        (index, partitions.map(spawn).collect())
+        let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_new = |spawned: &Spawned| known.insert(row_id::of_partition(&spawned.partition));
+        (index, partitions.map(spawn).filter(|spawned| is_new(spawned)).collect())
     });
     let spawned = spawned.collect();
     if !shared.plan.is_loaded || page <= shared.pages_to_skip {

@@ -1,5 +1,6 @@
 //! What the parts of a resource's task have in common.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,7 @@ use restload_source::template::Context;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::fetch::{Fetcher, Traffic};
+use crate::report::PartitionFailure;
 use crate::writing::Message;
 
 /// A partition that a parent's record gives rise to.
@@ -29,6 +31,9 @@ pub(crate) struct Child {
     /// What it takes from its parents.
     pub(crate) links: Vec<ParentLink>,
     pub(crate) partitions: mpsc::Sender<Spawned>,
+    /// The partitions that there are already, 16 bytes each: parents' records with the same fields are requested for
+    /// once.
+    pub(crate) known: Mutex<HashSet<u128>>,
     /// Whether its partitions are stored, so that they survive a crash.
     pub(crate) is_resumable: bool,
 }
@@ -64,6 +69,29 @@ pub(crate) struct Counts {
     pub(crate) rejected: AtomicU64,
     /// What contracts have left out, by reason.
     pub(crate) discarded: Mutex<IndexMap<String, u64>>,
+    /// Partitions that lack a field of a parent's record, where that is tolerated.
+    pub(crate) skipped: AtomicU64,
+    pub(crate) failures: Mutex<Failures>,
+}
+
+/// The partitions that failed while the others went on.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    pub(crate) count: u64,
+    /// The first of them.
+    pub(crate) first: Vec<PartitionFailure>,
+}
+
+impl Failures {
+    /// So many are named; the others are counted.
+    const MOST_NAMED: usize = 5;
+
+    pub(crate) fn add(&mut self, partition: String, error: String) {
+        self.count += 1;
+        if self.first.len() < Self::MOST_NAMED {
+            self.first.push(PartitionFailure { partition, error });
+        }
+    }
 }
 
 /// How a partition ended, short of its end.

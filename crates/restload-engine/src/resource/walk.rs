@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use restload_source::extraction::{Answer, ExtractError, Progress, Walk, missing_field};
+use restload_source::extraction::{Answer, ExtractError, Progress, Walk, settle_missing};
 use restload_source::plan::partition_context;
 use restload_source::request::{Request, Response};
 use tokio::sync::oneshot;
@@ -34,13 +34,20 @@ enum Decoded {
 pub(super) async fn walk_partition(
     shared: &Arc<Shared>,
     partition: Arc<str>,
-    progress: Progress,
+    mut progress: Progress,
 ) -> Result<(), Stopped> {
     if shared.is_full() {
         return Ok(());
     }
-    if let Some(missing) = progress.missing.first() {
-        return Err(stop(shared, progress.pages + 1, None, &missing_field(missing)));
+    match settle_missing(&shared.plan, &mut progress) {
+        Ok(true) => {}
+        Ok(false) => {
+            shared.counts.skipped.fetch_add(1, Ordering::Relaxed);
+            progress.pages += 1;
+            progress.done = true;
+            return hand_over(shared, &partition, &progress, Outcome::default()).await;
+        }
+        Err(error) => return Err(stop(shared, progress.pages + 1, None, &error)),
     }
     let context = partition_context(&shared.context, &progress.parents);
     let is_repeatable = shared.plan.endpoint().is_none_or(|endpoint| !endpoint.has_side_effects);

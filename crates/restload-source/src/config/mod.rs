@@ -12,5 +12,6 @@ pub use contract::{ContractConfig, ContractMode, ContractModes};
 pub(crate) use endpoint::data_schema;
 pub use endpoint::{EndpointConfig, ParamValue};
 pub use resource::{
-    Disposition, Keys, RecordsConfig, ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,
+    Disposition, Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, RecordsConfig,
+    ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,
 };

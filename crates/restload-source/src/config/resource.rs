@@ -23,9 +23,34 @@ pub struct ResourceConfig {
     /// that gives one. An element that is not an object becomes the field `value`.
     #[serde(default)]
     pub records: Option<RecordsConfig>,
-    /// Fields of the parent's record that every record takes along, as `_parent_field`.
+    /// Fields of the parent's record that every record takes along, as `_parent_field`. A field of an ancestor further
+    /// up is written `resource.field`.
+    ///
+    /// ```yaml
+    /// include_from_parent: [id, users.name]          # columns _posts_id and _users_name
+    /// ```
     #[serde(default)]
     pub include_from_parent: Option<Vec<String>>,
+    /// What happens when a parent's record lacks a field that the endpoint or `include_from_parent` names: `fail` (the
+    /// default), `skip` (nothing is requested for that record; the summary counts them), or a value that takes its
+    /// place. A null in a path counts as missing; elsewhere null is a value: it leaves a query parameter out, and is
+    /// null in JSON. Parents' records whose named fields are all the same are requested for once in a run, for which
+    /// 16 bytes are kept of each.
+    ///
+    /// ```yaml
+    /// on_missing_parent_field: { default: 0 }
+    /// ```
+    #[serde(default)]
+    pub on_missing_parent_field: MissingFieldConfig,
+    /// What happens when the requests for one of the parent's records fail, after all tries: `fail` (the default) fails
+    /// the resource; `continue` goes on with the others. The summary counts those that failed and names the first five,
+    /// the exit code is 1, and the next load asks for them again.
+    ///
+    /// ```yaml
+    /// on_error: continue
+    /// ```
+    #[serde(default)]
+    pub on_error: OnError,
     /// Changes to the records of a page, in the order written, before they are stored and before children see them.
     #[serde(default)]
     pub processing_steps: Option<Vec<StepConfig>>,
@@ -75,6 +100,51 @@ pub struct ResourceConfig {
     /// `schema_contract` discards does not count.
     #[serde(default)]
     pub max_rejects: u64,
+}
+
+/// What happens when a parent's record lacks a field.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MissingFieldConfig {
+    /// Nothing is requested with it.
+    Word(MissingFieldWord),
+    /// Another value takes its place.
+    Default(MissingFieldDefault),
+}
+
+impl Default for MissingFieldConfig {
+    fn default() -> Self {
+        Self::Word(MissingFieldWord::Fail)
+    }
+}
+
+/// What happens when a parent's record lacks a field, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingFieldWord {
+    /// The resource fails.
+    Fail,
+    /// The record is passed over.
+    Skip,
+}
+
+/// The value that takes the place of a missing field.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MissingFieldDefault {
+    /// Any JSON value.
+    pub default: Value,
+}
+
+/// What happens when the requests for one of the parent's records fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The resource fails.
+    #[default]
+    Fail,
+    /// The others go on.
+    Continue,
 }
 
 /// Records given in the config.

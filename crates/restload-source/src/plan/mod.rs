@@ -25,7 +25,7 @@ pub(crate) use body::JsonTemplate;
 pub(crate) use endpoint::parse_url;
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
 pub use parents::ParentLink;
-pub use resource::{RecordSource, ResourcePlan};
+pub use resource::{MissingFieldPolicy, RecordSource, ResourcePlan};
 
 /// What the environment of a run gives to a config.
 pub trait Lookup {

@@ -12,7 +12,7 @@ use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
 use super::parents::{ParentLink, compile_parents};
 use super::target;
 use crate::auth::{Auth, Binding, Exchanges};
-use crate::config::{RecordsConfig, ResourceConfig};
+use crate::config::{MissingFieldConfig, MissingFieldWord, OnError, RecordsConfig, ResourceConfig};
 use crate::json_path::JsonPath;
 use crate::paginators::Position;
 use crate::request::Request;
@@ -37,6 +37,10 @@ pub struct ResourcePlan {
     pub source: RecordSource,
     /// The resources whose records it is requested for, and the ancestors whose fields come along with them.
     pub parents: Vec<ParentLink>,
+    /// What becomes of a partition whose parents' records lack a field.
+    pub on_missing_parent_field: MissingFieldPolicy,
+    /// Whether a partition that fails leaves the others going on.
+    pub continues_on_error: bool,
     /// What is done to its records.
     pub steps: Vec<Step>,
     /// Whether some column wants every digit of a number.
@@ -47,6 +51,17 @@ pub struct ResourcePlan {
     pub found_selector: OnceLock<JsonPath>,
     path_text: String,
     client: OnceLock<Arc<ClientPlan>>,
+}
+
+/// What becomes of a partition whose parents' records lack a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MissingFieldPolicy {
+    /// It fails.
+    Fail,
+    /// It is left out, and counted.
+    Skip,
+    /// It is requested with this value.
+    Default(Value),
 }
 
 /// Where records come from.
@@ -126,6 +141,12 @@ pub(super) fn compile(
         is_loaded: true,
         source,
         parents,
+        on_missing_parent_field: match &config.on_missing_parent_field {
+            MissingFieldConfig::Word(MissingFieldWord::Fail) => MissingFieldPolicy::Fail,
+            MissingFieldConfig::Word(MissingFieldWord::Skip) => MissingFieldPolicy::Skip,
+            MissingFieldConfig::Default(given) => MissingFieldPolicy::Default(given.default.clone()),
+        },
+        continues_on_error: config.on_error == OnError::Continue,
         steps,
         exact_numbers,
         max_rejects: config.max_rejects,
