@@ -11,6 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug, Clone)]
 pub(crate) struct Limiter {
     slots: Arc<Semaphore>,
+    /// For answers that are not yet needed.
+    ahead: Arc<Semaphore>,
     rate: Option<Arc<DefaultDirectRateLimiter>>,
 }
 
@@ -24,6 +26,7 @@ impl Limiter {
         });
         Self {
             slots: Arc::new(Semaphore::new(limits.concurrency)),
+            ahead: Arc::new(Semaphore::new(limits.concurrency)),
             rate,
         }
     }
@@ -35,6 +38,12 @@ impl Limiter {
             rate.until_ready().await;
         }
         permit
+    }
+
+    /// The right to send a request before its answer is needed, which ends when the permit is dropped. There are as many
+    /// over all resources as requests may be under way, so that answers that wait for their turn stay few.
+    pub(crate) fn admit_ahead(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.ahead).try_acquire_owned().ok()
     }
 }
 

@@ -383,7 +383,7 @@ fn pages_stored(stored: &[Spawned]) -> u64 {
         if root.progress.done {
             u64::MAX
         } else {
-            root.progress.pages
+            root.progress.pages_loaded()
         }
     })
 }

@@ -3,6 +3,7 @@
 //! Nothing here waits or sends. The walk's state is a [`Progress`], which is data: stored as a checkpoint and read back
 //! it goes on exactly where it was, so it can be tested at every cut point without a socket.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decoders::decode_json;
 use crate::json_path::JsonPath;
-use crate::paginators::{self, Page, Paginator, Position, Step};
+use crate::paginators::{self, Page, PaginateError, Paginator, Position, Step};
 use crate::parent_fields::{MissingField, Parents};
 use crate::plan::{DraftError, EndpointPlan, Limits, MissingFieldPolicy, ParentLink, RecordSource, ResourcePlan};
 use crate::request::{Request, Response};
@@ -35,6 +36,16 @@ pub struct Progress {
     /// The fields that the parents' records do not have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingField>,
+    /// The position at which nothing is any more, where a page has told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<i64>,
+    /// Whether the records of the page at the position are stored already, and only what follows it is still to be
+    /// found out: a page whose next one could not be told is loaded all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_stored: bool,
+    /// What that page has named as the next one, though the walk had been there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Position>,
     /// Whether there is no next page: the partition is loaded, while the load that it belongs to goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub done: bool,
@@ -48,8 +59,16 @@ impl Progress {
             pages: 0,
             parents,
             missing: Vec::new(),
+            end: None,
+            is_stored: false,
+            repeated: None,
             done: false,
         }
+    }
+
+    /// Pages whose records are loaded.
+    pub fn pages_loaded(&self) -> u64 {
+        self.pages + u64::from(self.is_stored)
     }
 }
 
@@ -60,7 +79,14 @@ pub struct Walk {
     progress: Progress,
     guard: LoopGuard,
     last_page: Option<u64>,
+    /// Pages skipped one after the other.
+    skipped: u64,
+    /// Whether the page before had records, but fewer than asked for.
+    was_short: bool,
 }
+
+/// Pages skipped one after the other, after which none is expected to be any better.
+const MOST_SKIPPED: u64 = 100;
 
 /// What to do with an answer.
 #[derive(Debug)]
@@ -82,6 +108,8 @@ pub struct Records<'b> {
     pub notes: Vec<String>,
     /// Whether a response action ignored the answer.
     pub ignored: bool,
+    /// Why what follows could not be told. The records are good, and the walk ends after them.
+    pub failure: Option<ExtractError>,
 }
 
 /// Why a partition cannot go on.
@@ -108,6 +136,15 @@ impl ExtractError {
     }
 }
 
+impl From<PaginateError> for ExtractError {
+    fn from(error: PaginateError) -> Self {
+        Self {
+            message: error.to_string(),
+            help: error.help,
+        }
+    }
+}
+
 impl From<DraftError> for ExtractError {
     fn from(error: DraftError) -> Self {
         Self::new(format!("the request cannot be made: {error}"))
@@ -117,12 +154,14 @@ impl From<DraftError> for ExtractError {
 impl Walk {
     /// A walk from where a partition stands.
     pub fn new(plan: Arc<ResourcePlan>, progress: Progress) -> Self {
-        let guard = LoopGuard::new(progress.position.clone());
+        let guard = LoopGuard::new(&progress);
         Self {
             plan,
             progress,
             guard,
             last_page: None,
+            skipped: 0,
+            was_short: false,
         }
     }
 
@@ -134,6 +173,26 @@ impl Walk {
     /// The request for the next page.
     pub fn request(&self, context: &Computed) -> Result<Request, ExtractError> {
         Ok(self.plan.request(&self.progress.position, context)?)
+    }
+
+    /// The requests that are certain to come after that, not more than `most`: where the number of pages is known and
+    /// nothing is changed by asking. They may be sent ahead; what they answer is to be taken in their order.
+    pub fn requests_ahead(&self, context: &Computed, most: usize) -> Vec<(Position, Request)> {
+        let Some(endpoint) = self.plan.endpoint().filter(|endpoint| !endpoint.has_side_effects) else {
+            return Vec::new();
+        };
+        let left = endpoint
+            .max_pages
+            .map(|max| max.saturating_sub(self.progress.pages + 1));
+        let most = left.map_or(most, |left| most.min(usize::try_from(left).unwrap_or(usize::MAX)));
+        let positions = endpoint
+            .paginator
+            .upcoming(&self.progress.position, self.progress.end, most);
+        let requests = positions.into_iter().map_while(|position| {
+            let request = self.plan.request(&position, context).ok()?;
+            Some((position, request))
+        });
+        requests.collect()
     }
 
     /// Takes an answer to [`request`](Self::request). The walk moves on when its page is taken.
@@ -210,44 +269,73 @@ impl Walk {
             }
             let _ = self.plan.found_selector.set(selector.clone());
         }
-        let record_count = match &selector {
-            Some(selector) => count_records(selector, &body, endpoint)?,
-            None => 0,
+        let picked = match &selector {
+            Some(selector) => pick(selector, &body, endpoint)?,
+            None => Picked::default(),
         };
+        let is_whole = selector.as_ref().is_some_and(|selector| selector.as_str() == "$");
         let page = Page {
             url: &response.url,
             headers: &response.headers,
             body: &body,
-            record_count,
+            record_count: picked.count,
+            last_record: picked.last,
+            is_record: is_whole && matches!(body, Value::Object(_)),
+            known_end: self.progress.end,
             position: &self.progress.position,
         };
+        let record_count = picked.count;
+        let end = endpoint.paginator.end(&page);
         let step = if is_last {
-            Step::Done
+            Ok(Step::Done)
         } else {
-            endpoint
-                .paginator
-                .next(&page)
-                .map_err(|error| ExtractError::new(error.to_string()))?
+            endpoint.paginator.next(&page).map_err(ExtractError::from)
         };
         if matches!(endpoint.paginator, Paginator::Auto)
-            && let Step::Next(position) = &step
+            && matches!(step, Ok(Step::Next(_)))
             && self.progress.pages == 0
-            && let Some(paginator) = paginators::explain_auto(position, &response.headers)
+            && let Some(paginator) = paginators::explain_auto(&page)
         {
             notes.push(format!("it has further pages; write `{paginator}`"));
         }
-        let has_next = matches!(step, Step::Next(_));
         if endpoint.paginator.counts() && record_count > 0 {
             self.refuse_repeated_page(response)?;
         }
-        self.move_on(step)?;
-        let records = selector.map_or_else(Vec::new, |selector| take_records(&selector, &mut body));
-        self.progress.done = !has_next;
+        notes.extend(self.note_gap(endpoint, record_count));
+        let is_stored = self.progress.is_stored;
+        self.progress.end = end;
+        self.skipped = 0;
+        let (has_next, failure) = match step.and_then(|step| self.move_on(endpoint, step, &mut notes)) {
+            Ok(has_next) => (has_next, None),
+            Err(error) => {
+                self.progress.is_stored = true;
+                (false, Some(error))
+            }
+        };
+        let records = match selector {
+            Some(selector) if !is_stored => take_records(&selector, &mut body),
+            _ => Vec::new(),
+        };
         Ok(Records {
             records,
             has_next,
             notes,
             ignored: false,
+            failure,
+        })
+    }
+
+    /// Says once when a page was smaller than asked for and yet not the last: an API that grants fewer records than the
+    /// limit, while the offset moves on by it, leaves records out.
+    fn note_gap(&mut self, endpoint: &EndpointPlan, record_count: usize) -> Option<String> {
+        let limit = endpoint.paginator.step()?;
+        let is_gap = self.was_short && record_count > 0 && self.progress.pages == 1;
+        self.was_short = record_count > 0 && (record_count as i64) < limit;
+        is_gap.then(|| {
+            format!(
+                "its first page has fewer records than `limit: {limit}` and is not the last; if the API grants no more, \
+                 records are left out: set `limit` to what it grants"
+            )
         })
     }
 
@@ -266,18 +354,36 @@ impl Walk {
         Ok(())
     }
 
-    fn move_on(&mut self, step: Step) -> Result<(), ExtractError> {
-        self.progress.pages += 1;
-        if let Step::Next(position) = step {
-            if self.guard.has_seen(&position) {
-                return Err(ExtractError::new(format!(
-                    "{position} repeats, so the same page would be fetched forever"
-                ))
-                .with_help("the API does not say where the pages end; check the paginator"));
-            }
-            self.progress.position = position;
+    /// Goes to the next page, if there is one and it may be had.
+    fn move_on(&mut self, endpoint: &EndpointPlan, step: Step, notes: &mut Vec<String>) -> Result<bool, ExtractError> {
+        if let Step::Next(position) = &step
+            && self.guard.has_seen(position)
+        {
+            self.progress.repeated = Some(position.clone());
+            return Err(
+                ExtractError::new(format!("{position} repeats, so the same page would be fetched forever"))
+                    .with_help("the API does not say where the pages end; check the paginator"),
+            );
         }
-        Ok(())
+        self.progress.pages += 1;
+        self.progress.is_stored = false;
+        self.progress.repeated = None;
+        let max_pages = endpoint.max_pages.unwrap_or(u64::MAX);
+        let has_next = match step {
+            Step::Next(_) if self.progress.pages >= max_pages => {
+                notes.push(format!(
+                    "more follows after {max_pages} pages, and `max_pages` leaves it out"
+                ));
+                false
+            }
+            Step::Next(position) => {
+                self.progress.position = position;
+                true
+            }
+            Step::Done => false,
+        };
+        self.progress.done = !has_next;
+        Ok(has_next)
     }
 
     fn end_without_records<'b>(&mut self, ignored: bool) -> Answer<'b> {
@@ -288,30 +394,37 @@ impl Walk {
             has_next: false,
             notes: Vec::new(),
             ignored,
+            failure: None,
         })
     }
 
     fn skip_page<'b>(&mut self, endpoint: &EndpointPlan, response: &Response) -> Result<Answer<'b>, ExtractError> {
-        // A counting paginator needs nothing of the page but that it was not empty.
         let page = Page {
             url: &response.url,
             headers: &response.headers,
             body: &Value::Null,
-            record_count: 1,
+            record_count: 0,
+            last_record: None,
+            is_record: false,
+            known_end: self.progress.end,
             position: &self.progress.position,
         };
-        let step = endpoint
-            .paginator
-            .next(&page)
-            .map_err(|error| ExtractError::new(error.to_string()))?;
-        let has_next = matches!(step, Step::Next(_));
-        self.move_on(step)?;
-        self.progress.done = !has_next;
+        let step = endpoint.paginator.skip(&page);
+        self.skipped += 1;
+        if self.skipped >= MOST_SKIPPED && matches!(step, Step::Next(_)) {
+            return Err(ExtractError::new(format!(
+                "{MOST_SKIPPED} pages in a row were skipped, and nothing tells where they end"
+            ))
+            .with_help("skip fewer answers, or set a maximum in the paginator"));
+        }
+        let mut notes = Vec::new();
+        let has_next = self.move_on(endpoint, step, &mut notes)?;
         Ok(Answer::Page(Records {
             records: Vec::new(),
             has_next,
-            notes: Vec::new(),
+            notes,
             ignored: true,
+            failure: None,
         }))
     }
 
@@ -409,19 +522,36 @@ pub fn partitions_for(child: &[ParentLink], resource: &str, record: &Value<'_>, 
     partitions
 }
 
-fn count_records(selector: &JsonPath, body: &Value<'_>, endpoint: &EndpointPlan) -> Result<usize, ExtractError> {
+/// What a selector picks.
+#[derive(Default)]
+struct Picked<'v, 'b> {
+    count: usize,
+    last: Option<&'v Value<'b>>,
+}
+
+fn pick<'v, 'b>(
+    selector: &JsonPath,
+    body: &'v Value<'b>,
+    endpoint: &EndpointPlan,
+) -> Result<Picked<'v, 'b>, ExtractError> {
     let found = selector.all(body);
     match found.as_slice() {
-        [] if endpoint.allow_missing_data => Ok(0),
+        [] if endpoint.allow_missing_data => Ok(Picked::default()),
         [] => Err(ExtractError::new(format!(
             "data_selector `{}` matches nothing in the answer, which {}",
             selector.as_str(),
             describe(body)
         ))
         .with_help("correct the selector, or set `allow_missing_data: true` if a page may lack it")),
-        [Value::List(records)] => Ok(records.len()),
-        [Value::Null] => Ok(0),
-        several => Ok(several.len()),
+        [Value::List(records)] => Ok(Picked {
+            count: records.len(),
+            last: records.last(),
+        }),
+        [Value::Null] => Ok(Picked::default()),
+        several => Ok(Picked {
+            count: several.len(),
+            last: several.last().copied(),
+        }),
     }
 }
 
@@ -510,21 +640,7 @@ impl FoundList {
     }
 
     fn selector(&self) -> Result<JsonPath, ExtractError> {
-        let plain = |name: &String| {
-            name.chars()
-                .all(|character| character.is_ascii_alphanumeric() || character == '_')
-        };
-        let text = if self.path.iter().all(plain) {
-            self.path.join(".")
-        } else {
-            let mut brackets = String::from("$");
-            for name in &self.path {
-                brackets.push('[');
-                brackets.push_str(&serde_json::Value::from(name.as_str()).to_string());
-                brackets.push(']');
-            }
-            brackets
-        };
+        let text = JsonPath::spell(&self.path);
         JsonPath::parse(&text).map_err(ExtractError::new)
     }
 }
@@ -642,26 +758,39 @@ fn excerpt(response: &Response) -> String {
     }
 }
 
-/// Notices a walk that comes round to a page again, with constant memory (Brent's algorithm): one earlier position is
-/// kept, and replaced at every power of two.
+/// Notices a walk that comes round to a page again. So many positions are remembered by their hashes, and a circle
+/// among them is seen before any page of it is loaded twice; after them one earlier position is kept, and replaced at
+/// every power of two (Brent's algorithm), so that memory stays constant.
 #[derive(Debug)]
 struct LoopGuard {
+    remembered: HashSet<u64>,
     kept: Position,
     steps: u64,
     limit: u64,
 }
 
 impl LoopGuard {
-    fn new(start: Position) -> Self {
+    const MOST_REMEMBERED: usize = 8_192;
+
+    fn new(progress: &Progress) -> Self {
+        let known = progress.repeated.iter().chain([&progress.position]);
         Self {
-            kept: start,
+            remembered: known.map(hash_of).collect(),
+            kept: progress.position.clone(),
             steps: 0,
             limit: 1,
         }
     }
 
     fn has_seen(&mut self, next: &Position) -> bool {
-        if *next == self.kept {
+        if matches!(next, Position::Page(_) | Position::Offset(_)) {
+            // A counter does not come round.
+            return false;
+        }
+        if self.remembered.len() < Self::MOST_REMEMBERED {
+            return !self.remembered.insert(hash_of(next));
+        }
+        if *next == self.kept || self.remembered.contains(&hash_of(next)) {
             return true;
         }
         self.steps += 1;
@@ -672,6 +801,12 @@ impl LoopGuard {
         }
         false
     }
+}
+
+fn hash_of(position: &Position) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(position.to_string().as_bytes());
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -42,6 +42,26 @@ impl JsonPath {
         })
     }
 
+    /// How a path through these names is written.
+    pub fn spell(names: &[String]) -> String {
+        let is_plain = |name: &String| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|character| character.is_ascii_alphanumeric() || character == '_')
+        };
+        if names.iter().all(is_plain) {
+            return names.join(".");
+        }
+        let mut brackets = String::from("$");
+        for name in names {
+            brackets.push('[');
+            brackets.push_str(&serde_json::Value::from(name.as_str()).to_string());
+            brackets.push(']');
+        }
+        brackets
+    }
+
     /// The path as the config spells it.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -116,29 +116,52 @@ pub enum DraftBody {
 }
 
 impl Draft {
-    /// Sets a query parameter, replacing every one of that name.
+    /// Sets a query parameter, replacing every one of that name, those in the address included: an address with a
+    /// query of its own, such as a next link, often has it already, and sending it twice confuses servers.
     pub fn set_param(&mut self, name: &str, value: impl Into<String>) {
-        self.params.retain(|(known, _)| known != name);
-        self.params.push((name.to_owned(), value.into()));
+        self.set_params(name, vec![value.into()]);
     }
 
-    /// Sets a value in the JSON body at a dotted path, making the objects on the way.
-    pub fn set_body(&mut self, path: &str, value: serde_json::Value) {
+    /// Sets a query parameter that repeats, one for each value.
+    pub fn set_params(&mut self, name: &str, values: Vec<String>) {
+        if self.url.query_pairs().any(|(known, _)| known == name) {
+            let others: Vec<(String, String)> = self
+                .url
+                .query_pairs()
+                .filter(|(known, _)| known != name)
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect();
+            self.url.set_query(None);
+            if !others.is_empty() {
+                self.url.query_pairs_mut().extend_pairs(others);
+            }
+        }
+        self.params.retain(|(known, _)| known != name);
+        self.params
+            .extend(values.into_iter().map(|value| (name.to_owned(), value)));
+    }
+
+    /// Sets a value in the JSON body at a dotted path, making the objects on the way. What is there and no object is
+    /// in the way.
+    pub fn set_body(&mut self, path: &str, value: serde_json::Value) -> Result<(), String> {
         if !matches!(self.body, DraftBody::Json(_)) {
             self.body = DraftBody::Json(serde_json::Value::Object(serde_json::Map::new()));
         }
-        let DraftBody::Json(root) = &mut self.body else { return };
+        let DraftBody::Json(root) = &mut self.body else {
+            return Ok(());
+        };
         let mut slot = root;
-        for key in path.split('.') {
-            if !slot.is_object() {
+        for (at, key) in path.split('.').enumerate() {
+            if slot.is_null() {
                 *slot = serde_json::Value::Object(serde_json::Map::new());
             }
-            let serde_json::Value::Object(members) = slot else {
-                return;
+            let Some(members) = slot.as_object_mut() else {
+                return Err(blocked_body_path(path, at));
             };
             slot = members.entry(key).or_insert(serde_json::Value::Null);
         }
         *slot = value;
+        Ok(())
     }
 
     /// Sets a header; a name or value that HTTP does not allow is left to the checks made when the config was planned.
@@ -178,6 +201,18 @@ impl Draft {
     }
 }
 
+/// That a path into a JSON body comes upon something that is no object, after `depth` of its keys.
+pub(crate) fn blocked_body_path(path: &str, depth: usize) -> String {
+    let way: Vec<&str> = path.split('.').take(depth).collect();
+    match way.as_slice() {
+        [] => format!("`{path}` leads into the JSON body, which is no object"),
+        way => format!(
+            "`{path}` leads through `{}` of the JSON body, which is no object",
+            way.join(".")
+        ),
+    }
+}
+
 /// Joins an endpoint's path to the base URL as dlt does: an absolute path stands alone, an empty one is the base.
 pub fn join_url(base: &str, path: &str) -> String {
     if path.starts_with("http://") || path.starts_with("https://") || base.is_empty() {
@@ -195,15 +230,26 @@ mod tests {
 
     #[test]
     fn joins_base_and_path() {
-        for (base, path, url) in [
-            ("https://a.test/v1/", "/x", "https://a.test/v1/x"),
-            ("https://a.test/v1", "x/y?z=1", "https://a.test/v1/x/y?z=1"),
-            ("https://a.test/v1", "", "https://a.test/v1"),
-            ("https://a.test", "https://b.test/x", "https://b.test/x"),
-            ("", "https://b.test/x", "https://b.test/x"),
-            ("https://a.test", "my://x", "https://a.test/my://x"),
+        for (id, base, path, url) in [
+            ("U-01", "https://a.test/v1/", "/x", "https://a.test/v1/x"),
+            ("U-01", "https://a.test/v1", "x", "https://a.test/v1/x"),
+            ("U-01", "https://a.test/v1//", "//x", "https://a.test/v1/x"),
+            ("U-02", "https://a.test/v1", "/", "https://a.test/v1/"),
+            ("U-02", "https://a.test/v1", "///", "https://a.test/v1/"),
+            ("U-03", "/", "path", "/path"),
+            ("U-04", "https://a.test/v1", "", "https://a.test/v1"),
+            ("U-04", "", "path", "path"),
+            ("U-04", "", "", ""),
+            ("U-05", "https://a.test/v1", "x/y?z=1", "https://a.test/v1/x/y?z=1"),
+            ("U-05", "https://a.test/v1", "x#y", "https://a.test/v1/x#y"),
+            ("U-05", "https://a.test", "a b/路径", "https://a.test/a b/路径"),
+            ("U-06", "ftp://a.test", "x", "ftp://a.test/x"),
+            ("U-06", "a.test/v1", "x", "a.test/v1/x"),
+            ("K-18", "https://a.test", "https://b.test/x", "https://b.test/x"),
+            ("K-18", "", "https://b.test/x", "https://b.test/x"),
+            ("K-19", "https://a.test", "my://x", "https://a.test/my://x"),
         ] {
-            assert_eq!(join_url(base, path), url);
+            assert_eq!(join_url(base, path), url, "{id}");
         }
     }
 
@@ -216,7 +262,12 @@ mod tests {
             headers: HeaderMap::new(),
             body: DraftBody::Json(serde_json::json!({"q": {"a": 1}})),
         };
-        draft.set_body("q.page.cursor", "c".into());
+        draft.set_body("q.page.cursor", "c".into()).unwrap();
+        let blocked = draft.set_body("q.a.b", 1.into()).unwrap_err();
+        assert_eq!(
+            blocked, "`q.a.b` leads through `q.a` of the JSON body, which is no object",
+            "Z-20"
+        );
         let request = draft.finish();
         assert_eq!(request.url.as_str(), "https://a.test/x?k=1&p=a+b");
         assert_eq!(

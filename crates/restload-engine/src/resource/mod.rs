@@ -1,5 +1,6 @@
 //! The task of one resource: it walks its partitions, and hands rows to the writer and records to the children.
 
+mod ahead;
 mod partitions;
 mod rows;
 mod shared;

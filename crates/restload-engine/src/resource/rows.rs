@@ -140,7 +140,7 @@ pub(super) async fn hand_over(
         }
     }
     let mut checkpoints = Vec::new();
-    if tolerated.is_ok() && shared.is_resumable && progress.pages > shared.pages_to_skip {
+    if tolerated.is_ok() && shared.is_resumable && progress.pages_loaded() > shared.pages_to_skip {
         // A partition of a child is forgotten when it is done; the resource itself is remembered until the load is.
         let is_forgotten = progress.done && !partition.is_empty();
         checkpoints.push(checkpoint(

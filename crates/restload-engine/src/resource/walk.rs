@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use restload_source::extraction::{Answer, ExtractError, Progress, Walk, settle_missing};
+use restload_source::paginators::Position;
 use restload_source::plan::partition_context;
 use restload_source::request::{Request, Response};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
+use super::ahead::{Ahead, Fetched};
 use super::rows::{Outcome, hand_over, normalise};
 use super::shared::{Shared, Stopped, failed, stop};
 use crate::fetch::{Attempts, FetchError};
@@ -19,6 +21,8 @@ struct PageDone {
     walk: Walk,
     outcome: Outcome,
     has_next: bool,
+    /// Why what follows could not be told; the page itself is good.
+    failure: Option<ExtractError>,
 }
 
 /// What the decoding thread gives back.
@@ -30,7 +34,10 @@ enum Decoded {
     Failed(u64, ExtractError),
 }
 
-/// One partition, page by page. While a page is normalised the next one is being fetched.
+/// The requests to have under way from now on, the next page's first; none when there is no next page.
+type Wanted = Vec<(Position, Request)>;
+
+/// One partition, page by page. While a page is normalised the next ones are being fetched.
 pub(super) async fn walk_partition(
     shared: &Arc<Shared>,
     partition: Arc<str>,
@@ -51,69 +58,97 @@ pub(super) async fn walk_partition(
     }
     let context = partition_context(&shared.context, &progress.parents);
     let is_repeatable = shared.plan.endpoint().is_none_or(|endpoint| !endpoint.has_side_effects);
-    let name = Arc::clone(&shared.plan.name);
     let mut walk = Walk::new(Arc::clone(&shared.plan), progress);
-    let mut request = walk
-        .request(&context)
-        .map_err(|error| stop(shared, walk.progress().pages + 1, None, &error))?;
-    let mut attempts = Attempts::new(is_repeatable);
-    let mut response = fetch(shared, &request, &mut attempts).await?;
+    let mut ahead = Ahead::new(shared, is_repeatable);
+    let wanted =
+        wanted(shared, &walk, &context, None).map_err(|error| stop(shared, walk.progress().pages + 1, None, &error))?;
+    ahead.follow(wanted);
     loop {
-        let (next_request, prefetch) = oneshot::channel::<Option<Request>>();
-        let task = Arc::clone(shared);
-        let (scope, place) = (context.clone(), Arc::clone(&partition));
-        let decoding = async {
-            let decoding = spawn_blocking(move || decode(&task, walk, response, &scope, &place, next_request));
-            let decoded = decoding.await;
-            let mut decoded = decoded.map_err(|error| failed(format!("a page could not be taken: {error}")))?;
-            if let Decoded::Page(page) = &mut decoded {
-                // At once: the next page may be long in coming, and what is here is not to be lost meanwhile.
-                let progress = page.walk.progress().clone();
-                let outcome = std::mem::take(&mut page.outcome);
-                hand_over(shared, &partition, &progress, outcome).await?;
-            }
-            Ok(decoded)
+        let number = walk.progress().pages + 1;
+        let Some(fetched) = ahead.take(&walk.progress().position).await else {
+            let error = walk.request(&context).err();
+            let error = error.unwrap_or_else(|| ExtractError::new("the next page could not be requested"));
+            return Err(stop(shared, number, None, &error));
         };
-        let prefetching = async {
-            let Ok(Some(next)) = prefetch.await else {
-                return Ok(None);
-            };
-            let mut attempts = Attempts::new(is_repeatable);
-            let fetched = fetch(shared, &next, &mut attempts).await;
-            Ok(Some((next, attempts, fetched)))
-        };
-        let (decoded, prefetched) = tokio::try_join!(decoding, prefetching)?;
-        match decoded {
-            Decoded::Page(page) => {
-                if !page.has_next {
-                    return Ok(());
+        let Fetched {
+            request,
+            mut attempts,
+            mut response,
+        } = fetched?;
+        loop {
+            let (sender, known) = oneshot::channel::<Wanted>();
+            let task = Arc::clone(shared);
+            let (scope, place) = (context.clone(), Arc::clone(&partition));
+            let decoding = async {
+                let decoding = spawn_blocking(move || decode(&task, walk, response, &scope, &place, sender));
+                let decoded = decoding.await;
+                let mut decoded = decoded.map_err(|error| failed(format!("a page could not be taken: {error}")))?;
+                if let Decoded::Page(page) = &mut decoded {
+                    // At once: the next page may be long in coming, and what is here is not to be lost meanwhile.
+                    let progress = page.walk.progress().clone();
+                    let outcome = std::mem::take(&mut page.outcome);
+                    hand_over(shared, &partition, &progress, outcome).await?;
                 }
-                let Some((next, tries, fetched)) = prefetched else {
-                    let error = page.walk.request(&context).err();
-                    let error = error.unwrap_or_else(|| ExtractError::new("the next page could not be requested"));
-                    return Err(stop(shared, page.walk.progress().pages + 1, None, &error));
-                };
-                walk = page.walk;
-                request = next;
-                attempts = tries;
-                response = fetched?;
+                Ok(decoded)
+            };
+            let following = async {
+                if let Ok(wanted) = known.await {
+                    ahead.follow(wanted);
+                }
+            };
+            let (decoded, ()) = tokio::join!(decoding, following);
+            match decoded? {
+                Decoded::Page(page) => {
+                    if let Some(error) = page.failure {
+                        return Err(stop(shared, number, Some(&request), &error));
+                    }
+                    if !page.has_next {
+                        return Ok(());
+                    }
+                    walk = page.walk;
+                    break;
+                }
+                Decoded::Again(same, answer, reason) => {
+                    let reason = reason.to_string();
+                    let wait = shared.fetcher.wait_to_retry(
+                        &shared.plan.name,
+                        &request,
+                        &reason,
+                        Some(&answer),
+                        &attempts,
+                        &shared.traffic,
+                    );
+                    wait.await.map_err(fetch_failed)?;
+                    ahead.forget_failures();
+                    walk = same;
+                    response = fetch(shared, &request, &mut attempts).await?;
+                }
+                Decoded::Failed(number, error) => return Err(stop(shared, number, Some(&request), &error)),
             }
-            Decoded::Again(same, answer, reason) => {
-                let reason = reason.to_string();
-                let wait =
-                    shared
-                        .fetcher
-                        .wait_to_retry(&name, &request, &reason, Some(&answer), &attempts, &shared.traffic);
-                wait.await.map_err(fetch_failed)?;
-                walk = same;
-                response = fetch(shared, &request, &mut attempts).await?;
-            }
-            Decoded::Failed(number, error) => return Err(stop(shared, number, Some(&request), &error)),
         }
     }
 }
 
-async fn fetch(shared: &Shared, request: &Request, attempts: &mut Attempts) -> Result<Response, Stopped> {
+/// The requests to have under way when the walk stands where it does. `page_records` is what the last page had.
+fn wanted(
+    shared: &Shared,
+    walk: &Walk,
+    context: &minijinja::Value,
+    page_records: Option<usize>,
+) -> Result<Wanted, ExtractError> {
+    let mut wanted = vec![(walk.progress().position.clone(), walk.request(context)?)];
+    let mut most = shared.fetcher.limits.concurrency.saturating_sub(1);
+    if let Some(remaining) = &shared.remaining {
+        // No more pages than the user's limit of records leaves room for.
+        let remaining = usize::try_from(remaining.load(Ordering::Relaxed)).unwrap_or(0);
+        let pages = page_records.map_or(1, |records| remaining.saturating_sub(records).div_ceil(records.max(1)));
+        most = most.min(pages.saturating_sub(1));
+    }
+    wanted.extend(walk.requests_ahead(context, most));
+    Ok(wanted)
+}
+
+pub(super) async fn fetch(shared: &Shared, request: &Request, attempts: &mut Attempts) -> Result<Response, Stopped> {
     shared
         .fetcher
         .fetch(&shared.plan.name, request, attempts, &shared.traffic)
@@ -128,14 +163,14 @@ fn fetch_failed(error: FetchError) -> Stopped {
     }
 }
 
-/// Decodes, selects, changes and normalises a page. The request for the next page leaves as soon as it is known.
+/// Decodes, selects, changes and normalises a page. The requests for the next ones leave as soon as they are known.
 fn decode(
     shared: &Shared,
     mut walk: Walk,
     response: Response,
     context: &minijinja::Value,
     partition: &str,
-    next_request: oneshot::Sender<Option<Request>>,
+    next_requests: oneshot::Sender<Wanted>,
 ) -> Decoded {
     let number = walk.progress().pages + 1;
     let answer = walk.receive(&response, &shared.fetcher.limits, context);
@@ -144,12 +179,17 @@ fn decode(
         Ok(Answer::Retry(reason)) => return Decoded::Again(walk, response, reason),
         Err(error) => return Decoded::Failed(number, error),
     };
+    let record_count = page.records.len();
     let is_over = shared.remaining.as_ref().is_some_and(|remaining| {
-        let count = page.records.len() as i64;
-        remaining.load(Ordering::Relaxed) <= count && shared.plan.steps.is_empty()
+        remaining.load(Ordering::Relaxed) <= record_count as i64 && shared.plan.steps.is_empty()
     });
     let wants_next = page.has_next && !is_over;
-    let _ = next_request.send(if wants_next { walk.request(context).ok() } else { None });
+    if wants_next && let Ok(wanted) = wanted(shared, &walk, context, Some(record_count)) {
+        let _ = next_requests.send(wanted);
+    } else {
+        // What was sent ahead is not wanted any more.
+        let _ = next_requests.send(Vec::new());
+    }
     shared.counts.pages.fetch_add(1, Ordering::Relaxed);
     if page.ignored {
         shared.counts.ignored.fetch_add(1, Ordering::Relaxed);
@@ -165,12 +205,13 @@ fn decode(
         Ok(records) => records,
         Err(error) => return Decoded::Failed(number, error),
     };
-    let progress = walk.progress();
-    let outcome = normalise(shared, partition, &progress.parents, progress.pages, records);
+    let parents = &walk.progress().parents;
+    let outcome = normalise(shared, partition, parents, number, records);
     let has_next = wants_next && !shared.is_full();
     Decoded::Page(PageDone {
         walk,
         outcome,
         has_next,
+        failure: page.failure,
     })
 }

@@ -148,7 +148,7 @@ pub(super) fn paginator<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     if value.is_null() {
         return Ok(None);
     }
-    choice::read(value, Some("auto"))
+    choice::read(value, Some(paginators::DEFAULT))
         .map(Some)
         .map_err(serde::de::Error::custom)
 }
@@ -159,7 +159,7 @@ pub(super) fn auth_choice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 pub(super) fn paginator_schema(generator: &mut SchemaGenerator) -> Schema {
-    choice::schema::<PaginatorConfig>(generator, &paginators::NAMES, None)
+    choice::schema::<PaginatorConfig>(generator, &paginators::NAMES, Some(paginators::DEFAULT))
 }
 
 pub(super) fn auth_schema(generator: &mut SchemaGenerator) -> Schema {

@@ -40,6 +40,11 @@ pub struct EndpointConfig {
     #[serde(default, deserialize_with = "paginator")]
     #[schemars(schema_with = "paginator_schema")]
     pub paginator: Option<PaginatorConfig>,
+    /// Pages at most, for each parent's record where there is one; after them it is said that more follow, and they are
+    /// left out. Unlimited when absent: a paginator that comes to a page again is noticed without it.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_pages: Option<u64>,
     /// JSONPath of the records in a page; `$` is the whole answer, and a path may leave out its `$.`. An object that
     /// is picked is one record. Without it the answer must leave no doubt: a list, an object with one list of
     /// objects, or an object without any.
@@ -72,6 +77,7 @@ impl Default for EndpointConfig {
             data: None,
             headers: None,
             paginator: None,
+            max_pages: None,
             data_selector: None,
             allow_missing_data: false,
             response_actions: None,

@@ -75,7 +75,8 @@ fn answer(endpoint: &serde_json::Value, status: u16, content_type: &str, body: &
     let response = response(status, content_type, body);
     match walk.receive(&response, &api.limits, &api.context) {
         Ok(Answer::Page(page)) => {
-            let records: Vec<String> = page.records.iter().map(Value::to_json).collect();
+            let mut records: Vec<String> = page.records.iter().map(Value::to_json).collect();
+            records.extend(page.failure.map(|error| format!("then {error}")));
             let notes: Vec<String> = page.notes.iter().map(|note| format!(" [{note}]")).collect();
             let more = if page.has_next { " more" } else { "" };
             let ignored = if page.ignored { " ignored" } else { "" };
@@ -267,7 +268,17 @@ fn walk_with_cuts(endpoint: &serde_json::Value, pages: &[&str], cuts: &[bool]) -
         log.push(current.request(&api.context).unwrap().url.to_string());
         let response = response(200, "application/json", page);
         match current.receive(&response, &api.limits, &api.context) {
-            Ok(Answer::Page(page)) => log.extend(page.records.iter().map(Value::to_json)),
+            Ok(Answer::Page(page)) => {
+                log.extend(page.records.iter().map(Value::to_json));
+                if let Some(error) = page.failure {
+                    log.push(format!("error: {error}"));
+                    stored = serde_json::to_string(current.progress()).unwrap();
+                    if cuts.len() == pages.len() && !cuts.contains(&true) {
+                        break;
+                    }
+                    continue;
+                }
+            }
             Ok(Answer::Retry(reason)) => log.push(format!("retry {reason}")),
             Err(error) => {
                 log.push(format!("error: {error}"));
@@ -317,6 +328,18 @@ fn refuses_to_go_in_circles() {
         "{log:?}"
     );
 
+    // Traps 6, Z-04: the page that repeats the token is loaded, once, however often the walk is taken up again.
+    let taken_up = walk_with_cuts(&cursor, &[same, same, same, same], &[false, false, true, true]);
+    let taken_up = taken_up.join(" ");
+    let repeats = "error: page token `a` repeats, so the same page would be fetched forever";
+    let second = "https://api.test/r?cursor=a";
+    assert!(
+        taken_up.starts_with(&format!(
+            "https://api.test/r 1 {second} 1 {repeats} {second} {repeats} {second} {repeats} "
+        )),
+        "{taken_up}"
+    );
+
     let circle: Vec<String> = (0..40)
         .map(|page| format!(r#"{{"d":[1],"n":"c{}"}}"#, page % 7))
         .collect();
@@ -334,6 +357,40 @@ fn refuses_to_go_in_circles() {
             .any(|line| line.contains("page number 1 is the same as the page before it")),
         "{log:?}"
     );
+}
+
+#[test]
+fn asks_ahead_only_for_pages_that_are_certain() {
+    let ahead = |endpoint: serde_json::Value, body: &str| {
+        let api = api(&json!({"name": "r", "endpoint": endpoint}));
+        let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(None));
+        let response = response(200, "application/json", body);
+        walk.receive(&response, &api.limits, &api.context).unwrap();
+        let requests = walk.requests_ahead(&api.context, 3);
+        let queries = requests
+            .iter()
+            .map(|(_, request)| request.url.query().unwrap_or_default().to_owned());
+        queries.collect::<Vec<_>>().join(" ")
+    };
+    let offset = json!({"type": "offset", "limit": 2, "limit_param": "n"});
+    let body = r#"{"data":[1,2],"total":7}"#;
+    for (endpoint, queries) in [
+        (
+            json!({"data_selector": "data", "paginator": offset}),
+            "offset=4&n=2 offset=6&n=2",
+        ),
+        (
+            json!({"data_selector": "data", "paginator": offset, "max_pages": 3}),
+            "offset=4&n=2",
+        ),
+        (
+            json!({"data_selector": "data", "paginator": offset, "method": "POST", "allow_side_effects": true}),
+            "",
+        ),
+        (json!({"data_selector": "data", "paginator": "json_link"}), ""),
+    ] {
+        assert_eq!(ahead(endpoint.clone(), body), queries, "{endpoint}");
+    }
 }
 
 #[test]

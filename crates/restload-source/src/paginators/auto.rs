@@ -1,30 +1,240 @@
-//! Follows only what is certain.
+//! `auto`: follows what is certain, and refuses to take a first page for all there is where the answer says otherwise.
+//!
+//! A link is certain: it is the whole next request. A token, a number of pages or a total says *that* more follows but
+//! not how to ask for it (the parameter's name, the first page's number), and is never guessed from.
 
 use restload_model::Value;
 
-use super::{Page, PaginateError, Position, Step, follow, header_link};
+use super::{Page, PaginateError, Position, Step, follow, header_link, resolve};
+use crate::json_path::JsonPath;
 
-/// The next link of the `Link` header, else a URL under the top-level key `next`.
+/// What an answer says of the pages that follow it.
+#[derive(Debug, Default)]
+struct Signs {
+    /// Links to the next page, with their paths.
+    links: Vec<(Vec<String>, String)>,
+    /// A next token, or a number of the next page.
+    tokens: Vec<Vec<String>>,
+    /// Flags that say so.
+    flags: Vec<Vec<String>>,
+    /// Numbers of pages above one.
+    page_counts: Vec<Vec<String>>,
+    /// Numbers of records above those of the page.
+    totals: Vec<Vec<String>>,
+    /// Whether a next link, token or flag is there and empty: the answer says that nothing follows.
+    is_last: bool,
+}
+
+/// The next link of the `Link` header, else the one in the envelope of the records.
 pub(super) fn next(page: &Page<'_>) -> Result<Step, PaginateError> {
     if let Some(link) = header_link::find(page.headers, "next") {
         return follow(&link, page);
     }
-    let link = page
-        .body
-        .as_object()
-        .and_then(|body| body.get("next"))
-        .and_then(Value::as_text);
-    match link {
-        Some(link) if link.starts_with("http") || link.starts_with('/') => follow(link, page),
+    // What a single record holds is data, whatever it is called.
+    if page.is_record {
+        return Ok(Step::Done);
+    }
+    let signs = Signs::of(page);
+    if let Some((path, link)) = signs.links.first() {
+        let first = resolve(link, page);
+        if let Some((other, _)) = signs.links.iter().find(|(_, link)| resolve(link, page) != first) {
+            let error = format!(
+                "the answer has two next links that differ, at `{}` and at `{}`",
+                JsonPath::spell(path),
+                JsonPath::spell(other)
+            );
+            return Err(PaginateError::new(error)
+                .with_help("name the one to follow: `paginator: {type: json_link, next_url_path: …}`"));
+        }
+        return follow(link, page);
+    }
+    match signs.unfollowed() {
+        // Later pages of links that ended may well repeat how many there are.
+        Some(error) if *page.position == Position::Start => Err(error),
         _ => Ok(Step::Done),
     }
 }
 
 /// How the config would say what was followed.
-pub(super) fn explain(position: &Position, headers: &http::HeaderMap) -> Option<&'static str> {
-    match position {
-        Position::Link(_) if header_link::find(headers, "next").is_some() => Some("paginator: header_link"),
-        Position::Link(_) => Some("paginator: {type: json_link, next_url_path: next}"),
-        _ => None,
+pub(super) fn explain(page: &Page<'_>) -> Option<String> {
+    if header_link::find(page.headers, "next").is_some() {
+        return Some("paginator: header_link".to_owned());
     }
+    let signs = Signs::of(page);
+    let (path, _) = signs.links.first()?;
+    Some(format!(
+        "paginator: {{type: json_link, next_url_path: {}}}",
+        JsonPath::spell(path)
+    ))
+}
+
+impl Signs {
+    fn of(page: &Page<'_>) -> Self {
+        let mut signs = Self::default();
+        signs.read(page.body, page.record_count, &mut Vec::new());
+        signs
+    }
+
+    /// Looks through an object, and through those in it that are about paging.
+    fn read(&mut self, value: &Value<'_>, record_count: usize, path: &mut Vec<String>) {
+        const DEEPEST: usize = 3;
+        let Value::Object(members) = value else { return };
+        for (key, member) in &members.0 {
+            path.push(key.to_string());
+            let name = plain_name(key);
+            match name.strip_prefix("next") {
+                Some(rest) => self.read_next(rest, member, path),
+                None => self.read_count(&name, member, record_count, path),
+            }
+            if path.len() < DEEPEST && is_about_paging(&name) {
+                self.read(member, record_count, path);
+            }
+            path.pop();
+        }
+    }
+
+    /// A member whose name begins with `next`.
+    fn read_next(&mut self, rest: &str, member: &Value<'_>, path: &mut Vec<String>) {
+        const LINKS: [&str; 8] = ["", "page", "url", "link", "href", "uri", "pageurl", "pagelink"];
+        const TOKENS: [&str; 13] = [
+            "",
+            "page",
+            "cursor",
+            "token",
+            "id",
+            "offset",
+            "start",
+            "marker",
+            "key",
+            "pagetoken",
+            "pagecursor",
+            "pageid",
+            "pagenumber",
+        ];
+        let is_ours = LINKS.contains(&rest) || TOKENS.contains(&rest);
+        match member {
+            Value::Text(text) if LINKS.contains(&rest) && is_link(text) => {
+                self.links.push((path.clone(), text.to_string()));
+            }
+            Value::Null | Value::Bool(false) | Value::Integer(0) if is_ours => self.is_last = true,
+            Value::Text(text) if is_ours && text.trim().is_empty() => self.is_last = true,
+            Value::Bool(true) if is_ours => self.flags.push(path.clone()),
+            Value::Text(_) | Value::Integer(_) | Value::Number(_) | Value::Double(_) if TOKENS.contains(&rest) => {
+                self.tokens.push(path.clone());
+            }
+            Value::Object(members) if is_ours => {
+                for (key, inner) in &members.0 {
+                    path.push(key.to_string());
+                    match (plain_name(key).as_str(), inner) {
+                        ("href" | "url" | "uri" | "link", Value::Text(text)) if is_link(text) => {
+                            self.links.push((path.clone(), text.to_string()));
+                        }
+                        ("href" | "url" | "uri" | "link" | "cursor" | "token", Value::Null) => self.is_last = true,
+                        (
+                            "cursor" | "token" | "page" | "id" | "offset" | "startingafter",
+                            Value::Text(_) | Value::Integer(_),
+                        ) => {
+                            self.tokens.push(path.clone());
+                        }
+                        _ => {}
+                    }
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Any other member: a flag, a number of pages, a total.
+    fn read_count(&mut self, name: &str, member: &Value<'_>, record_count: usize, path: &[String]) {
+        let number = match member {
+            Value::Integer(number) => *number,
+            Value::Text(text) => text.parse().unwrap_or(0),
+            _ => 0,
+        };
+        match (name, member) {
+            ("hasmore" | "hasnext" | "hasnextpage" | "moreavailable", Value::Bool(flag)) => {
+                if *flag {
+                    self.flags.push(path.to_vec());
+                } else {
+                    self.is_last = true;
+                }
+            }
+            ("totalpages" | "pages" | "pagecount" | "totalpagecount" | "numpages" | "lastpage", _) if number > 1 => {
+                self.page_counts.push(path.to_vec());
+            }
+            (
+                "total" | "totalcount" | "totalrecords" | "totalresults" | "totalitems" | "totalelements" | "totalhits"
+                | "totalentries",
+                _,
+            ) if record_count > 0 && number > record_count as i64 => self.totals.push(path.to_vec()),
+            _ => {}
+        }
+    }
+
+    /// That more follows, and what the config would have to say for it.
+    fn unfollowed(&self) -> Option<PaginateError> {
+        let (path, says, paginator) = if let Some(path) = self.tokens.first() {
+            (
+                path,
+                "names a next page",
+                "{type: cursor, cursor_path: PATH, cursor_param: …}",
+            )
+        } else if let Some(path) = self.page_counts.first() {
+            (
+                path,
+                "tells of several pages",
+                "{type: page_number, base_page: …, total_path: PATH}` (`base_page` is the number of the first page, 0 or 1)",
+            )
+        } else if self.is_last {
+            return None;
+        } else if let Some(path) = self.flags.first() {
+            (
+                path,
+                "says that more follows",
+                "{type: …, has_more_path: PATH}` (`page_number`, `offset`, `cursor` or `keyset`)",
+            )
+        } else if let Some(path) = self.totals.first() {
+            (
+                path,
+                "tells of more records than it holds",
+                "{type: offset, limit: …, total_path: PATH}",
+            )
+        } else {
+            return None;
+        };
+        let path = JsonPath::spell(path);
+        let paginator = paginator.replace("PATH", &path);
+        let end = if paginator.contains('`') { "" } else { "`" };
+        Some(
+            PaginateError::new(format!(
+                "the answer {says} at `{path}`, and the config does not say how to ask for it"
+            ))
+            .with_help(format!(
+                "write `paginator: {paginator}{end}, or `paginator: single_page` if the first page is all that is wanted"
+            )),
+        )
+    }
+}
+
+/// A key without what spellings differ in: `@odata.nextLink`, `next_link` and `nextLink` are `nextlink`.
+fn plain_name(key: &str) -> String {
+    let key = key.strip_prefix("@odata.").unwrap_or(key);
+    key.chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Whether an object of that name is likely to tell of pages; others are data.
+fn is_about_paging(name: &str) -> bool {
+    ["link", "pag", "meta", "cursor", "info", "responsemeta"]
+        .iter()
+        .any(|known| name.starts_with(known))
+}
+
+fn is_link(text: &str) -> bool {
+    ["http://", "https://", "/", "?"]
+        .iter()
+        .any(|start| text.starts_with(start))
 }

@@ -5,7 +5,9 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Page, PaginateError, Placement, Position, Step, compile_path, has_more};
+use super::placement::{Placement, PlacementOptions};
+use super::stop_rules::{compile_optional_path, compile_page_size, has_more, is_short};
+use super::{Page, PaginateError, Position, Step, compile_path};
 use crate::json_path::JsonPath;
 use crate::request::Draft;
 
@@ -17,19 +19,28 @@ use crate::request::Draft;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CursorConfig {
-    /// JSONPath of the next cursor; paging stops when it is missing, null, empty, 0 or false.
+    /// JSONPath of the next cursor; paging stops when it is missing, null, empty, 0 or false. A list or an object can
+    /// be a cursor too, where it goes into the body.
     #[serde(default = "default_cursor_path")]
     pub cursor_path: String,
-    /// Query parameter that carries the cursor; `cursor` when neither this nor `cursor_body_path` is given.
+    /// Query parameter that carries the cursor; `cursor` when no other place is given.
     #[serde(default)]
     pub cursor_param: Option<String>,
     /// Dotted path in the JSON body that carries the cursor instead.
     #[serde(default)]
     pub cursor_body_path: Option<String>,
+    /// Request header that carries the cursor instead.
+    #[serde(default)]
+    pub cursor_header: Option<String>,
     /// Stop when a page has no records, even when it names a cursor.
     #[serde(default)]
     pub stop_after_empty_page: bool,
-    /// JSONPath of a flag that says whether another page follows.
+    /// Records of a full page: one with fewer is the last, even when it names a cursor. It is not sent; the API's own
+    /// parameter for it belongs into `params`.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub page_size: Option<i64>,
+    /// JSONPath of a flag that says whether another page follows. It can end the paging, never prolong it.
     #[serde(default)]
     pub has_more_path: Option<String>,
 }
@@ -44,61 +55,82 @@ pub struct Cursor {
     path: JsonPath,
     placement: Placement,
     stop_after_empty_page: bool,
+    full_page: Option<i64>,
     has_more: Option<JsonPath>,
 }
 
 impl CursorConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Cursor> {
-        let placement = Placement::compile(
-            ("cursor_param", self.cursor_param.as_deref()),
-            ("cursor_body_path", self.cursor_body_path.as_deref()),
-            "cursor",
-            path,
-            diagnostics,
-        );
-        let cursor = compile_path(&self.cursor_path, &path.key("cursor_path"), diagnostics);
-        let has_more = match &self.has_more_path {
-            None => Some(None),
-            Some(text) => compile_path(text, &path.key("has_more_path"), diagnostics).map(Some),
+        let placement = PlacementOptions {
+            noun: "cursor",
+            param: self.cursor_param.as_deref(),
+            body_path: self.cursor_body_path.as_deref(),
+            header: self.cursor_header.as_deref(),
+            default_param: Some("cursor"),
         };
+        let placement = placement.compile(path, diagnostics);
+        let cursor = compile_path(&self.cursor_path, &path.key("cursor_path"), diagnostics);
+        let full_page = compile_page_size(self.page_size, path, diagnostics);
+        let has_more = compile_optional_path("has_more_path", self.has_more_path.as_deref(), path, diagnostics);
         Some(Cursor {
             path: cursor?,
             placement: placement?,
             stop_after_empty_page: self.stop_after_empty_page,
+            full_page: full_page?,
             has_more: has_more?,
         })
     }
 }
 
 impl Cursor {
-    pub(super) fn apply(&self, position: &Position, draft: &mut Draft) {
-        if let Position::Cursor(token) = position {
-            self.placement.write(draft, token);
+    pub(super) fn apply(&self, position: &Position, draft: &mut Draft) -> Result<(), String> {
+        match position {
+            Position::Cursor(token) => self.placement.write(draft, token),
+            _ => Ok(()),
         }
     }
 
     pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
-        if (self.stop_after_empty_page && page.record_count == 0) || !has_more(self.has_more.as_ref(), page)? {
+        if (self.stop_after_empty_page && page.record_count == 0)
+            || is_short(self.full_page, page)
+            || !has_more(self.has_more.as_ref(), page)?
+        {
             return Ok(Step::Done);
         }
         let token = match self.path.first(page.body) {
             None | Some(Value::Null | Value::Bool(false) | Value::Integer(0)) => return Ok(Step::Done),
             Some(Value::Text(text)) if text.is_empty() => return Ok(Step::Done),
-            Some(Value::Text(text)) => serde_json::Value::from(text.as_ref()),
-            Some(Value::Integer(number)) => (*number).into(),
-            Some(value @ (Value::Number(_) | Value::Double(_))) => value.to_json().into(),
-            Some(other) => {
-                return Err(PaginateError::new(format!(
-                    "cursor_path `{}` holds {}, which cannot be sent as a token",
-                    self.path.as_str(),
-                    other.kind()
-                )));
-            }
+            Some(Value::List(elements)) if elements.is_empty() => return Ok(Step::Done),
+            Some(Value::Object(members)) if members.0.is_empty() => return Ok(Step::Done),
+            Some(value) => token_of(value),
         };
-        Ok(Step::Next(Position::Cursor(token)))
+        let is_scalar = |token: &serde_json::Value| !token.is_array() && !token.is_object();
+        let fits = match (&self.placement, &token) {
+            (Placement::Body(_), _) => true,
+            (Placement::Param(_), serde_json::Value::Array(elements)) => elements.iter().all(is_scalar),
+            (_, token) => is_scalar(token),
+        };
+        if fits {
+            Ok(Step::Next(Position::Cursor(token)))
+        } else {
+            Err(PaginateError::new(format!(
+                "cursor_path `{}` holds {token}, which only a JSON body can carry",
+                self.path.as_str(),
+            ))
+            .with_help("name a single value, or set `cursor_body_path`"))
+        }
     }
 
-    pub(super) fn writes_body(&self) -> bool {
-        self.placement.is_body()
+    pub(super) fn body_paths(&self) -> Vec<&str> {
+        self.placement.body_path().into_iter().collect()
+    }
+}
+
+/// A value of an answer as it is sent back: with its own digits, whatever their number.
+pub(super) fn token_of(value: &Value<'_>) -> serde_json::Value {
+    let text = value.to_json();
+    match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(token) if !token.is_number() || token.to_string() == text => token,
+        _ => text.into(),
     }
 }

@@ -8,8 +8,11 @@ mod cursor;
 mod header_cursor;
 mod header_link;
 mod json_link;
+mod keyset;
 mod offset;
 mod page_number;
+mod placement;
+mod stop_rules;
 
 use http::HeaderMap;
 use restload_model::Value;
@@ -25,31 +28,36 @@ pub use cursor::CursorConfig;
 pub use header_cursor::HeaderCursorConfig;
 pub use header_link::HeaderLinkConfig;
 pub use json_link::JsonLinkConfig;
+pub use keyset::KeysetConfig;
 pub use offset::OffsetConfig;
 pub use page_number::PageNumberConfig;
+pub use stop_rules::TotalPath;
 
 /// How the pages of an endpoint follow each other.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum PaginatorConfig {
-    /// Follow only what is certain: a `Link` header with `rel="next"`, or a `next` URL at the top of the answer; what
-    /// was followed is said once. Anything else is a single page. Write the paginator out to be independent of this.
+    /// Follow only what is certain: a `Link` header with `rel="next"`, or a next URL beside the records; what was
+    /// followed is said once. A first page that tells of further ones in another way (a token, a number of pages, a
+    /// total) is loaded and then refused, with the paginator to write. Anything else is a single page.
     Auto(NoOptions),
     /// One request; links and cursors in the answer are ignored.
     SinglePage(NoOptions),
-    /// Count pages in a query parameter or in the body.
+    /// Count pages in a query parameter, in the body, or in a header.
     PageNumber(PageNumberConfig),
-    /// Count records in a query parameter or in the body.
+    /// Count records in a query parameter, in the body, or in a header.
     Offset(OffsetConfig),
     /// Follow a token found in the previous page.
     Cursor(CursorConfig),
+    /// Ask for the records after the last one of the previous page, by a value of that record.
+    Keyset(KeysetConfig),
     /// Follow a URL found in the previous page.
     JsonLink(JsonLinkConfig),
     /// Follow a `Link` header.
     HeaderLink(HeaderLinkConfig),
     /// Follow a token found in a header of the previous page.
     HeaderCursor(HeaderCursorConfig),
-    /// dlt's old name of `json_link`.
+    /// dlt's old name of `json_link`, which is to be written instead.
     JsonResponse(JsonLinkConfig),
 }
 
@@ -70,6 +78,9 @@ pub const NAMES: [&str; 8] = [
     "json_response",
 ];
 
+/// What a paginator without a `type` is, as with dlt.
+pub const DEFAULT: &str = "auto";
+
 /// A compiled paginator.
 #[derive(Debug)]
 pub enum Paginator {
@@ -83,6 +94,8 @@ pub enum Paginator {
     Offset(offset::Offset),
     /// Follows a token in the body.
     Cursor(cursor::Cursor),
+    /// Asks for what comes after the last record.
+    Keyset(keyset::Keyset),
     /// Follows a URL in the body.
     JsonLink(json_link::JsonLink),
     /// Follows a `Link` header.
@@ -131,6 +144,12 @@ pub struct Page<'p> {
     pub body: &'p Value<'p>,
     /// How many records the selector picked.
     pub record_count: usize,
+    /// The last of them.
+    pub last_record: Option<&'p Value<'p>>,
+    /// Whether the body is itself the one record, so that nothing in it is about pages.
+    pub is_record: bool,
+    /// The position at which nothing is any more, where an earlier page has told it.
+    pub known_end: Option<i64>,
     /// Where the page stands.
     pub position: &'p Position,
 }
@@ -144,18 +163,32 @@ pub enum Step {
     Done,
 }
 
+impl Step {
+    fn unless(is_over: bool, next: Position) -> Self {
+        if is_over { Self::Done } else { Self::Next(next) }
+    }
+}
+
 /// Why it cannot be decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PaginateError {
     message: String,
+    /// What to do about it.
+    pub help: Option<String>,
 }
 
 impl PaginateError {
     fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
+            help: None,
         }
+    }
+
+    fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
     }
 }
 
@@ -168,7 +201,11 @@ impl PaginatorConfig {
             Self::PageNumber(config) => Paginator::PageNumber(config.compile(path, diagnostics)?),
             Self::Offset(config) => Paginator::Offset(config.compile(path, diagnostics)?),
             Self::Cursor(config) => Paginator::Cursor(config.compile(path, diagnostics)?),
-            Self::JsonLink(config) | Self::JsonResponse(config) => {
+            Self::Keyset(config) => Paginator::Keyset(config.compile(path, diagnostics)?),
+            Self::JsonLink(config) => Paginator::JsonLink(config.compile(path, diagnostics)?),
+            Self::JsonResponse(config) => {
+                let help = Some("write `json_link`, which does the same".to_owned());
+                diagnostics.warning(path, "`json_response` is an old name", help);
                 Paginator::JsonLink(config.compile(path, diagnostics)?)
             }
             Self::HeaderLink(config) => Paginator::HeaderLink(config.compile()),
@@ -179,12 +216,13 @@ impl PaginatorConfig {
 
 impl Paginator {
     /// Writes the position into a request. A link is the whole address, and is handled by whoever drafts the request.
-    pub fn apply(&self, position: &Position, draft: &mut Draft) {
+    pub fn apply(&self, position: &Position, draft: &mut Draft) -> Result<(), String> {
         match self {
-            Self::Auto | Self::SinglePage | Self::JsonLink(_) | Self::HeaderLink(_) => {}
+            Self::Auto | Self::SinglePage | Self::JsonLink(_) | Self::HeaderLink(_) => Ok(()),
             Self::PageNumber(paginator) => paginator.apply(position, draft),
             Self::Offset(paginator) => paginator.apply(position, draft),
             Self::Cursor(paginator) => paginator.apply(position, draft),
+            Self::Keyset(paginator) => paginator.apply(position, draft),
             Self::HeaderCursor(paginator) => paginator.apply(position, draft),
         }
     }
@@ -197,31 +235,69 @@ impl Paginator {
             Self::PageNumber(paginator) => paginator.next(page),
             Self::Offset(paginator) => paginator.next(page),
             Self::Cursor(paginator) => paginator.next(page),
+            Self::Keyset(paginator) => paginator.next(page),
             Self::JsonLink(paginator) => paginator.next(page),
             Self::HeaderLink(paginator) => paginator.next(page),
-            Self::HeaderCursor(paginator) => paginator.next(page),
+            Self::HeaderCursor(paginator) => Ok(paginator.next(page)),
         }
     }
 
-    /// Whether the position goes into the JSON body, which a form body leaves no room for.
-    pub fn writes_body(&self) -> bool {
+    /// What follows a page that could not be read. Only those who count know.
+    pub fn skip(&self, page: &Page<'_>) -> Step {
         match self {
-            Self::PageNumber(paginator) => paginator.writes_body(),
-            Self::Offset(paginator) => paginator.writes_body(),
-            Self::Cursor(paginator) => paginator.writes_body(),
-            _ => false,
+            Self::PageNumber(paginator) => paginator.skip(page),
+            Self::Offset(paginator) => paginator.skip(page),
+            _ => Step::Done,
         }
     }
 
-    /// Whether the server may give the same page for two positions without the API being at fault.
+    /// The position at which nothing is any more, as far as pages have told.
+    pub fn end(&self, page: &Page<'_>) -> Option<i64> {
+        match self {
+            Self::PageNumber(paginator) => paginator.end(page),
+            Self::Offset(paginator) => paginator.end(page),
+            _ => None,
+        }
+    }
+
+    /// The positions after one, as many as are certain and not more than `most`. `end` is what pages have told.
+    pub fn upcoming(&self, from: &Position, end: Option<i64>, most: usize) -> Vec<Position> {
+        match self {
+            Self::PageNumber(paginator) => paginator.upcoming(from, end, most),
+            Self::Offset(paginator) => paginator.upcoming(from, end, most),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The places in the JSON body that it writes to; a form body leaves no room for any.
+    pub fn body_paths(&self) -> Vec<&str> {
+        match self {
+            Self::PageNumber(paginator) => paginator.body_paths(),
+            Self::Offset(paginator) => paginator.body_paths(),
+            Self::Cursor(paginator) => paginator.body_paths(),
+            Self::Keyset(paginator) => paginator.body_paths(),
+            Self::HeaderCursor(paginator) => paginator.body_paths(),
+            Self::Auto | Self::SinglePage | Self::JsonLink(_) | Self::HeaderLink(_) => Vec::new(),
+        }
+    }
+
+    /// Whether positions are counted, so that the next one is known without the page.
     pub fn counts(&self) -> bool {
         matches!(self, Self::PageNumber(_) | Self::Offset(_))
+    }
+
+    /// How many records a page has by the request, where a smaller one leaves a gap.
+    pub fn step(&self) -> Option<i64> {
+        match self {
+            Self::Offset(paginator) => Some(paginator.limit()),
+            _ => None,
+        }
     }
 }
 
 /// How a config would say what `auto` has followed.
-pub(crate) fn explain_auto(position: &Position, headers: &HeaderMap) -> Option<&'static str> {
-    auto::explain(position, headers)
+pub(crate) fn explain_auto(page: &Page<'_>) -> Option<String> {
+    auto::explain(page)
 }
 
 /// Compiles a JSONPath that a member is configured with.
@@ -241,159 +317,18 @@ fn follow(link: &str, page: &Page<'_>) -> Result<Step, PaginateError> {
     if link.is_empty() {
         return Ok(Step::Done);
     }
+    match resolve(link, page) {
+        Some(url) => Ok(Step::Next(Position::Link(url.into()))),
+        None => Err(PaginateError::new(format!("the next link `{link}` is not a URL"))),
+    }
+}
+
+/// The address that a link stands for, seen from the address that gave it.
+fn resolve(link: &str, page: &Page<'_>) -> Option<Url> {
     let mut base = page.url.clone();
     base.set_query(None);
-    match base.join(link) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Step::Next(Position::Link(url.into()))),
-        _ => Err(PaginateError::new(format!("the next link `{link}` is not a URL"))),
-    }
-}
-
-/// Where a value goes in a request.
-#[derive(Debug, Clone)]
-enum Placement {
-    Param(String),
-    Body(String),
-}
-
-impl Placement {
-    /// Exactly one of the two, or the default parameter when neither is given.
-    fn compile(
-        param: (&str, Option<&str>),
-        body: (&str, Option<&str>),
-        default_param: &str,
-        path: &KeyPath,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Self> {
-        let (param_key, param) = param;
-        let (body_key, body) = body;
-        for (key, value) in [(param_key, param), (body_key, body)] {
-            if value == Some("") {
-                diagnostics.error(&path.key(key), format_args!("`{key}` is empty"));
-                return None;
-            }
-        }
-        match (param, body) {
-            (Some(_), Some(_)) => {
-                diagnostics.error(
-                    &path.key(body_key),
-                    format_args!("`{param_key}` and `{body_key}` exclude each other: the value goes to one place"),
-                );
-                None
-            }
-            (None, Some(body)) => Some(Self::Body(body.to_owned())),
-            (param, None) => Some(Self::Param(param.unwrap_or(default_param).to_owned())),
-        }
-    }
-
-    fn write(&self, draft: &mut Draft, value: &serde_json::Value) {
-        match self {
-            Self::Body(path) => draft.set_body(path, value.clone()),
-            Self::Param(name) => match value {
-                serde_json::Value::String(text) => draft.set_param(name, text.clone()),
-                other => draft.set_param(name, other.to_string()),
-            },
-        }
-    }
-
-    fn is_body(&self) -> bool {
-        matches!(self, Self::Body(_))
-    }
-}
-
-/// The stop rules that counting paginators share, and the `has_more` flag that cursors know too.
-#[derive(Debug)]
-struct StopRules {
-    total: Option<JsonPath>,
-    maximum: Option<i64>,
-    stop_after_empty_page: bool,
-    has_more: Option<JsonPath>,
-}
-
-impl StopRules {
-    /// Whether nothing follows, when the next position would be `next` and positions begin at `base`.
-    fn is_over(&self, page: &Page<'_>, next: i64, base: i64) -> Result<bool, PaginateError> {
-        if self.stop_after_empty_page && page.record_count == 0 {
-            return Ok(true);
-        }
-        if let Some(path) = &self.total
-            && let Some(total) = path.first(page.body).filter(|value| !value.is_null())
-            && next >= read_integer(total, path)?.saturating_add(base)
-        {
-            return Ok(true);
-        }
-        Ok(self.maximum.is_some_and(|maximum| next >= maximum) || !has_more(self.has_more.as_ref(), page)?)
-    }
-}
-
-/// What the flag says; true where no flag is configured.
-fn has_more(path: Option<&JsonPath>, page: &Page<'_>) -> Result<bool, PaginateError> {
-    let Some(path) = path else { return Ok(true) };
-    let value = path.first(page.body);
-    let text = value.map(|value| value.to_text().to_lowercase());
-    match text.as_deref() {
-        Some("true" | "yes" | "t" | "y" | "1") => Ok(true),
-        Some("false" | "no" | "f" | "n" | "0") => Ok(false),
-        Some(other) => Err(PaginateError::new(format!(
-            "has_more_path `{}` holds `{other}`, which is neither true nor false",
-            path.as_str()
-        ))),
-        None => Err(PaginateError::new(format!(
-            "has_more_path `{}` is not in the answer",
-            path.as_str()
-        ))),
-    }
-}
-
-fn read_integer(value: &Value<'_>, path: &JsonPath) -> Result<i64, PaginateError> {
-    let number = match value {
-        Value::Integer(number) => Some(*number),
-        Value::Double(number) => Some(number.floor() as i64),
-        Value::Text(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    number.ok_or_else(|| {
-        PaginateError::new(format!(
-            "total_path `{}` holds {}, which is not a whole number",
-            path.as_str(),
-            value.to_json()
-        ))
-    })
-}
-
-/// The options that [`StopRules`] are compiled from.
-struct StopOptions<'o> {
-    total_path: Option<&'o str>,
-    maximum: (&'o str, Option<i64>),
-    stop_after_empty_page: bool,
-    has_more_path: Option<&'o str>,
-}
-
-impl StopOptions<'_> {
-    fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<StopRules> {
-        let optional = |key: &str, text: Option<&str>, diagnostics: &mut Diagnostics| match text {
-            None => Some(None),
-            Some(text) => compile_path(text, &path.key(key), diagnostics).map(Some),
-        };
-        let total = optional("total_path", self.total_path, diagnostics);
-        let has_more = optional("has_more_path", self.has_more_path, diagnostics);
-        let (maximum_key, maximum) = self.maximum;
-        if self.total_path.is_none() && self.has_more_path.is_none() && maximum.is_none() && !self.stop_after_empty_page
-        {
-            diagnostics.error_with_help(
-                path,
-                "nothing would ever stop the paging",
-                format_args!("set one of total_path, has_more_path, {maximum_key} or stop_after_empty_page: true"),
-            );
-            return None;
-        }
-        Some(StopRules {
-            total: total?,
-            maximum,
-            stop_after_empty_page: self.stop_after_empty_page,
-            has_more: has_more?,
-        })
-    }
+    let url = base.join(link.trim()).ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(url)
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::page_number::{default_total_path, default_true};
-use super::{Page, PaginateError, Placement, Position, Step, StopOptions, StopRules};
+use super::page_number::default_true;
+use super::placement::{Placement, PlacementOptions};
+use super::stop_rules::{StopOptions, StopRules, TotalPath};
+use super::{Page, PaginateError, Position, Step};
 use crate::request::Draft;
 
-/// Count records in a query parameter or in the body.
+/// Count records in a query parameter, in the body, or in a header. Where a page tells the total, the pages are
+/// requested ahead, up to the client's `concurrency`, and loaded in their order.
 ///
 /// ```yaml
 /// paginator: { type: offset, limit: 100, total_path: meta.total }
@@ -17,34 +20,53 @@ use crate::request::Draft;
 #[serde(deny_unknown_fields)]
 pub struct OffsetConfig {
     /// Records per page, and the step from page to page. It must be one that the API grants: a smaller page than
-    /// asked for leaves a gap.
+    /// asked for leaves a gap, which is said when it is seen.
     #[schemars(range(min = 1))]
     pub limit: i64,
     /// The offset to begin with.
     #[serde(default)]
     pub offset: i64,
-    /// Query parameter that carries the offset; `offset` when neither this nor `offset_body_path` is given.
+    /// Query parameter that carries the offset; `offset` when no other place is given.
     #[serde(default)]
     pub offset_param: Option<String>,
     /// Dotted path in the JSON body that carries the offset instead.
     #[serde(default)]
     pub offset_body_path: Option<String>,
-    /// Query parameter that carries the limit; `limit` when neither this nor `limit_body_path` is given.
+    /// Request header that carries the offset instead.
+    #[serde(default)]
+    pub offset_header: Option<String>,
+    /// Query parameter that carries the limit; `limit` when no other place is given.
     #[serde(default)]
     pub limit_param: Option<String>,
     /// Dotted path in the JSON body that carries the limit instead.
     #[serde(default)]
     pub limit_body_path: Option<String>,
-    /// JSONPath of the total number of records. A total that is missing or null is taken for unknown.
-    #[serde(default = "default_total_path")]
-    pub total_path: Option<String>,
+    /// Request header that carries the limit instead.
+    #[serde(default)]
+    pub limit_header: Option<String>,
+    /// JSONPath of the total number of records. A total that is missing, null or not counted (-1, or 0 beside
+    /// records) is taken for unknown; one that an earlier page has told holds for the later ones. Null if there is
+    /// none.
+    #[serde(default)]
+    pub total_path: TotalPath,
+    /// Response header with the total number of records, instead of `total_path`.
+    ///
+    /// ```yaml
+    /// paginator: { type: offset, limit: 100, total_header: X-Total-Count }
+    /// ```
+    #[serde(default)]
+    pub total_header: Option<String>,
     /// Stop before this offset.
     #[serde(default)]
     pub maximum_offset: Option<i64>,
     /// Stop when a page has no records.
     #[serde(default = "default_true")]
     pub stop_after_empty_page: bool,
-    /// JSONPath of a flag that says whether another page follows.
+    /// Stop when a page has fewer records than `limit`. Not for APIs that grant fewer than asked for, or that filter
+    /// a page after they have counted it.
+    #[serde(default)]
+    pub stop_after_short_page: bool,
+    /// JSONPath of a flag that says whether another page follows. It can end the paging, never prolong it.
     #[serde(default)]
     pub has_more_path: Option<String>,
 }
@@ -61,24 +83,28 @@ pub struct Offset {
 
 impl OffsetConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Offset> {
-        let start = Placement::compile(
-            ("offset_param", self.offset_param.as_deref()),
-            ("offset_body_path", self.offset_body_path.as_deref()),
-            "offset",
-            path,
-            diagnostics,
-        );
-        let size = Placement::compile(
-            ("limit_param", self.limit_param.as_deref()),
-            ("limit_body_path", self.limit_body_path.as_deref()),
-            "limit",
-            path,
-            diagnostics,
-        );
+        let start = PlacementOptions {
+            noun: "offset",
+            param: self.offset_param.as_deref(),
+            body_path: self.offset_body_path.as_deref(),
+            header: self.offset_header.as_deref(),
+            default_param: Some("offset"),
+        };
+        let size = PlacementOptions {
+            noun: "limit",
+            param: self.limit_param.as_deref(),
+            body_path: self.limit_body_path.as_deref(),
+            header: self.limit_header.as_deref(),
+            default_param: Some("limit"),
+        };
+        let start = start.compile(path, diagnostics);
+        let size = size.compile(path, diagnostics);
         let stop = StopOptions {
-            total_path: self.total_path.as_deref(),
+            total_path: &self.total_path,
+            total_header: self.total_header.as_deref(),
             maximum: ("maximum_offset", self.maximum_offset),
             stop_after_empty_page: self.stop_after_empty_page,
+            full_page: self.stop_after_short_page.then_some(self.limit),
             has_more_path: self.has_more_path.as_deref(),
         };
         let stop = stop.compile(path, diagnostics);
@@ -104,21 +130,47 @@ impl Offset {
         }
     }
 
-    pub(super) fn apply(&self, position: &Position, draft: &mut Draft) {
-        self.start.write(draft, &self.offset(position).into());
-        self.size.write(draft, &self.limit.into());
+    pub(super) fn apply(&self, position: &Position, draft: &mut Draft) -> Result<(), String> {
+        self.start.write(draft, &self.offset(position).into())?;
+        self.size.write(draft, &self.limit.into())
     }
 
     pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
-        let next = self.offset(page.position) + self.limit;
-        if self.stop.is_over(page, next, 0)? {
-            Ok(Step::Done)
-        } else {
-            Ok(Step::Next(Position::Offset(next)))
-        }
+        let next = self.offset(page.position).saturating_add(self.limit);
+        let is_over = self.stop.is_over(page, next, 0)?;
+        Ok(Step::unless(is_over, Position::Offset(next)))
     }
 
-    pub(super) fn writes_body(&self) -> bool {
-        self.start.is_body() || self.size.is_body()
+    pub(super) fn skip(&self, page: &Page<'_>) -> Step {
+        let next = self.offset(page.position).saturating_add(self.limit);
+        Step::unless(self.stop.is_over_unread(page, next), Position::Offset(next))
+    }
+
+    pub(super) fn end(&self, page: &Page<'_>) -> Option<i64> {
+        self.stop.end(page, 0)
+    }
+
+    pub(super) fn upcoming(&self, from: &Position, end: Option<i64>, most: usize) -> Vec<Position> {
+        let first = self.offset(from);
+        let end = self.stop.certain_end(end).unwrap_or(first);
+        let step = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        (first..end)
+            .step_by(step)
+            .skip(1)
+            .take(most)
+            .map(Position::Offset)
+            .collect()
+    }
+
+    /// How many records a full page has.
+    pub(super) fn limit(&self) -> i64 {
+        self.limit
+    }
+
+    pub(super) fn body_paths(&self) -> Vec<&str> {
+        [&self.start, &self.size]
+            .into_iter()
+            .filter_map(Placement::body_path)
+            .collect()
     }
 }

@@ -4,10 +4,13 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Page, PaginateError, Placement, Position, Step, StopOptions, StopRules};
+use super::placement::{Placement, PlacementOptions};
+use super::stop_rules::{StopOptions, StopRules, TotalPath, compile_page_size};
+use super::{Page, PaginateError, Position, Step};
 use crate::request::Draft;
 
-/// Count pages in a query parameter or in the body.
+/// Count pages in a query parameter, in the body, or in a header. Where `total_path` or `total_header` is written and
+/// tells the number of pages, they are requested ahead, up to the client's `concurrency`, and loaded in their order.
 ///
 /// ```yaml
 /// paginator: { type: page_number, base_page: 1, total_path: meta.pages }
@@ -15,35 +18,48 @@ use crate::request::Draft;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PageNumberConfig {
-    /// The number of the API's first page.
+    /// The number of the API's first page: 0, or 1 with many APIs. Never guessed: with a wrong one a page is loaded
+    /// twice, or the last one not at all.
     #[serde(default)]
     pub base_page: i64,
     /// The page to begin with; `base_page` when absent.
     #[serde(default)]
     pub page: Option<i64>,
-    /// Query parameter that carries the page number; `page` when neither this nor `page_body_path` is given.
+    /// Query parameter that carries the page number; `page` when no other place is given.
     #[serde(default)]
     pub page_param: Option<String>,
     /// Dotted path in the JSON body that carries the page number instead.
     #[serde(default)]
     pub page_body_path: Option<String>,
-    /// JSONPath of the total number of pages. A total that is missing or null is taken for unknown.
-    #[serde(default = "default_total_path")]
-    pub total_path: Option<String>,
+    /// Request header that carries the page number instead.
+    #[serde(default)]
+    pub page_header: Option<String>,
+    /// JSONPath of the total number of pages (not of records). A total that is missing, null or not counted (-1, or 0
+    /// beside records) is taken for unknown; one that an earlier page has told holds for the later ones. Null if
+    /// there is none.
+    #[serde(default)]
+    pub total_path: TotalPath,
+    /// Response header with the total number of pages, instead of `total_path`.
+    ///
+    /// ```yaml
+    /// paginator: { type: page_number, base_page: 1, total_header: X-Total-Pages }
+    /// ```
+    #[serde(default)]
+    pub total_header: Option<String>,
     /// Stop before this page number.
     #[serde(default)]
     pub maximum_page: Option<i64>,
     /// Stop when a page has no records.
     #[serde(default = "default_true")]
     pub stop_after_empty_page: bool,
-    /// JSONPath of a flag that says whether another page follows.
+    /// Records of a full page: one with fewer is the last. It is not sent; the API's own parameter for it belongs
+    /// into `params`. Not for APIs that filter a page after they have counted it.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub page_size: Option<i64>,
+    /// JSONPath of a flag that says whether another page follows. It can end the paging, never prolong it.
     #[serde(default)]
     pub has_more_path: Option<String>,
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
-pub(super) fn default_total_path() -> Option<String> {
-    Some("total".to_owned())
 }
 
 pub(super) fn default_true() -> bool {
@@ -57,30 +73,37 @@ pub struct PageNumber {
     first: i64,
     placement: Placement,
     stop: StopRules,
+    /// Whether the config says that a total is one of pages. What an API has under `total` is one of records as often.
+    trusts_total: bool,
 }
 
 impl PageNumberConfig {
     pub(super) fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<PageNumber> {
-        let placement = Placement::compile(
-            ("page_param", self.page_param.as_deref()),
-            ("page_body_path", self.page_body_path.as_deref()),
-            "page",
-            path,
-            diagnostics,
-        );
+        let placement = PlacementOptions {
+            noun: "page",
+            param: self.page_param.as_deref(),
+            body_path: self.page_body_path.as_deref(),
+            header: self.page_header.as_deref(),
+            default_param: Some("page"),
+        };
+        let placement = placement.compile(path, diagnostics);
+        let full_page = compile_page_size(self.page_size, path, diagnostics);
         let stop = StopOptions {
-            total_path: self.total_path.as_deref(),
+            total_path: &self.total_path,
+            total_header: self.total_header.as_deref(),
             maximum: ("maximum_page", self.maximum_page),
             stop_after_empty_page: self.stop_after_empty_page,
+            full_page: full_page.flatten(),
             has_more_path: self.has_more_path.as_deref(),
         };
         let stop = stop.compile(path, diagnostics);
-        let first = self.page.unwrap_or(self.base_page);
+        full_page?;
         Some(PageNumber {
             base: self.base_page,
-            first,
+            first: self.page.unwrap_or(self.base_page),
             placement: placement?,
             stop: stop?,
+            trusts_total: self.total_path != TotalPath::Usual || self.total_header.is_some(),
         })
     }
 }
@@ -93,20 +116,35 @@ impl PageNumber {
         }
     }
 
-    pub(super) fn apply(&self, position: &Position, draft: &mut Draft) {
-        self.placement.write(draft, &self.number(position).into());
+    pub(super) fn apply(&self, position: &Position, draft: &mut Draft) -> Result<(), String> {
+        self.placement.write(draft, &self.number(position).into())
     }
 
     pub(super) fn next(&self, page: &Page<'_>) -> Result<Step, PaginateError> {
-        let next = self.number(page.position) + 1;
-        if self.stop.is_over(page, next, self.base)? {
-            Ok(Step::Done)
-        } else {
-            Ok(Step::Next(Position::Page(next)))
-        }
+        let next = self.number(page.position).saturating_add(1);
+        let is_over = self.stop.is_over(page, next, self.base)?;
+        Ok(Step::unless(is_over, Position::Page(next)))
     }
 
-    pub(super) fn writes_body(&self) -> bool {
-        self.placement.is_body()
+    pub(super) fn skip(&self, page: &Page<'_>) -> Step {
+        let next = self.number(page.position).saturating_add(1);
+        Step::unless(self.stop.is_over_unread(page, next), Position::Page(next))
+    }
+
+    pub(super) fn end(&self, page: &Page<'_>) -> Option<i64> {
+        self.stop.end(page, self.base)
+    }
+
+    pub(super) fn upcoming(&self, from: &Position, end: Option<i64>, most: usize) -> Vec<Position> {
+        let first = self.number(from);
+        let end = self
+            .stop
+            .certain_end(end.filter(|_| self.trusts_total))
+            .unwrap_or(first);
+        (first + 1..end).take(most).map(Position::Page).collect()
+    }
+
+    pub(super) fn body_paths(&self) -> Vec<&str> {
+        self.placement.body_path().into_iter().collect()
     }
 }

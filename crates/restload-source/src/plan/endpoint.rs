@@ -14,7 +14,7 @@ use crate::auth::{ApplyError, Auth, AuthChoice, Binding, Exchanges};
 use crate::config::{ClientConfig, EndpointConfig, ParamValue};
 use crate::json_path::JsonPath;
 use crate::paginators::{NoOptions, Paginator, PaginatorConfig, Position};
-use crate::request::{Draft, DraftBody, Request, join_url};
+use crate::request::{Draft, DraftBody, Request, blocked_body_path, join_url};
 use crate::response_actions::ResponseAction;
 use crate::template::{Reference, RenderError, Template, scalar_text};
 
@@ -62,6 +62,8 @@ pub struct EndpointPlan {
     pub selector: Option<JsonPath>,
     /// Whether a page may lack them.
     pub allow_missing_data: bool,
+    /// Pages of a partition at most.
+    pub max_pages: Option<u64>,
     /// What answers mean.
     pub actions: Vec<ResponseAction>,
     /// Whether requests change something, so that none is sent twice.
@@ -212,7 +214,7 @@ impl EndpointPlan {
             Some(AuthChoice::Enabled(auth)) => OwnAuth::Own(auth.compile(&path.key("auth"), diagnostics)?),
         };
         let url_path = url_path?;
-        let is_single = names_one_record(path_text, &url_path);
+        let is_single = names_one_record(path_text, config.params.as_ref());
         let paginator_config = config
             .paginator
             .clone()
@@ -233,11 +235,16 @@ impl EndpointPlan {
             },
         };
         let paginator = paginator?;
-        if paginator.writes_body() && config.data.is_some() {
-            diagnostics.error(
-                &path.key("data"),
-                "the paginator writes into a JSON body, which a form body (`data`) leaves no room for; use `json`",
-            );
+        for body_path in paginator.body_paths() {
+            if config.data.is_some() {
+                diagnostics.error(
+                    &path.key("data"),
+                    "the paginator writes into a JSON body, which a form body (`data`) leaves no room for; use `json`",
+                );
+            } else if let Some(depth) = config.json.as_ref().and_then(|json| blocked_at(json, body_path)) {
+                let reason = format!("the paginator cannot write: {}", blocked_body_path(body_path, depth));
+                diagnostics.error(&path.key("json"), reason);
+            }
         }
         let actions = config
             .response_actions
@@ -267,6 +274,7 @@ impl EndpointPlan {
             paginator,
             selector,
             allow_missing_data: config.allow_missing_data,
+            max_pages: config.max_pages,
             actions,
             has_side_effects: config.allow_side_effects.is_some() || writes,
             refused: config.allow_side_effects == Some(false) || (writes && config.allow_side_effects.is_none()),
@@ -404,7 +412,9 @@ impl EndpointPlan {
                  add the host to `client.trusted_hosts` if it may see it"
             )));
         }
-        self.paginator.apply(position, &mut draft);
+        self.paginator
+            .apply(position, &mut draft)
+            .map_err(DraftError::Invalid)?;
         let auth = match &self.auth {
             OwnAuth::Own(auth) => Some(auth),
             OwnAuth::Inherit => client.auth.as_ref(),
@@ -572,10 +582,57 @@ fn compile_body(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagn
     }
 }
 
-/// dlt's rule for single records, without its trap: the last segment of the path holds a parent's field.
-fn names_one_record(path_text: &str, template: &Template) -> bool {
-    let last = path_text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    last.contains("{resources") && !template.references().is_empty()
+/// dlt's rule for single records, without its trap: the last segment of the path holds a parent's field. A value of
+/// the config or a cursor in its place says nothing about how many records there are.
+fn names_one_record(path_text: &str, params: Option<&IndexMap<String, ParamValue>>) -> bool {
+    let segment = last_segment(path_text);
+    let names: Vec<&str> = params.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    // Mistakes in it are noted where the whole path is compiled.
+    let template = Template::compile(segment, &names, &KeyPath::root(), &mut Diagnostics::default());
+    let is_resolved = |name: &str| {
+        let param = params.and_then(|params| params.get(name));
+        param.is_some_and(|param| match &param.0 {
+            Value::Object(_) => true,
+            Value::String(text) => text.contains("{resources."),
+            _ => false,
+        })
+    };
+    template.is_some_and(|template| !template.references().is_empty() || template.variables().any(is_resolved))
+}
+
+/// The last segment of a path, without the query: what stands between braces is one piece, whatever is in it.
+fn last_segment(path: &str) -> &str {
+    let mut depth = 0_i32;
+    let mut start = 0;
+    let mut end = path.len();
+    for (at, character) in path.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            '/' if depth == 0 && !path[at..].trim_matches('/').is_empty() => start = at + 1,
+            '?' | '#' if depth == 0 => {
+                end = at;
+                break;
+            }
+            _ => {}
+        }
+    }
+    path[start.min(end)..end].trim_matches('/')
+}
+
+/// How many keys of a dotted path lead to a value of the body that is no object, and has no placeholder that might
+/// stand for one.
+fn blocked_at(json: &Value, body_path: &str) -> Option<usize> {
+    let mut value = json;
+    for (depth, key) in body_path.split('.').enumerate() {
+        match value {
+            Value::Object(members) => value = members.get(key)?,
+            Value::Null => return None,
+            Value::String(text) if text.contains('{') => return None,
+            _ => return Some(depth),
+        }
+    }
+    None
 }
 
 impl ParamTemplate {

@@ -164,6 +164,101 @@ fn makes_requests() {
     }
 }
 
+/// Which paginator counts: the endpoint's, the defaults', the client's (C-21, C-25); on a path that ends in a parent's
+/// field the client's does not (C-15 to C-17, C-26).
+#[test]
+fn the_nearest_paginator_counts() {
+    let of = |name: &str| match name {
+        "" => Value::Null,
+        name => json!({"type": "offset", "limit": 1, "offset_param": name}),
+    };
+    for (id, path, client, defaults, endpoint, query) in [
+        ("C-25", "a", "", None, None, ""),
+        ("C-25", "a", "c", None, None, "c=0&limit=1"),
+        ("C-25", "a", "c", Some("d"), None, "d=0&limit=1"),
+        ("C-25", "a", "c", Some("d"), Some("e"), "e=0&limit=1"),
+        ("C-25", "a", "", Some("d"), Some("e"), "e=0&limit=1"),
+        ("C-25", "a", "", Some("d"), None, "d=0&limit=1"),
+        ("C-25", "a", "", None, Some("e"), "e=0&limit=1"),
+        ("C-25", "a", "c", None, Some("e"), "e=0&limit=1"),
+        ("C-21 C-25", "a", "c", Some("d"), Some(""), "c=0&limit=1"),
+        ("C-21 C-25", "a", "", Some("d"), Some(""), ""),
+        ("C-25", "a", "c", None, Some(""), "c=0&limit=1"),
+        ("C-25", "a", "c", Some(""), None, "c=0&limit=1"),
+        ("C-26", "p/{resources.p.id}", "c", None, None, ""),
+        ("C-26", "p/{resources.p.id}", "", None, None, ""),
+        ("C-26", "p/{resources.p.id}", "c", Some("d"), None, "d=0&limit=1"),
+        ("C-26", "p/{resources.p.id}", "c", Some("d"), Some("e"), "e=0&limit=1"),
+        ("C-26", "p/{resources.p.id}", "c", None, Some("e"), "e=0&limit=1"),
+        ("C-17 C-26", "p/{resources.p.id}", "c", Some("d"), Some(""), ""),
+        ("C-16", "p/{resources.p.id}/x", "c", None, None, "c=0&limit=1"),
+    ] {
+        let mut child = json!({"name": "r", "endpoint": {"path": path}});
+        if let Some(endpoint) = endpoint {
+            child["endpoint"]["paginator"] = of(endpoint);
+        }
+        let mut text = json!({"client": {"paginator": of(client)}, "resources": [{"name": "p", "endpoint": {"paginator": "single_page"}}, child]});
+        if let Some(defaults) = defaults {
+            text["resource_defaults"] = json!({"endpoint": {"paginator": of(defaults)}});
+        }
+        let request = first_request(&text, Some(("p", &json!({"id": 7}))));
+        let found = request.split_once('?').map_or("", |(_, query)| query);
+        assert_eq!(
+            found, query,
+            "{id} {path} {client:?} {defaults:?} {endpoint:?}: {request}"
+        );
+    }
+}
+
+/// D-23 and D-24, for the placeholders that stand for a parent's field (C-15, trap 19).
+#[test]
+fn a_path_that_ends_in_a_parents_field_names_one_record() {
+    for (path, is_single) in [
+        ("users/{resources.p.id}", true),
+        ("/users/{resources.p.id}", true),
+        ("users/{resources.p.id}/", true),
+        ("users/{resources.p.id}///", true),
+        ("users/{resources.p.id}?x=1", true),
+        ("users/{resources.p.id}/?x=/y", true),
+        ("users/{resources.p.id}#top", true),
+        ("users/{resources.p.id}.json", true),
+        ("users/u-{resources.p.id}", true),
+        ("a/{resources.p.id}/b/{resources.p.id}", true),
+        ("{resources.p.id}", true),
+        ("users/{resources.p.user.id2}", true),
+        ("users/{resources.p.id | replace('a', '/')}", true),
+        ("users/{id}", true),
+        ("users/{text}", true),
+        ("users/{id}/posts", false),
+        ("users/{static}?p={resources.p.id}", false),
+        ("users/{resources.p.id}/posts", false),
+        ("users", false),
+        ("users/", false),
+        ("/", false),
+        ("{resources.p.id}/x/#y", false),
+        ("users/{static}", false),
+        ("users/{vars.v}", false),
+    ] {
+        let params = json!({"id": {"type": "resolve", "resource": "p", "field": "id"}, "static": "s", "text": "{resources.p.id}"});
+        let used = |name: &str| path.contains(&format!("{{{name}}}"));
+        let params: serde_json::Map<String, Value> = params
+            .as_object()
+            .unwrap()
+            .clone()
+            .into_iter()
+            .filter(|(name, _)| used(name))
+            .collect();
+        let text = json!({
+            "client": {"paginator": {"type": "page_number", "page_param": "paged"}}, "vars": {"v": 1},
+            "resources": [{"name": "p", "endpoint": {"paginator": "single_page"}}, {"name": "r", "endpoint": {"path": path, "params": params}}],
+        });
+        let record = json!({"id": "i", "user": {"id2": 2}});
+        let request = first_request(&text, Some(("p", &record)));
+        assert!(request.starts_with("GET "), "{path}: {request}");
+        assert_eq!(!request.contains("paged="), is_single, "{path}: {request}");
+    }
+}
+
 #[test]
 fn makes_requests_for_a_parents_record() {
     let text = |child: Value| json!({"resources": ["posts", {"name": "c", "endpoint": child}]});
@@ -240,6 +335,10 @@ fn finds_every_mistake() {
         (
             json!({"resources": [{"name": "a", "endpoint": {"data": {"x": 1}, "paginator": {"type": "cursor", "cursor_body_path": "c"}}}]}),
             "resources[0].endpoint.data: the paginator writes into a JSON body, which a form body (`data`) leaves no room for; use `json`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": {"json": {"q": [1]}, "paginator": {"type": "cursor", "cursor_body_path": "q.after"}}}]}),
+            "resources[0].endpoint.json: the paginator cannot write: `q.after` leads through `q` of the JSON body, which is no object",
         ),
         (
             json!({"resources": [{"name": "a", "endpoint": "{vars.nope}"}]}),
