@@ -600,16 +600,18 @@ fn names_one_record(path_text: &str, params: Option<&IndexMap<String, ParamValue
     template.is_some_and(|template| !template.references().is_empty() || template.variables().any(is_resolved))
 }
 
-/// The last segment of a path, without the query: what stands between braces is one piece, whatever is in it.
+/// The last segment of a path, without the query: what stands between braces is one piece, whatever is in it. As with
+/// dlt, a fragment after a slash is a segment of its own.
 fn last_segment(path: &str) -> &str {
     let mut depth = 0_i32;
-    let mut start = 0;
+    let mut slashes = Vec::new();
     let mut end = path.len();
     for (at, character) in path.char_indices() {
         match character {
             '{' => depth += 1,
             '}' => depth -= 1,
-            '/' if depth == 0 && !path[at..].trim_matches('/').is_empty() => start = at + 1,
+            '/' if depth == 0 => slashes.push(at),
+            '#' if depth == 0 && path[..at].ends_with('/') => return "",
             '?' | '#' if depth == 0 => {
                 end = at;
                 break;
@@ -617,7 +619,9 @@ fn last_segment(path: &str) -> &str {
             _ => {}
         }
     }
-    path[start.min(end)..end].trim_matches('/')
+    let path = path[..end].trim_end_matches('/');
+    let start = slashes.iter().rev().find(|at| **at < path.len());
+    start.map_or(path, |at| &path[at + 1..])
 }
 
 /// How many keys of a dotted path lead to a value of the body that is no object, and has no placeholder that might

@@ -235,7 +235,7 @@ fn a_path_that_ends_in_a_parents_field_names_one_record() {
         ("users", false),
         ("users/", false),
         ("/", false),
-        ("{resources.p.id}/x/#y", false),
+        ("users/{resources.p.id}/#y", false),
         ("users/{static}", false),
         ("users/{vars.v}", false),
     ] {
