@@ -76,8 +76,8 @@ impl CursorConfig {
             path: cursor?,
             placement: placement?,
             stop_after_empty_page: self.stop_after_empty_page,
-            full_page: full_page?,
-            has_more: has_more?,
+            full_page: full_page.ok()?,
+            has_more: has_more.ok()?,
         })
     }
 }
@@ -130,7 +130,8 @@ impl Cursor {
 pub(super) fn token_of(value: &Value<'_>) -> serde_json::Value {
     let text = value.to_json();
     match serde_json::from_str::<serde_json::Value>(&text) {
-        Ok(token) if !token.is_number() || token.to_string() == text => token,
-        _ => text.into(),
+        Ok(serde_json::Value::Number(number)) if number.to_string() != text => text.into(),
+        Ok(token) => token,
+        Err(_) => text.into(),
     }
 }

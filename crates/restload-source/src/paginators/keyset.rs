@@ -85,8 +85,8 @@ impl KeysetConfig {
             path: key?,
             placement: placement?,
             initial_value: self.initial_value.clone(),
-            full_page: full_page?,
-            has_more: has_more?,
+            full_page: full_page.ok()?,
+            has_more: has_more.ok()?,
         })
     }
 }

@@ -93,11 +93,11 @@ impl PageNumberConfig {
             total_header: self.total_header.as_deref(),
             maximum: ("maximum_page", self.maximum_page),
             stop_after_empty_page: self.stop_after_empty_page,
-            full_page: full_page.flatten(),
+            full_page: full_page.ok().flatten(),
             has_more_path: self.has_more_path.as_deref(),
         };
         let stop = stop.compile(path, diagnostics);
-        full_page?;
+        full_page.ok()?;
         Some(PageNumber {
             base: self.base_page,
             first: self.page.unwrap_or(self.base_page),

@@ -55,6 +55,10 @@ impl JsonSchema for TotalPath {
     }
 }
 
+/// That an option cannot be used; the mistake is noted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted;
+
 /// The options that [`StopRules`] are compiled from.
 pub(super) struct StopOptions<'o> {
     pub(super) total_path: &'o TotalPath,
@@ -107,15 +111,15 @@ impl StopOptions<'_> {
             return None;
         }
         Some(StopRules {
-            total: total?,
+            total: total.ok()?,
             maximum,
             stop_after_empty_page: self.stop_after_empty_page,
             full_page: self.full_page,
-            has_more: has_more?,
+            has_more: has_more.ok()?,
         })
     }
 
-    fn compile_total(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Option<Total>> {
+    fn compile_total(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Result<Option<Total>, Noted> {
         if let Some(name) = self.total_header {
             let path = path.key("total_header");
             if matches!(self.total_path, TotalPath::At(_)) {
@@ -123,21 +127,21 @@ impl StopOptions<'_> {
                     &path,
                     "`total_path` and `total_header` exclude each other: the total is in one place",
                 );
-                return None;
+                return Err(Noted);
             }
             let Ok(header) = HeaderName::try_from(name) else {
                 diagnostics.error(&path, format_args!("`{name}` is not a header name"));
-                return None;
+                return Err(Noted);
             };
-            return Some(Some(Total::Header(header)));
+            return Ok(Some(Total::Header(header)));
         }
         let (text, is_named) = match self.total_path {
-            TotalPath::Nowhere => return Some(None),
+            TotalPath::Nowhere => return Ok(None),
             TotalPath::Usual => (USUAL_TOTAL, false),
             TotalPath::At(text) => (text.as_str(), true),
         };
-        let path = compile_path(text, &path.key("total_path"), diagnostics)?;
-        Some(Some(Total::Body { path, is_named }))
+        let path = compile_path(text, &path.key("total_path"), diagnostics).ok_or(Noted)?;
+        Ok(Some(Total::Body { path, is_named }))
     }
 }
 
@@ -243,10 +247,10 @@ pub(super) fn compile_optional_path(
     text: Option<&str>,
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
-) -> Option<Option<JsonPath>> {
+) -> Result<Option<JsonPath>, Noted> {
     match text {
-        None => Some(None),
-        Some(text) => compile_path(text, &path.key(key), diagnostics).map(Some),
+        None => Ok(None),
+        Some(text) => compile_path(text, &path.key(key), diagnostics).map(Some).ok_or(Noted),
     }
 }
 
@@ -255,12 +259,12 @@ pub(super) fn compile_page_size(
     size: Option<i64>,
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
-) -> Option<Option<i64>> {
+) -> Result<Option<i64>, Noted> {
     if size.is_some_and(|size| size < 1) {
         diagnostics.error(&path.key("page_size"), "`page_size` must be at least 1");
-        return None;
+        return Err(Noted);
     }
-    Some(size)
+    Ok(size)
 }
 
 fn read_integer(value: &Value<'_>) -> Option<i64> {

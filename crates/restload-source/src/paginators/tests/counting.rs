@@ -7,23 +7,23 @@ fn two(more: serde_json::Value) -> serde_json::Value {
     with_records(json!([1, 2]), more)
 }
 
-fn with_records(records: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
-    let mut page = json!({ "data": records });
-    page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    page
+fn with_records(records: serde_json::Value, mut more: serde_json::Value) -> serde_json::Value {
+    more["data"] = records;
+    more
+}
+
+/// Options of a paginator, over the ones that it needs.
+pub(super) fn with_options(mut config: serde_json::Value, options: serde_json::Value) -> serde_json::Value {
+    if let (Some(members), serde_json::Value::Object(options)) = (config.as_object_mut(), options) {
+        members.extend(options);
+    }
+    config
 }
 
 #[test]
 fn page_number() {
     let none = || with_records(json!([]), json!({}));
-    let page = |options: serde_json::Value| {
-        let mut config = json!({"type": "page_number"});
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(options.as_object().unwrap().clone());
-        config
-    };
+    let page = |options| with_options(json!({"type": "page_number"}), options);
     check(vec![
         (
             "P-01 by its name alone",
@@ -210,14 +210,7 @@ fn page_number() {
 #[test]
 fn offset() {
     let page = || two(json!({"total": 3}));
-    let by = |options: serde_json::Value| {
-        let mut config = json!({"type": "offset", "limit": 2});
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(options.as_object().unwrap().clone());
-        config
-    };
+    let by = |options| with_options(json!({"type": "offset", "limit": 2}), options);
     check(vec![
         (
             "G-10 a total",
@@ -371,14 +364,7 @@ fn knows_the_pages_to_come_only_where_they_are_certain() {
         let positions = paginator.upcoming(from, end, 3);
         positions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
-    let page = |more: serde_json::Value| {
-        let mut config = json!({"type": "page_number", "base_page": 1});
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        config
-    };
+    let page = |options| with_options(json!({"type": "page_number", "base_page": 1}), options);
     let third = Position::Page(3);
     for (config, from, end, positions) in [
         (

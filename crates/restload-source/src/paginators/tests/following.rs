@@ -1,17 +1,11 @@
 //! `cursor`, `keyset`, `header_cursor`, and the links.
 
+use super::counting::with_options;
 use super::*;
 
 #[test]
 fn cursor() {
-    let cursor = |options: serde_json::Value| {
-        let mut config = json!({"type": "cursor", "cursor_path": "next"});
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(options.as_object().unwrap().clone());
-        config
-    };
+    let cursor = |options| with_options(json!({"type": "cursor", "cursor_path": "next"}), options);
     check(vec![
         (
             "G-33 G-37 K-04 until it is empty",
@@ -119,14 +113,7 @@ fn cursor() {
 
 #[test]
 fn keyset() {
-    let keyset = |options: serde_json::Value| {
-        let mut config = json!({"type": "keyset", "key_param": "starting_after"});
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(options.as_object().unwrap().clone());
-        config
-    };
+    let keyset = |options| with_options(json!({"type": "keyset", "key_param": "starting_after"}), options);
     let page = |ids: &[i64]| json!({"data": ids.iter().map(|id| json!({"id": id, "at": {"ms": id * 10}})).collect::<Vec<_>>()});
     check(vec![
         (
@@ -276,7 +263,7 @@ fn links_are_resolved() {
 #[test]
 fn headers() {
     let link = r#"<https://api.test/p1>; rel="first last", <https://api.test/p,2>; title="a, b"; rel="NEXT""#;
-    let further = r#"<https://api.test/more>; rel=more"#;
+    let further = "<https://api.test/more>; rel=more";
     for (name, config, headers, log) in [
         (
             "P-01 G-01 G-02 D-21 a link",
