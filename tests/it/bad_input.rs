@@ -276,7 +276,7 @@ fn an_unknown_paginator() {
       |                      ^^^^^^^^^^^^ did you mean `page_number`?
       |
       = in client.paginator
-      = help: known: `auto`, `single_page`, `page_number`, `offset`, `cursor`, `json_link`, `header_link`, `header_cursor`, `json_response`
+      = help: known: `auto`, `single_page`, `page_number`, `offset`, `cursor`, `keyset`, `json_link`, `header_link`, `header_cursor`, `json_response`
 
     1 error in shop.yaml
     ");

@@ -126,7 +126,7 @@ fn unknown_paginator() {
       |           ^^^^^^^^^^^^ did you mean `page_number`?
       |
       = in client.paginator
-      = help: known: `auto`, `single_page`, `page_number`, `offset`, `cursor`, `json_link`, `header_link`, `header_cursor`, `json_response`
+      = help: known: `auto`, `single_page`, `page_number`, `offset`, `cursor`, `keyset`, `json_link`, `header_link`, `header_cursor`, `json_response`
 
     1 error in shop.yaml
     exit code 2
@@ -139,7 +139,7 @@ fn unknown_paginator() {
        |                ^^^^^^^ did you mean `cursor`?
        |
        = in resources[0].endpoint
-       = help: known: `auto`, `single_page`, `page_number`, `cursor`, `json_link`, `header_link`, `header_cursor`, `json_response`
+       = help: known: `auto`, `single_page`, `page_number`, `cursor`, `keyset`, `json_link`, `header_link`, `header_cursor`, `json_response`
 
     1 error in shop.yaml
     exit code 2
@@ -156,7 +156,7 @@ fn option_of_another_paginator() {
        |     ^^^^^
        |
        = in client.paginator
-       = help: known here: `type`, `base_page`, `page`, `page_param`, `page_body_path`, `total_path`, `maximum_page`, `stop_after_empty_page`, `has_more_path`
+       = help: known here: `type`, `base_page`, `page`, `page_param`, `page_body_path`, `page_header`, `total_path`, `total_header`, `maximum_page`, `stop_after_empty_page`, `page_size`, `has_more_path`
 
     1 error in shop.yaml
     exit code 2
@@ -922,7 +922,7 @@ destination: { ur: x }";
       |           ^^^^^^^^^^^^ did you mean `page_number`?
       |
       = in client.paginator
-      = help: known: `auto`, `single_page`, `page_number`, `offset`, `cursor`, `json_link`, `header_link`, `header_cursor`, `json_response`
+      = help: known: `auto`, `single_page`, `page_number`, `offset`, `cursor`, `keyset`, `json_link`, `header_link`, `header_cursor`, `json_response`
 
     error: unknown key `timeout`
       --> shop.yaml:12:3
