@@ -252,6 +252,7 @@ impl Tasks<'_> {
                 remaining: limit.map(|limit| AtomicI64::new(i64::try_from(limit).unwrap_or(i64::MAX))),
                 traffic: Traffic::default(),
                 counts: Counts::default(),
+                told: std::sync::Mutex::default(),
             });
             let input = inputs[index].take();
             running.spawn(async move { (index, resource::load(shared, stored, input).await) });

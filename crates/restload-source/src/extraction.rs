@@ -17,6 +17,7 @@ use crate::decoders::decode_json;
 use crate::json_path::JsonPath;
 use crate::paginators::{self, Page, PaginateError, Paginator, Position, Step};
 use crate::parent_fields::{MissingField, Parents};
+use crate::plan::graphql::{self, GraphqlPlan};
 use crate::plan::{DraftError, EndpointPlan, Limits, MissingFieldPolicy, ParentLink, RecordSource, ResourcePlan};
 use crate::request::{Request, Response};
 use crate::response_actions::{Action, response_value};
@@ -229,6 +230,7 @@ impl Walk {
             Some(Action::SkipPage) => return self.skip_page(endpoint, response),
             Some(Action::Stop | Action::Fail) | None => {}
         }
+        let mut notes = Vec::new();
         if action.is_none() {
             if limits.retries(response.status) && !endpoint.has_side_effects {
                 return Ok(Answer::Retry(bad_status(response)));
@@ -236,12 +238,15 @@ impl Walk {
             if response.status >= 300 {
                 return Err(bad_status(response));
             }
+            if let (Some(graphql), Ok(body)) = (&endpoint.graphql, &decoded) {
+                notes.extend(graphql_errors(graphql, body)?);
+            }
             if response.status == 204 {
                 return Ok(self.end_without_records(false));
             }
         }
         let body = decoded.map_err(|error| not_json(response, &error.to_string()))?;
-        self.take_page(endpoint, response, body, action == Some(Action::Stop))
+        self.take_page(endpoint, response, body, action == Some(Action::Stop), notes)
             .map(Answer::Page)
     }
 
@@ -251,8 +256,8 @@ impl Walk {
         response: &Response,
         mut body: Value<'b>,
         is_last: bool,
+        mut notes: Vec<String>,
     ) -> Result<Records<'b>, ExtractError> {
-        let mut notes = Vec::new();
         let selector = match endpoint.selector.as_ref().or_else(|| self.plan.found_selector.get()) {
             Some(selector) => Some(selector.clone()),
             None => find_records(&body)?,
@@ -270,7 +275,7 @@ impl Walk {
             let _ = self.plan.found_selector.set(selector.clone());
         }
         let picked = match &selector {
-            Some(selector) => pick(selector, &body, endpoint)?,
+            Some(selector) => pick(selector, &body, endpoint, &mut notes)?,
             None => Picked::default(),
         };
         let is_whole = selector.as_ref().is_some_and(|selector| selector.as_str() == "$");
@@ -461,7 +466,7 @@ pub fn process<'b>(
     if plan.steps.is_empty() {
         return Ok(records);
     }
-    steps::apply_all(&plan.steps, records).map_err(|error| ExtractError::new(error.to_string()))
+    steps::apply_all(&plan.steps, records).map_err(|error| ExtractError::new(error.to_string()).with_help(error.help))
 }
 
 /// Decides what becomes of a partition whose parents' records lack a field: whether it is requested, perhaps with a
@@ -533,6 +538,7 @@ fn pick<'v, 'b>(
     selector: &JsonPath,
     body: &'v Value<'b>,
     endpoint: &EndpointPlan,
+    notes: &mut Vec<String>,
 ) -> Result<Picked<'v, 'b>, ExtractError> {
     let found = selector.all(body);
     match found.as_slice() {
@@ -547,7 +553,12 @@ fn pick<'v, 'b>(
             count: records.len(),
             last: records.last(),
         }),
-        [Value::Null] => Ok(Picked::default()),
+        [Value::Null] => {
+            if selector.as_str() != "$" {
+                notes.push(format!("null at `{}` was taken for an empty page", selector.as_str()));
+            }
+            Ok(Picked::default())
+        }
         several => Ok(Picked {
             count: several.len(),
             last: several.last().copied(),
@@ -663,6 +674,24 @@ fn collect_lists(value: &Value<'_>, path: &mut Vec<String>, out: &mut Vec<FoundL
     }
 }
 
+/// What is to be said of an answer whose data came along with errors; an error when it may not be taken.
+fn graphql_errors(plan: &GraphqlPlan, body: &Value<'_>) -> Result<Option<String>, ExtractError> {
+    match graphql::errors(body) {
+        None => Ok(None),
+        Some((errors, true)) if plan.allow_partial_data => {
+            Ok(Some(format!("data was taken although errors came along: {errors}")))
+        }
+        Some((errors, has_data)) => {
+            let error = ExtractError::new(format!("the API answered with GraphQL errors: {errors}"));
+            Err(if has_data && !plan.allow_partial_data {
+                error.with_help("data came along with them; `graphql.allow_partial_data: true` would take it")
+            } else {
+                error
+            })
+        }
+    }
+}
+
 /// The message that the config gives for an answer, or the usual one.
 fn refusal(
     message: Option<&crate::template::Template>,
@@ -691,6 +720,11 @@ fn to_computed(roots: std::collections::BTreeMap<String, Computed>) -> Computed 
 /// An answer that is an error by its status.
 fn bad_status(response: &Response) -> ExtractError {
     let message = format!("the API answered {}", status_text(response));
+    if response.status == 304 {
+        return ExtractError::new(format!("{message}, although nothing was asked for by its date or tag")).with_help(
+            "if it means that there is nothing new: `response_actions: [{ status_code: 304, action: ignore }]`",
+        );
+    }
     if (300..400).contains(&response.status) {
         let target = response.header("location").unwrap_or("nowhere");
         return ExtractError::new(format!("{message}, a redirect to {target}, which is at another origin"))

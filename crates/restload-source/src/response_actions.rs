@@ -1,7 +1,7 @@
 //! Response actions: what an answer that is not plainly good means.
 //!
 //! They are looked at before statuses are, so an action on a status decides whether it is retried. The first that
-//! matches counts. Without a match, a status that the client retries is retried and any other of 400 or more fails.
+//! matches counts. Without a match, a status that the client retries is retried and any other of 300 or more fails.
 
 use minijinja::Value as Computed;
 use restload_model::Value;
@@ -89,15 +89,16 @@ pub struct HeaderConditionConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Take it for an empty last page.
+    /// Take it for an empty last page: what came before is kept, and nothing further is asked for.
     Ignore,
-    /// Send the request again, as often as the client retries.
+    /// Send the request again, as often and with the delays that `client.retry` gives, whatever the status. A request with
+    /// side effects is not sent again.
     Retry,
     /// Leave this page out and go on with the next; for paginators that count.
     SkipPage,
-    /// Take its records and ask for no further page.
+    /// Take its records, whatever the status, and ask for no further page.
     Stop,
-    /// Fail.
+    /// Fail the resource, without a further try.
     Fail,
 }
 
@@ -125,7 +126,12 @@ impl StatusCondition {
     /// The statuses meant; mistakes are noted.
     pub fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Vec<std::ops::RangeInclusive<u16>> {
         match self {
-            Self::One(status) => vec![*status..=*status],
+            Self::One(status) => {
+                if !is_status(*status) {
+                    not_a_status(status, path, diagnostics);
+                }
+                vec![*status..=*status]
+            }
             Self::Several(conditions) => conditions
                 .iter()
                 .enumerate()
@@ -134,16 +140,24 @@ impl StatusCondition {
             Self::Class(text) => {
                 let range = parse_statuses(text);
                 if range.is_none() {
-                    diagnostics.error_with_help(
-                        path,
-                        format_args!("`{text}` is not a status"),
-                        "write a number (404), a class (4xx) or a range (500-503)",
-                    );
+                    not_a_status(text, path, diagnostics);
                 }
                 range.into_iter().collect()
             }
         }
     }
+}
+
+fn not_a_status(written: &dyn std::fmt::Display, path: &KeyPath, diagnostics: &mut Diagnostics) {
+    diagnostics.error_with_help(
+        path,
+        format_args!("`{written}` is not a status"),
+        "write a number (404), a class (4xx) or a range (500-503)",
+    );
+}
+
+fn is_status(number: u16) -> bool {
+    (100..600).contains(&number)
 }
 
 fn parse_statuses(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
@@ -154,7 +168,7 @@ fn parse_statuses(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-    (100..600).contains(&first).then_some(first..=last)
+    (is_status(first) && is_status(last) && first <= last).then_some(first..=last)
 }
 
 impl ResponseActionConfig {
@@ -176,6 +190,15 @@ impl ResponseActionConfig {
         }
         if self.message.is_some() && self.action != Action::Fail {
             diagnostics.error(&path.key("message"), "only `action: fail` has a message");
+        }
+        if self.content.as_deref() == Some("") {
+            diagnostics.error(&path.key("content"), "every body contains an empty text");
+        }
+        if let Some(header) = &self.header
+            && http::HeaderName::try_from(&header.name).is_err()
+        {
+            let path = path.key("header").key("name");
+            diagnostics.error(&path, format_args!("`{}` is not a header name", header.name));
         }
         let statuses = match &self.status_code {
             Some(condition) => condition.compile(&path.key("status_code"), diagnostics),
@@ -238,11 +261,8 @@ impl ResponseAction {
     pub fn matches(&self, response: &Response, body: Option<&Value<'_>>) -> bool {
         let status = self.statuses.is_empty() || self.statuses.iter().any(|range| range.contains(&response.status));
         let content = |text: &String| {
-            response
-                .body
-                .windows(text.len().max(1))
-                .any(|window| window == text.as_bytes())
-                || text.is_empty()
+            let text = text.as_bytes();
+            response.body.windows(text.len()).any(|window| window == text)
         };
         let header = |(name, contains): &(String, Option<String>)| {
             response

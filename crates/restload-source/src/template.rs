@@ -42,11 +42,27 @@ pub struct Template {
     path: KeyPath,
 }
 
+/// What the names in a template may begin with.
+#[derive(Debug, Clone, Copy)]
+enum Roots<'r> {
+    /// The usual roots, and those that the place adds.
+    Known(&'r [&'r str]),
+    /// Anything: they are fields.
+    Any,
+}
+
 enum Part {
     Literal(String),
     Placeholder {
+        /// As the config spells it, for messages.
+        shown: String,
         text: String,
         expression: Expression<'static, 'static>,
+    },
+    /// A name that an expression would take for something else.
+    Name {
+        shown: String,
+        name: String,
     },
 }
 
@@ -54,7 +70,7 @@ impl std::fmt::Debug for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Literal(text) => write!(f, "{text:?}"),
-            Self::Placeholder { text, .. } => write!(f, "{{{text}}}"),
+            Self::Placeholder { shown, .. } | Self::Name { shown, .. } => f.write_str(shown),
         }
     }
 }
@@ -63,15 +79,15 @@ impl std::fmt::Debug for Part {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A name in it is not there.
-    #[error("`{{{placeholder}}}` has no value")]
+    #[error("`{placeholder}` has no value")]
     Undefined {
-        /// The text between the braces.
+        /// The placeholder with its braces.
         placeholder: String,
     },
     /// The expression does not work for its values.
-    #[error("`{{{placeholder}}}` cannot be computed: {reason}")]
+    #[error("`{placeholder}` cannot be computed: {reason}")]
     Failed {
-        /// The text between the braces.
+        /// The placeholder with its braces.
         placeholder: String,
         /// What the expression engine says.
         reason: String,
@@ -81,6 +97,43 @@ pub enum RenderError {
 impl Template {
     /// Compiles a text; mistakes are noted under its key path. `extra_roots` are the names that this place adds.
     pub fn compile(text: &str, extra_roots: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::compile_with(text, Roots::Known(extra_roots), path, diagnostics)
+    }
+
+    /// Compiles a text whose names are fields of a record, which only the records tell.
+    pub(crate) fn compile_over_record(text: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::compile_with(text, Roots::Any, path, diagnostics)
+    }
+
+    /// A text without placeholders, whatever braces it has.
+    pub(crate) fn constant(text: &str) -> Self {
+        Self {
+            parts: vec![Part::Literal(text.to_owned())],
+            variables: BTreeSet::new(),
+            references: Vec::new(),
+            path: KeyPath::root(),
+        }
+    }
+
+    /// Compiles a text that is an expression over a record, without braces around it.
+    pub(crate) fn compile_expression(text: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mut template = Self {
+            parts: Vec::new(),
+            variables: BTreeSet::new(),
+            references: Vec::new(),
+            path: path.clone(),
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            diagnostics.error(path, "the expression is empty");
+            return None;
+        }
+        template
+            .add_placeholder(text, text, Roots::Any, path, diagnostics)
+            .then_some(template)
+    }
+
+    fn compile_with(text: &str, roots: Roots<'_>, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mut template = Self {
             parts: Vec::new(),
             variables: BTreeSet::new(),
@@ -108,7 +161,8 @@ impl Template {
                     template.parts.push(Part::Literal(std::mem::take(&mut literal)));
                 }
                 let expression = rest[1..end].trim();
-                sound &= template.add_placeholder(expression, extra_roots, path, diagnostics);
+                let shown = format!("{{{expression}}}");
+                sound &= template.add_placeholder(expression, &shown, roots, path, diagnostics);
                 rest = &rest[end + 1..];
             }
         }
@@ -122,7 +176,8 @@ impl Template {
     fn add_placeholder(
         &mut self,
         text: &str,
-        extra_roots: &[&str],
+        shown: &str,
+        roots: Roots<'_>,
         path: &KeyPath,
         diagnostics: &mut Diagnostics,
     ) -> bool {
@@ -130,7 +185,24 @@ impl Template {
             diagnostics.error_with_help(path, "an empty placeholder `{}`", "write `{{}}` for literal braces");
             return false;
         }
-        let (written, references) = match reference::rewrite(text) {
+        let odd_name = match roots {
+            Roots::Known(extra) => is_odd_name(text, extra),
+            Roots::Any => false,
+        };
+        if odd_name {
+            self.variables.insert(text.to_owned());
+            self.parts.push(Part::Name {
+                shown: shown.to_owned(),
+                name: text.to_owned(),
+            });
+            return true;
+        }
+        // Over a record there are no other resources, and the name is that of a field.
+        let rewritten = match roots {
+            Roots::Known(_) => reference::rewrite(text),
+            Roots::Any => Ok((text.to_owned(), Vec::new())),
+        };
+        let (written, references) = match rewritten {
             Ok(rewritten) => rewritten,
             Err((message, help)) => {
                 diagnostics.error_with_help(path, message, help);
@@ -141,22 +213,43 @@ impl Template {
             Ok(expression) => expression,
             Err(error) => {
                 let reason = error.detail().unwrap_or("it is not an expression");
-                diagnostics.error(path, format_args!("`{{{text}}}` is not a placeholder: {reason}"));
+                let what = match roots {
+                    Roots::Known(_) => "a placeholder",
+                    Roots::Any => "an expression",
+                };
+                diagnostics.error(path, format_args!("`{shown}` is not {what}: {reason}"));
                 return false;
             }
         };
         let mut variables = expression.undeclared_variables(true);
-        variables.retain(|variable| variable.split('.').next() != Some("resources"));
+        if matches!(roots, Roots::Known(_)) {
+            variables.retain(|variable| variable.split('.').next() != Some("resources"));
+        }
         let mut sound = true;
+        for test in tests_used(text).into_iter().filter(|name| !is_test(name)) {
+            sound = false;
+            let message = format_args!("`{shown}` uses the test `{test}`, which is unknown");
+            let usual =
+                did_you_mean(&test, USUAL_TESTS).map_or(String::new(), |near| format!("did you mean `{near}`? "));
+            let help = format!(
+                "{usual}a comparison is written `==`; usual tests: {}",
+                USUAL_TESTS.join(", ")
+            );
+            diagnostics.error_with_help(path, message, help);
+        }
         for filter in filters(text).into_iter().filter(|name| !is_filter(name)) {
             sound = false;
-            let message = format_args!("`{{{text}}}` uses the filter `{filter}`, which is unknown");
-            match did_you_mean(filter, USUAL_FILTERS) {
+            let message = format_args!("`{shown}` uses the filter `{filter}`, which is unknown");
+            match did_you_mean(&filter, USUAL_FILTERS) {
                 Some(near) => diagnostics.error_with_help(path, message, format_args!("did you mean `{near}`?")),
                 None => diagnostics.error(path, message),
             }
         }
-        for variable in &variables {
+        let extra_roots = match roots {
+            Roots::Known(extra) => extra,
+            Roots::Any => &[],
+        };
+        for variable in variables.iter().filter(|_| matches!(roots, Roots::Known(_))) {
             let root = variable.split('.').next().unwrap_or(variable);
             if ROOTS.contains(&root) || extra_roots.contains(&root) {
                 continue;
@@ -176,13 +269,14 @@ impl Template {
             };
             diagnostics.error_with_help(
                 path,
-                format_args!("`{{{text}}}` refers to `{root}`, which is unknown here"),
+                format_args!("`{shown}` refers to `{root}`, which is unknown here"),
                 help,
             );
         }
         self.variables.extend(variables);
         self.references.extend(references);
         self.parts.push(Part::Placeholder {
+            shown: shown.to_owned(),
             text: text.to_owned(),
             expression,
         });
@@ -209,12 +303,20 @@ impl Template {
         self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
     }
 
+    /// The text between the braces, when the template is exactly one placeholder.
+    pub(crate) fn single_placeholder(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Placeholder { text, .. }] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The value: typed when the template is one placeholder, else text. An unknown name is an error.
     pub fn value(&self, context: &Value) -> Result<Value, RenderError> {
-        if let [Part::Placeholder { text, expression }] = self.parts.as_slice() {
-            return evaluate(text, expression, context);
+        match self.parts.as_slice() {
+            [part @ (Part::Placeholder { .. } | Part::Name { .. })] => part.evaluate(context),
+            _ => self.text(context).map(Value::from),
         }
-        self.text(context).map(Value::from)
     }
 
     /// The text. A null inside a longer text is an error: it would read `None`.
@@ -228,12 +330,12 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => rendered.push_str(literal),
-                Part::Placeholder { text, expression } => {
-                    let value = evaluate(text, expression, context)?;
-                    let shown = scalar_text(&value).ok_or_else(|| RenderError::Undefined {
-                        placeholder: text.clone(),
+                Part::Placeholder { shown, .. } | Part::Name { shown, .. } => {
+                    let value = part.evaluate(context)?;
+                    let text = scalar_text(&value).ok_or_else(|| RenderError::Undefined {
+                        placeholder: shown.clone(),
                     })?;
-                    rendered.push_str(&encode(shown));
+                    rendered.push_str(&encode(text));
                 }
             }
         }
@@ -241,19 +343,33 @@ impl Template {
     }
 }
 
-fn evaluate(text: &str, expression: &Expression<'_, '_>, context: &Value) -> Result<Value, RenderError> {
-    let value = expression.eval(context.clone()).map_err(|error| RenderError::Failed {
-        placeholder: text.to_owned(),
-        reason: error
-            .detail()
-            .map_or_else(|| error.kind().to_string(), ToOwned::to_owned),
-    })?;
-    if value.is_undefined() {
-        return Err(RenderError::Undefined {
-            placeholder: text.to_owned(),
-        });
+impl Part {
+    /// The value; an unknown name is an error.
+    fn evaluate(&self, context: &Value) -> Result<Value, RenderError> {
+        let (shown, value) = match self {
+            Self::Literal(text) => return Ok(Value::from(text.as_str())),
+            Self::Name { shown, name } => (shown, context.get_attr(name)),
+            Self::Placeholder { shown, expression, .. } => (shown, expression.eval(context.clone())),
+        };
+        let value = value.map_err(|error| RenderError::Failed {
+            placeholder: shown.clone(),
+            reason: error
+                .detail()
+                .map_or_else(|| error.kind().to_string(), ToOwned::to_owned),
+        })?;
+        if value.is_undefined() {
+            return Err(RenderError::Undefined {
+                placeholder: shown.clone(),
+            });
+        }
+        Ok(value)
     }
-    Ok(value)
+}
+
+/// Whether a placeholder is the name of a parameter that is not a name to the expression language: `user-id`.
+fn is_odd_name(text: &str, extra_roots: &[&str]) -> bool {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    !text.chars().all(is_plain) && extra_roots.contains(&text)
 }
 
 /// A value as it stands in a URL, a header or a form; none for null. Lists and maps are JSON.
@@ -274,42 +390,84 @@ pub fn to_value(value: impl serde::Serialize) -> Value {
     Value::from(minijinja::value::Serde(value))
 }
 
+/// The tests that are named for a misspelt one.
+const USUAL_TESTS: [&str; 6] = ["defined", "in", "none", "number", "string", "true"];
+
 /// The filters that a misspelt one is compared with.
-const USUAL_FILTERS: [&str; 12] = [
+const USUAL_FILTERS: [&str; 16] = [
+    "abs",
     "date",
     "default",
     "first",
+    "float",
+    "int",
     "join",
     "last",
     "length",
     "lower",
     "reason",
     "replace",
+    "round",
     "trim",
     "upper",
     "urlencode",
 ];
 
 /// The names of the filters in an expression: those that follow a `|` outside of quotes.
-fn filters(text: &str) -> Vec<&str> {
+fn filters(text: &str) -> Vec<String> {
+    let bare = without_strings(text);
+    let after_bars = bare.split('|').skip(1);
+    after_bars
+        .map(|rest| {
+            let name = rest.trim_start().chars();
+            name.take_while(|character| character.is_ascii_alphanumeric() || *character == '_')
+                .collect()
+        })
+        .collect()
+}
+
+/// The names of the tests in an expression: those that follow `is` or `is not`.
+fn tests_used(text: &str) -> Vec<String> {
+    let bare = without_strings(text);
+    let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.');
+    let mut words = bare
+        .split(|character| !is_part(character))
+        .filter(|word| !word.is_empty());
     let mut names = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "is" {
+            let next = words.next();
+            let name = if next == Some("not") { words.next() } else { next };
+            names.extend(name.map(str::to_owned));
+        }
+    }
+    names
+}
+
+/// An expression with blanks in the place of its quoted strings.
+fn without_strings(text: &str) -> String {
+    let mut bare = String::with_capacity(text.len());
     let mut quote = None;
     let mut escaped = false;
-    for (at, character) in text.char_indices() {
+    for character in text.chars() {
+        let is_quoted = quote.is_some();
         match (quote, character) {
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(open), _) if character == open => quote = None,
             (None, '"' | '\'') => quote = Some(character),
-            (None, '|') => {
-                let rest = text[at + 1..].trim_start();
-                let end = rest.find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
-                names.push(&rest[..end.unwrap_or(rest.len())]);
-            }
             _ => {}
         }
+        bare.push(if is_quoted || quote.is_some() { ' ' } else { character });
     }
-    names
+    bare
+}
+
+/// Whether the engine knows a test. It only tells when one is used.
+fn is_test(name: &str) -> bool {
+    let used = ENVIRONMENT.compile_expression_owned(format!("'' is {name}"));
+    let outcome = used.and_then(|expression| expression.eval(()));
+    outcome.err().is_none_or(|error| error.kind() != ErrorKind::UnknownTest)
 }
 
 /// Whether the engine knows a filter. It only tells when one is used.
@@ -417,76 +575,4 @@ impl Context {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn context() -> Value {
-        Context::default()
-            .with(
-                "vars",
-                to_value(serde_json::json!({"n": 5, "none": null, "list": [1, 2], "t": "a b"})),
-            )
-            .with(
-                "resources",
-                to_value(serde_json::json!({"p": {"id": 7, "deep": {"x": true}}})),
-            )
-            .to_value()
-    }
-
-    fn render(text: &str) -> String {
-        let mut diagnostics = Diagnostics::default();
-        let Some(template) = Template::compile(text, &[], &KeyPath::root(), &mut diagnostics) else {
-            let found = diagnostics.into_vec().remove(0);
-            return format!("error: {} ({})", found.message, found.help.unwrap_or_default());
-        };
-        match template.value(&context()) {
-            Ok(value) => serde_json::to_string(&value).unwrap(),
-            Err(error) => format!("error: {error}"),
-        }
-    }
-
-    #[test]
-    fn renders() {
-        for (text, rendered) in [
-            ("plain", r#""plain""#),
-            ("{{literal}}", r#""{literal}""#),
-            ("{vars.n}", "5"),
-            ("{ vars.n + 1 }", "6"),
-            ("n={vars.n}", r#""n=5""#),
-            ("{vars.none}", "null"),
-            ("{vars.list}", "[1,2]"),
-            ("{resources.p.deep.x}", "true"),
-            ("{vars.t | urlencode}", r#""a%20b""#),
-            ("{'}'}", r#""}""#),
-            (
-                "{'2024-01-02T03:04:05Z' | date('%Y-%m-%d %s')}",
-                r#""2024-01-02 1704164645""#,
-            ),
-            ("{1704164645 | date('%Y')}", r#""2024""#),
-            ("{['a', 'b'] | reason}", r#""a; b""#),
-            ("{{{vars.n}}}", r#""{5}""#),
-        ] {
-            assert_eq!(render(text), rendered, "{text}");
-        }
-    }
-
-    #[test]
-    fn refuses() {
-        for (text, message) in [
-            ("{vars.missing}", "error: `{vars.missing}` has no value"),
-            ("x{vars.none}", "error: `{vars.none}` has no value"),
-            (
-                "{secret.token}",
-                "error: `{secret.token}` refers to `secret`, which is unknown here (did you mean `secrets`?)",
-            ),
-            ("{", "error: a `{` without its `}` (write `{{` for a literal brace)"),
-            ("a}", "error: a `}` without its `{` (write `}}` for a literal brace)"),
-            (
-                "{}",
-                "error: an empty placeholder `{}` (write `{{}}` for literal braces)",
-            ),
-        ] {
-            assert_eq!(render(text), message, "{text}");
-        }
-    }
-}
+mod tests;

@@ -20,7 +20,7 @@ pub(crate) use self::shared::{Child, Counts, Shared, Spawned};
 
 use self::partitions::load_partitions;
 use self::rows::{hand_over, normalise};
-use self::shared::{Stopped, failed};
+use self::shared::{Stopped, failed, stop};
 use self::walk::walk_partition;
 use crate::report::{Event, ResourceReport, ResourceStatus};
 
@@ -96,7 +96,7 @@ async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
     })
     .await
     .map_err(|error| failed(error.to_string()))?;
-    let outcome = page.map_err(|error| failed(error.to_string()))?;
+    let outcome = page.map_err(|error| stop(shared, 1, None, &error))?;
     let progress = Progress {
         pages: 1,
         done: true,

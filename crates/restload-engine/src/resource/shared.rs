@@ -1,8 +1,8 @@
 //! What the parts of a resource's task have in common.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use restload_model::normalizer::names::Names;
@@ -16,6 +16,9 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::fetch::{Fetcher, Traffic};
 use crate::report::PartitionFailure;
 use crate::writing::Message;
+
+/// The notes told of one resource.
+const MOST_NOTES: usize = 20;
 
 /// A partition that a parent's record gives rise to.
 #[derive(Debug)]
@@ -58,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) remaining: Option<AtomicI64>,
     pub(crate) traffic: Traffic,
     pub(crate) counts: Counts,
+    /// The notes that were told: each is told once, however many pages it is true of.
+    pub(crate) told: Mutex<BTreeSet<String>>,
 }
 
 /// What a resource has come to so far.
@@ -106,6 +111,13 @@ pub(crate) enum Stopped {
 }
 
 impl Shared {
+    /// Whether a note has not been told yet. From then on it has.
+    pub(crate) fn is_new(&self, note: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // Notes that hold data could be as many as pages.
+        told.len() < MOST_NOTES && told.insert(note.to_owned())
+    }
+
     /// Whether the user's limit of records is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.remaining

@@ -196,6 +196,9 @@ fn decode(
     }
     for note in &page.notes {
         let text = shared.fetcher.redactor.redact(note);
+        if !shared.is_new(&text) {
+            continue;
+        }
         shared.fetcher.reporter.report(Event::Note {
             resource: Arc::clone(&shared.plan.name),
             text,

@@ -30,13 +30,7 @@ pub(super) fn coerce(
         return Ok(());
     }
     let data_type = rule.data_type;
-    let misfit = || {
-        let mut shown = value.to_json();
-        if shown.chars().count() > 60 {
-            shown = shown.chars().take(60).chain(['…']).collect();
-        }
-        format!("{shown} is not a {data_type}")
-    };
+    let misfit = || misfit(value, data_type);
     match data_type {
         DataType::Text => {
             let text = value.to_text();
@@ -76,12 +70,7 @@ pub(super) fn coerce(
             column.put(row, Cell::Double(number));
         }
         DataType::Numeric => {
-            let text = match value {
-                Value::Double(number) => number.to_string(),
-                Value::Integer(_) | Value::Number(_) | Value::Text(_) => value.to_text().trim().to_owned(),
-                _ => return Err(misfit()),
-            };
-            let mut plain = plain_decimal(&text).ok_or_else(misfit)?;
+            let mut plain = to_numeric(value).ok_or_else(misfit)?;
             if let Some(precision) = rule.precision {
                 plain = rounded(&plain, precision as usize, rule.scale as usize)
                     .ok_or_else(|| format!("{plain} does not fit numeric({precision}, {})", rule.scale))?;
@@ -104,10 +93,7 @@ pub(super) fn coerce(
             column.put(row, Cell::Date(days));
         }
         DataType::Time => {
-            let micros = value
-                .as_text()
-                .and_then(|text| iso_time::parse_time(text.trim()))
-                .ok_or_else(misfit)?;
+            let micros = to_time(value).ok_or_else(misfit)?;
             column.put(row, Cell::Time(rounded_time(micros, rule.precision)));
         }
         DataType::Binary => {
@@ -142,6 +128,53 @@ fn rounded_time(micros: i64, precision: Option<u32>) -> i64 {
         iso_time::MICROS_PER_DAY => iso_time::MICROS_PER_DAY - 10_i64.pow(6 - precision.unwrap_or(6).min(6)),
         rounded => rounded,
     }
+}
+
+/// The value as one of the type, by the same conversions: moments and days are ISO 8601 text, exact numbers keep their
+/// digits. JSON and bytes are left as they are.
+pub fn convert<'a>(value: &Value<'a>, data_type: DataType) -> Result<Value<'a>, String> {
+    let written = |write: &dyn Fn(&mut String)| {
+        let mut text = String::new();
+        write(&mut text);
+        Value::Text(text.into())
+    };
+    let converted = match (data_type, value) {
+        (_, Value::Null) | (DataType::Json | DataType::Binary, _) | (DataType::Text, Value::Text(_)) => {
+            Some(value.clone())
+        }
+        (DataType::Text, other) => Some(Value::Text(other.to_json().into())),
+        (DataType::Bool, _) => to_bool(value).map(Value::Bool),
+        (DataType::Bigint, _) => to_bigint(value).map(Value::Integer),
+        (DataType::Double, _) => to_double(value).map(Value::Double),
+        (DataType::Numeric, _) => to_numeric(value).map(|digits| Value::Number(digits.into())),
+        (DataType::Timestamp | DataType::TimestampNtz, _) => {
+            to_timestamp(value).map(|micros| written(&|text| iso_time::write_timestamp(text, micros)))
+        }
+        (DataType::Date, _) => to_date(value).map(|days| written(&|text| iso_time::write_date(text, days))),
+        (DataType::Time, _) => to_time(value).map(|micros| written(&|text| iso_time::write_time(text, micros))),
+    };
+    converted.ok_or_else(|| misfit(value, data_type))
+}
+
+fn misfit(value: &Value<'_>, data_type: DataType) -> String {
+    let mut shown = value.to_json();
+    if shown.chars().count() > 60 {
+        shown = shown.chars().take(60).chain(['…']).collect();
+    }
+    format!("{shown} is not a {data_type}")
+}
+
+fn to_numeric(value: &Value<'_>) -> Option<String> {
+    let text = match value {
+        Value::Double(number) => number.to_string(),
+        Value::Integer(_) | Value::Number(_) | Value::Text(_) => value.to_text().trim().to_owned(),
+        _ => return None,
+    };
+    plain_decimal(&text)
+}
+
+fn to_time(value: &Value<'_>) -> Option<i64> {
+    iso_time::parse_time(value.as_text()?.trim())
 }
 
 fn to_bool(value: &Value<'_>) -> Option<bool> {

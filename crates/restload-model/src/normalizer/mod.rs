@@ -21,6 +21,7 @@ use crate::row_id::{self, PageIds};
 use crate::schema::{Identity, SCALAR_VALUE, Target};
 use crate::value::{Object, Value};
 use coerce::coerce;
+pub use coerce::convert;
 use contracts::{Fault, Finding};
 use infer::{infer, key_text};
 use names::Names;

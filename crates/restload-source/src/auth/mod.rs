@@ -171,10 +171,7 @@ impl AuthConfig {
     fn exchange(&self, plan: ExchangePlan, diagnostics: &mut Diagnostics) -> Option<Auth> {
         let mut is_sound = true;
         for template in plan.templates() {
-            if template
-                .variables()
-                .any(|name| name.split('.').next() == Some("resources"))
-            {
+            if !template.references().is_empty() {
                 is_sound = false;
                 diagnostics.error_with_help(
                     template.path(),

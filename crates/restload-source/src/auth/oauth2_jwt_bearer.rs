@@ -94,7 +94,7 @@ impl OAuth2JwtBearerConfig {
             .map(|(index, scope)| Template::compile(scope, &[], &path.key("scopes").index(index), diagnostics))
             .collect();
         let claims = Value::Object(self.claims.clone().into_iter().collect());
-        let claims = JsonTemplate::compile(&claims, &path.key("claims"), diagnostics);
+        let claims = JsonTemplate::compile(&claims, &[], &path.key("claims"), diagnostics);
         let jwt = JwtPlan {
             algorithm: self.algorithm,
             private_key: private_key?,

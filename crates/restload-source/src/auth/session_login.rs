@@ -151,7 +151,7 @@ impl LoginConfig {
         match (&self.json, &self.data) {
             (None | Some(Value::Null), None | Some(Value::Null)) => Some(BodyPlan::None),
             (Some(json), None | Some(Value::Null)) => {
-                JsonTemplate::compile(json, &path.key("json"), diagnostics).map(BodyPlan::Json)
+                JsonTemplate::compile(json, &[], &path.key("json"), diagnostics).map(BodyPlan::Json)
             }
             (None | Some(Value::Null), Some(Value::String(text))) => {
                 Template::compile(text, &[], &data_path, diagnostics).map(BodyPlan::Text)

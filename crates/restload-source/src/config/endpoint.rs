@@ -17,9 +17,10 @@ pub struct EndpointConfig {
     /// percent-encoded. `{name}` takes the value of the entry `name` of `params`, which then leaves the query.
     #[serde(default)]
     pub path: Option<String>,
-    /// The verb, in any case. Verbs other than GET, HEAD, POST and OPTIONS need `allow_side_effects: true`.
-    #[serde(default = "default_method")]
-    pub method: String,
+    /// The verb, in any case; GET when absent, and POST with `graphql`. Verbs other than GET, HEAD, POST and OPTIONS
+    /// need `allow_side_effects: true`.
+    #[serde(default)]
+    pub method: Option<String>,
     /// Query parameters. A list repeats its parameter, null leaves it out. `{type: resolve, resource: …, field: …}`
     /// takes a field of a parent's record for use in the path.
     #[serde(default)]
@@ -32,6 +33,9 @@ pub struct EndpointConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "data_schema")]
     pub data: Option<serde_json::Value>,
+    /// A GraphQL query as the body, in the place of `json` and `data`.
+    #[serde(default)]
+    pub graphql: Option<GraphqlConfig>,
     /// Headers, over the client's; null takes one of the client's away.
     #[serde(default)]
     #[schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>")]
@@ -46,14 +50,16 @@ pub struct EndpointConfig {
     #[schemars(range(min = 1))]
     pub max_pages: Option<u64>,
     /// JSONPath of the records in a page; `$` is the whole answer, and a path may leave out its `$.`. An object that
-    /// is picked is one record. Without it the answer must leave no doubt: a list, an object with one list of
+    /// is picked is one record, null is an empty page. Without it the answer must leave no doubt: a list, an object with one list of
     /// objects, or an object without any.
     #[serde(default)]
     pub data_selector: Option<String>,
     /// Whether a page may lack what `data_selector` picks. Otherwise that is an error, as a typo would be.
     #[serde(default)]
     pub allow_missing_data: bool,
-    /// What answers that are not plainly good mean; the first that matches counts.
+    /// What answers mean that are not plainly good, or only look so; the first that matches counts. They are looked at
+    /// before `client.retry` is, so that an action on a status decides whether it is sent again. Without a match, a
+    /// status that the client retries is sent again, and any other of 300 or more fails.
     #[serde(default)]
     pub response_actions: Option<Vec<ResponseActionConfig>>,
     /// Credentials instead of the client's; null for none.
@@ -71,10 +77,11 @@ impl Default for EndpointConfig {
     fn default() -> Self {
         Self {
             path: None,
-            method: default_method(),
+            method: None,
             params: None,
             json: None,
             data: None,
+            graphql: None,
             headers: None,
             paginator: None,
             max_pages: None,
@@ -87,8 +94,42 @@ impl Default for EndpointConfig {
     }
 }
 
-fn default_method() -> String {
-    "GET".to_owned()
+/// A GraphQL query, sent by POST. An answer with `errors` is an error, whatever its status; `response_actions` come
+/// before that. Cursors and offsets go into the variables: `cursor_body_path: variables.after`.
+///
+/// ```yaml
+/// endpoint:
+///   path: graphql
+///   graphql:
+///     query: |
+///       query ($after: String) {
+///         posts(first: 100, after: $after) { nodes { id title } pageInfo { hasNextPage endCursor } }
+///       }
+///   paginator:
+///     type: cursor
+///     cursor_path: data.posts.pageInfo.endCursor
+///     has_more_path: data.posts.pageInfo.hasNextPage
+///     cursor_body_path: variables.after
+///   data_selector: data.posts.nodes
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GraphqlConfig {
+    /// The query document. It is sent as it is: braces are GraphQL's, and what differs from request to request belongs in
+    /// `variables`. A mutation needs `allow_side_effects: true`.
+    pub query: String,
+    /// The values of the query's variables, by name without `$`. Placeholders are filled in, and a string that is
+    /// exactly one takes the value with its type.
+    #[serde(default)]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>")]
+    pub variables: Option<IndexMap<String, serde_json::Value>>,
+    /// The operation to run, where the document has several.
+    #[serde(default)]
+    pub operation_name: Option<String>,
+    /// Whether data that came along with errors is taken; the errors are then told. An answer without data stays an
+    /// error.
+    #[serde(default)]
+    pub allow_partial_data: bool,
 }
 
 /// A query parameter's value.

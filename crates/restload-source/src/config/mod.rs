@@ -10,7 +10,7 @@ pub use client::{ClientConfig, RateLimitConfig, RetryConfig};
 pub use columns::{ColumnConfig, ColumnsConfig, DataTypeName};
 pub use contract::{ContractConfig, ContractMode, ContractModes};
 pub(crate) use endpoint::data_schema;
-pub use endpoint::{EndpointConfig, ParamValue};
+pub use endpoint::{EndpointConfig, GraphqlConfig, ParamValue};
 pub use resource::{
     Disposition, Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, RecordsConfig,
     ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,

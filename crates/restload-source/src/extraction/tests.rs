@@ -96,7 +96,11 @@ fn selects_records() {
             r#"{"a":1} {"a":2}"#,
         ),
         (json!({"data_selector": "data"}), r#"{"data":{"a":1}}"#, r#"{"a":1}"#),
-        (json!({"data_selector": "data"}), r#"{"data":null}"#, ""),
+        (
+            json!({"data_selector": "data"}),
+            r#"{"data":null}"#,
+            " [null at `data` was taken for an empty page]",
+        ),
         (json!({"data_selector": "data"}), r#"{"data":[]}"#, ""),
         (
             json!({"data_selector": "data.*"}),

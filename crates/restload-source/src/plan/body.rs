@@ -17,15 +17,21 @@ pub(crate) enum JsonTemplate {
 }
 
 impl JsonTemplate {
-    /// Compiles a document; mistakes are noted under its path.
-    pub(crate) fn compile(value: &Value, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+    /// Compiles a document; mistakes are noted under its path. `roots` are the names that placeholders may begin with
+    /// besides the usual ones.
+    pub(crate) fn compile(
+        value: &Value,
+        roots: &[&str],
+        path: &KeyPath,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
         Some(match value {
-            Value::String(text) => Self::Text(Template::compile(text, &[], path, diagnostics)?),
+            Value::String(text) => Self::Text(Template::compile(text, roots, path, diagnostics)?),
             Value::Array(elements) => {
                 let compiled: Vec<_> = elements
                     .iter()
                     .enumerate()
-                    .map(|(index, element)| Self::compile(element, &path.index(index), diagnostics))
+                    .map(|(index, element)| Self::compile(element, roots, &path.index(index), diagnostics))
                     .collect();
                 Self::List(compiled.into_iter().collect::<Option<_>>()?)
             }
@@ -34,8 +40,8 @@ impl JsonTemplate {
                     .iter()
                     .map(|(key, value)| {
                         let path = path.key(key.clone());
-                        let key = Template::compile(key, &[], &path, diagnostics);
-                        let value = Self::compile(value, &path, diagnostics);
+                        let key = Template::compile(key, roots, &path, diagnostics);
+                        let value = Self::compile(value, roots, &path, diagnostics);
                         Some((key?, value?))
                     })
                     .collect();
@@ -77,6 +83,60 @@ impl JsonTemplate {
                     value.templates(out);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::template::{Context, to_value};
+
+    /// Section 15.1 of the checklist, as it is for documents.
+    #[test]
+    fn expands_documents_as_the_checklist_says() {
+        let context = Context::default()
+            .with("vars", to_value(json!({"id": 1, "name": "x", "none": null})))
+            .with("resources", to_value(json!({"posts": {"id": 7}})))
+            .to_value();
+        for (id, document, expected) in [
+            (
+                "I-03",
+                json!({"a": "{vars.id}-{vars.name}", "b": "constant"}),
+                json!({"a": "1-x", "b": "constant"}),
+            ),
+            ("I-04", json!({"a": "{resources.posts.id}/x"}), json!({"a": "7/x"})),
+            (
+                "I-05",
+                json!({"a": {"b": ["{vars.id}", {"c": "{vars.id}"}]}}),
+                json!({"a": {"b": [1, {"c": 1}]}}),
+            ),
+            ("I-06", json!([{"a": "{resources.posts.id}"}]), json!([{"a": 7}])),
+            (
+                "I-09",
+                json!({"a": {"b": "{{x}}", "c": "{vars.id}"}}),
+                json!({"a": {"b": "{x}", "c": 1}}),
+            ),
+            (
+                "I-10",
+                json!(["{{x}}", {"{{y}}": "{{z}}"}]),
+                json!(["{x}", {"{y}": "{z}"}]),
+            ),
+            ("I-14", json!(null), json!(null)),
+            ("I-14", json!({"a": "{vars.none}"}), json!({"a": null})),
+            ("I-16", json!({"a": [], "b": {}}), json!({"a": [], "b": {}})),
+            (
+                "I-17",
+                json!(["{vars.id}", 456, true, null, {"a": [1.5, "{vars.name}"]}]),
+                json!([1, 456, true, null, {"a": [1.5, "x"]}]),
+            ),
+            ("R-11", json!({"{vars.name}": "{resources.posts.id}"}), json!({"x": 7})),
+        ] {
+            let mut diagnostics = Diagnostics::default();
+            let template = JsonTemplate::compile(&document, &[], &KeyPath::root(), &mut diagnostics).unwrap();
+            assert_eq!(template.render(&context).unwrap(), expected, "{id} {document}");
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::body::JsonTemplate;
+use super::graphql::{self, GraphqlPlan};
 use crate::auth::{ApplyError, Auth, AuthChoice, Binding, Exchanges};
 use crate::config::{ClientConfig, EndpointConfig, ParamValue};
 use crate::json_path::JsonPath;
@@ -66,6 +67,8 @@ pub struct EndpointPlan {
     pub max_pages: Option<u64>,
     /// What answers mean.
     pub actions: Vec<ResponseAction>,
+    /// What a GraphQL request is besides its body.
+    pub(crate) graphql: Option<GraphqlPlan>,
     /// Whether requests change something, so that none is sent twice.
     pub has_side_effects: bool,
     pub(super) refused: bool,
@@ -104,7 +107,7 @@ pub enum DraftError {
 
 impl ClientPlan {
     pub(super) fn compile(config: &ClientConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let headers = compile_headers(config.headers.as_ref(), &path.key("headers"), diagnostics);
+        let headers = compile_headers(config.headers.as_ref(), &[], &path.key("headers"), diagnostics);
         let auth = match &config.auth {
             Some(AuthChoice::Enabled(auth)) => Some(auth.compile(&path.key("auth"), diagnostics)?),
             _ => None,
@@ -148,6 +151,7 @@ impl ClientPlan {
 
 fn compile_headers(
     headers: Option<&IndexMap<String, Option<String>>>,
+    roots: &[&str],
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) -> Vec<HeaderTemplate> {
@@ -160,7 +164,7 @@ fn compile_headers(
         };
         let value = value
             .as_ref()
-            .map(|value| Template::compile(value, &[], &path, diagnostics));
+            .map(|value| Template::compile(value, roots, &path, diagnostics));
         match value {
             Some(None) => {}
             Some(value @ Some(_)) => compiled.push(HeaderTemplate { name: header, value }),
@@ -187,13 +191,18 @@ impl EndpointPlan {
         let path_path = path.key("path");
         let param_names: Vec<&str> = config.params.iter().flatten().map(|(name, _)| name.as_str()).collect();
         let url_path = Template::compile(path_text, &param_names, &path_path, diagnostics);
+        // What the path takes by its name can be referred to everywhere else, too.
+        let is_bound = |name: &str| {
+            let template = url_path.as_ref();
+            template.is_some_and(|template| template.variables().any(|used| used == name))
+        };
+        let roots: Vec<&str> = param_names.iter().copied().filter(|name| is_bound(name)).collect();
         let mut bindings = Vec::new();
         let mut params = Vec::new();
         for (name, value) in config.params.iter().flatten() {
             let param_path = path.key("params").key(name.clone());
-            let in_path = url_path
-                .as_ref()
-                .is_some_and(|template| template.variables().any(|used| used == name));
+            let in_path = is_bound(name);
+            let roots: &[&str] = if in_path { &[] } else { &roots };
             let is_resolve = value.0.is_object();
             if is_resolve && !in_path && url_path.is_some() {
                 diagnostics.error_with_help(
@@ -202,19 +211,25 @@ impl EndpointPlan {
                     format_args!("use it in the path, or write `{name}: \"{{resources.PARENT.FIELD}}\"`"),
                 );
             }
-            if let Some(value) = ParamTemplate::compile(value, &param_path, diagnostics) {
+            if let Some(value) = ParamTemplate::compile(value, roots, &param_path, diagnostics) {
                 if in_path { &mut bindings } else { &mut params }.push((name.clone(), value));
             }
         }
-        let headers = compile_headers(config.headers.as_ref(), &path.key("headers"), diagnostics);
-        let (json, form, text) = compile_body(config, path, diagnostics)?;
+        let headers = compile_headers(config.headers.as_ref(), &roots, &path.key("headers"), diagnostics);
+        let (graphql, (json, form, text)) = match &config.graphql {
+            None => (None, compile_body(config, &roots, path, diagnostics)?),
+            Some(graphql) => {
+                let (graphql, body) = graphql::compile(config, graphql, &roots, path, diagnostics)?;
+                (Some(graphql), (Some(body), None, None))
+            }
+        };
         let auth = match &config.auth {
             None => OwnAuth::Inherit,
             Some(AuthChoice::Disabled) => OwnAuth::None,
             Some(AuthChoice::Enabled(auth)) => OwnAuth::Own(auth.compile(&path.key("auth"), diagnostics)?),
         };
         let url_path = url_path?;
-        let is_single = names_one_record(path_text, config.params.as_ref());
+        let is_single = config.graphql.is_none() && names_one_record(path_text, config.params.as_ref());
         let paginator_config = config
             .paginator
             .clone()
@@ -235,6 +250,9 @@ impl EndpointPlan {
             },
         };
         let paginator = paginator?;
+        if let Some(graphql) = &graphql {
+            graphql.check_paginator(&paginator_config, &paginator, &path.key("paginator"), diagnostics);
+        }
         for body_path in paginator.body_paths() {
             if config.data.is_some() {
                 diagnostics.error(
@@ -260,6 +278,7 @@ impl EndpointPlan {
             });
         let actions = actions.collect();
         let (method, writes) = method?;
+        let writes = writes || graphql.as_ref().is_some_and(|graphql| graphql.writes);
         Some(Self {
             method,
             path: url_path,
@@ -276,6 +295,7 @@ impl EndpointPlan {
             allow_missing_data: config.allow_missing_data,
             max_pages: config.max_pages,
             actions,
+            graphql,
             has_side_effects: config.allow_side_effects.is_some() || writes,
             refused: config.allow_side_effects == Some(false) || (writes && config.allow_side_effects.is_none()),
             base_url: String::new(),
@@ -371,6 +391,7 @@ impl EndpointPlan {
         position: &Position,
         context: &Computed,
     ) -> Result<Request, DraftError> {
+        let context = &self.scope(context)?;
         let home = self.home(context)?;
         let link = match position {
             Position::Link(link) => Some(parse_url(link).map_err(DraftError::Invalid)?),
@@ -428,21 +449,25 @@ impl EndpointPlan {
         Ok(request)
     }
 
-    /// The address of the endpoint, without its parameters.
-    fn home(&self, context: &Computed) -> Result<Url, DraftError> {
-        let mut scope = context.clone();
-        if !self.bindings.is_empty() {
-            let mut roots: Vec<(String, Computed)> = Vec::new();
-            for key in context.try_iter().into_iter().flatten() {
-                let value = context.get_item(&key).unwrap_or_default();
-                roots.push((key.to_string(), value));
-            }
-            for (name, param) in &self.bindings {
-                roots.push((name.clone(), param.computed(context)?));
-            }
-            scope = roots.into_iter().collect::<std::collections::BTreeMap<_, _>>().into();
+    /// The context with the values that the path takes by their names.
+    fn scope(&self, context: &Computed) -> Result<Computed, DraftError> {
+        if self.bindings.is_empty() {
+            return Ok(context.clone());
         }
-        let path = self.path.text_with(&scope, |value| match value.as_str() {
+        let mut roots: Vec<(String, Computed)> = Vec::new();
+        for key in context.try_iter().into_iter().flatten() {
+            let value = context.get_item(&key).unwrap_or_default();
+            roots.push((key.to_string(), value));
+        }
+        for (name, param) in &self.bindings {
+            roots.push((name.clone(), param.computed(context)?));
+        }
+        Ok(roots.into_iter().collect::<std::collections::BTreeMap<_, _>>().into())
+    }
+
+    /// The address of the endpoint, without its parameters.
+    fn home(&self, scope: &Computed) -> Result<Url, DraftError> {
+        let path = self.path.text_with(scope, |value| match value.as_str() {
             "" => EMPTY.to_owned(),
             "." => "%2E".to_owned(),
             ".." => "%2E%2E".to_owned(),
@@ -526,17 +551,16 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
 
 /// The verb, and whether it is one that changes something by its nature.
 fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<(Method, bool)> {
-    let text = config.method.trim().to_uppercase();
+    let usual = if config.graphql.is_some() { "POST" } else { "GET" };
+    let written = config.method.as_deref().unwrap_or(usual);
+    let text = written.trim().to_uppercase();
     match Method::from_bytes(text.as_bytes()) {
         Ok(method) if !text.is_empty() => {
             let reads = ["GET", "HEAD", "POST", "OPTIONS", "QUERY"].contains(&text.as_str());
             Some((method, !reads))
         }
         _ => {
-            diagnostics.error(
-                &path.key("method"),
-                format_args!("`{}` is not an HTTP method", config.method),
-            );
+            diagnostics.error(&path.key("method"), format_args!("`{written}` is not an HTTP method"));
             None
         }
     }
@@ -544,7 +568,12 @@ fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Dia
 
 type Body = (Option<JsonTemplate>, Option<Vec<(String, Template)>>, Option<Template>);
 
-fn compile_body(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Body> {
+fn compile_body(
+    config: &EndpointConfig,
+    roots: &[&str],
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) -> Option<Body> {
     if config.json.is_some() && config.data.is_some() {
         diagnostics.error(
             &path.key("data"),
@@ -554,12 +583,12 @@ fn compile_body(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagn
     }
     let json = match &config.json {
         None | Some(Value::Null) => None,
-        Some(json) => Some(JsonTemplate::compile(json, &path.key("json"), diagnostics)?),
+        Some(json) => Some(JsonTemplate::compile(json, roots, &path.key("json"), diagnostics)?),
     };
     let path = path.key("data");
     match &config.data {
         None | Some(Value::Null) => Some((json, None, None)),
-        Some(Value::String(text)) => Some((json, None, Some(Template::compile(text, &[], &path, diagnostics)?))),
+        Some(Value::String(text)) => Some((json, None, Some(Template::compile(text, roots, &path, diagnostics)?))),
         Some(Value::Object(fields)) => {
             let fields: Vec<_> = fields
                 .iter()
@@ -571,7 +600,7 @@ fn compile_body(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagn
                     };
                     Some((
                         name.clone(),
-                        Template::compile(&text, &[], &path.key(name.clone()), diagnostics)?,
+                        Template::compile(&text, roots, &path.key(name.clone()), diagnostics)?,
                     ))
                 })
                 .collect();
@@ -640,15 +669,15 @@ fn blocked_at(json: &Value, body_path: &str) -> Option<usize> {
 }
 
 impl ParamTemplate {
-    fn compile(value: &ParamValue, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn compile(value: &ParamValue, roots: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &value.0 {
-            Value::String(text) => Some(Self::Text(Template::compile(text, &[], path, diagnostics)?)),
+            Value::String(text) => Some(Self::Text(Template::compile(text, roots, path, diagnostics)?)),
             Value::Array(elements) => {
                 let compiled: Vec<_> = elements
                     .iter()
                     .enumerate()
                     .map(|(index, element)| {
-                        Self::compile(&ParamValue(element.clone()), &path.index(index), diagnostics)
+                        Self::compile(&ParamValue(element.clone()), roots, &path.index(index), diagnostics)
                     })
                     .collect();
                 Some(Self::List(compiled.into_iter().collect::<Option<_>>()?))

@@ -3,6 +3,7 @@
 
 mod body;
 mod endpoint;
+pub(crate) mod graphql;
 mod parents;
 mod resource;
 mod target;

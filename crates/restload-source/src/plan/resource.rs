@@ -129,7 +129,7 @@ pub(super) fn compile(
     };
     let steps = config.processing_steps.iter().flatten().enumerate();
     let steps: Vec<Step> = steps
-        .flat_map(|(index, step)| step.compile(&path.key("processing_steps").index(index), diagnostics))
+        .flat_map(|(index, step)| step.compile(index + 1, &path.key("processing_steps").index(index), diagnostics))
         .collect();
     let (target, exact_numbers) = target::compile(config, path, diagnostics);
     let source = source?;
@@ -147,8 +147,8 @@ pub(super) fn compile(
             MissingFieldConfig::Default(given) => MissingFieldPolicy::Default(given.default.clone()),
         },
         continues_on_error: config.on_error == OnError::Continue,
+        exact_numbers: exact_numbers || steps.iter().any(Step::wants_exact_numbers),
         steps,
-        exact_numbers,
         max_rejects: config.max_rejects,
         found_selector: OnceLock::new(),
         path_text: endpoint_config.path.unwrap_or_else(|| config.name.clone()),
@@ -163,6 +163,7 @@ fn compile_records(records: &RecordsConfig, path: &KeyPath, diagnostics: &mut Di
     };
     Some(RecordSource::Template(GivenTemplate(JsonTemplate::compile(
         &value,
+        &[],
         path,
         diagnostics,
     )?)))
@@ -204,12 +205,18 @@ impl ResourcePlan {
     }
 
     pub(super) fn own_templates(&self) -> Vec<&Template> {
-        self.source.own_templates()
+        let mut templates = self.source.own_templates();
+        self.steps.iter().for_each(|step| step.templates(&mut templates));
+        templates
     }
 
     pub(super) fn templates<'t>(&'t self, client: &'t ClientPlan) -> Vec<&'t Template> {
         match &self.source {
-            RecordSource::Endpoint(endpoint) => endpoint.templates(client),
+            RecordSource::Endpoint(endpoint) => {
+                let mut templates = endpoint.templates(client);
+                self.steps.iter().for_each(|step| step.templates(&mut templates));
+                templates
+            }
             _ => self.own_templates(),
         }
     }
@@ -254,6 +261,9 @@ impl ResourcePlan {
                 Err(error) => diagnostics.error(&path.key("records"), error),
             },
             RecordSource::Given(_) => {}
+        }
+        for step in &mut self.steps {
+            step.bind(binding.values, diagnostics);
         }
         let _ = self.client.set(Arc::clone(client));
     }

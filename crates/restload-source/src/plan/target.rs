@@ -15,6 +15,17 @@ pub(super) fn compile(
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) -> (Option<Target>, bool) {
+    if config
+        .table_name
+        .as_deref()
+        .is_some_and(|name| name.contains(['{', '}']))
+    {
+        diagnostics.error_with_help(
+            &path.key("table_name"),
+            "a table's name holds no placeholders: a resource has one root table",
+            "divide the records over several resources, each with a `filter` in its `processing_steps`",
+        );
+    }
     let table = naming::normalize(config.table_name.as_deref().unwrap_or(&config.name), MAX_LENGTH);
     let columns: Vec<(KeyPath, String, ColumnConfig)> = match &config.columns {
         None => Vec::new(),

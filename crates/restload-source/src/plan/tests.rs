@@ -134,6 +134,12 @@ fn makes_requests() {
                 "resources": [{"name": "r", "endpoint": {"headers": {"B": null, "C": "{env.HOME}"}}}]}),
             "GET https://api.test/v1/r a=s3cr3t-value c=/home/me authorization=Bearer s3cr3t-value",
         ),
+        // E-10
+        (
+            json!({"client": {"auth": {"token": "t"}},
+                "resources": [{"name": "r", "endpoint": {"auth": {"type": "http_basic", "username": "u", "password": "p"}}}]}),
+            "GET https://api.test/v1/r authorization=Basic dTpw",
+        ),
         (
             json!({"client": {"auth": {"type": "api_key", "name": "key", "api_key": "k", "location": "query"}},
                 "resources": [{"name": "r", "endpoint": {"path": "r?key=old&x=1"}}]}),
@@ -428,4 +434,79 @@ fn secrets_are_masked_wherever_they_are_shown() {
     let plan = plan_of(&text, &[]).unwrap();
     let shown = plan.redactor.redact("s3cr3t-value dTpzM2NyM3QtdmFsdWU=");
     assert_eq!(shown, "*** ***");
+}
+
+/// Section 15.4 of the checklist: what a parent's record binds.
+#[test]
+fn binds_a_parents_fields_as_the_checklist_says() {
+    let child = |endpoint: Value| json!({"resources": ["issues", {"name": "c", "endpoint": endpoint}]});
+    let resolve = |field: &str| json!({"type": "resolve", "resource": "issues", "field": field});
+    let parent = json!({"obj_id": 12345, "obj_node": "n1", "some_results": {"obj_id": 7}, "odd-id": "o"});
+    for (id, endpoint, expected) in [
+        (
+            "R-06",
+            json!({"path": "{id}/comments", "params": {"id": resolve("obj_id")}}),
+            "GET https://api.test/v1/12345/comments",
+        ),
+        (
+            "R-07",
+            json!({"path": "{id}/c", "params": {"id": resolve("obj_id")}, "json": {}, "headers": {}}),
+            "GET https://api.test/v1/12345/c content-type=application/json {}",
+        ),
+        (
+            "R-08",
+            json!({"path": "{id}/c", "params": {"id": resolve("obj_id"), "p": "{id}"}, "json": {"j": "{id}", "t": "x{id}"},
+                "headers": {"h": "{id}"}}),
+            "GET https://api.test/v1/12345/c?p=12345 h=12345 content-type=application/json {\"j\":12345,\"t\":\"x12345\"}",
+        ),
+        (
+            "R-10",
+            json!("{resources.issues.obj_id}/comments"),
+            "GET https://api.test/v1/12345/comments",
+        ),
+        (
+            "R-11",
+            json!({"path": "c", "params": {"p": "{resources.issues.obj_id}"}, "json": {"j": "{resources.issues.obj_id}"},
+                "headers": {"h": "{resources.issues.obj_id}"}}),
+            "GET https://api.test/v1/c?p=12345 h=12345 content-type=application/json {\"j\":12345}",
+        ),
+        (
+            "R-12",
+            json!("{resources.issues.some_results.obj_id}/c"),
+            "GET https://api.test/v1/7/c",
+        ),
+        (
+            "R-12",
+            json!({"path": "{id}/c", "params": {"id": resolve("some_results.obj_id")}}),
+            "GET https://api.test/v1/7/c",
+        ),
+        (
+            "R-12",
+            json!("{resources.issues.odd-id}/c"),
+            "GET https://api.test/v1/o/c",
+        ),
+        (
+            "R-12",
+            json!({"path": "{odd-name}/c", "params": {"odd-name": resolve("odd-id")}}),
+            "GET https://api.test/v1/o/c",
+        ),
+        (
+            "R-14",
+            json!("{resources.issues.missing}/c"),
+            "error: `{resources.issues.missing}` has no value",
+        ),
+        (
+            "R-16",
+            json!({"path": "{a}/{b}", "params": {"a": resolve("obj_id"), "b": resolve("obj_node")}, "headers": {"h": "{a}{b}"}}),
+            "GET https://api.test/v1/12345/n1 h=12345n1",
+        ),
+        (
+            "R-17",
+            json!({"path": "{a}/{b}", "params": {"a": resolve("obj_id"), "b": resolve("missing")}}),
+            "error: `{resources.issues.missing}` has no value",
+        ),
+    ] {
+        let found = first_request(&child(endpoint), Some(("issues", &parent)));
+        assert_eq!(found, expected, "{id}");
+    }
 }

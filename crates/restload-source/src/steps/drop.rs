@@ -1,11 +1,34 @@
 //! `drop`: removes fields.
 
 use restload_model::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// The record without these fields.
-pub(super) fn apply<'a>(fields: &[String], mut record: Value<'a>) -> Value<'a> {
-    if let Value::Object(members) = &mut record {
-        members.0.retain(|(name, _)| !fields.iter().any(|field| field == name));
+use super::field::Field;
+
+/// Remove these fields. `user.email` is a field within an object, or within every object of a list.
+///
+/// ```yaml
+/// processing_steps: [ { drop: [internal_note, user.email] } ]
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct DropConfig(Vec<String>);
+
+#[derive(Debug)]
+pub(super) struct Drop(Vec<Field>);
+
+impl DropConfig {
+    pub(super) fn compile(&self) -> Drop {
+        Drop(self.0.iter().map(|name| Field::new(name)).collect())
     }
-    record
+}
+
+impl Drop {
+    pub(super) fn apply<'a>(&self, mut record: Value<'a>) -> Value<'a> {
+        for field in &self.0 {
+            field.remove(&mut record);
+        }
+        record
+    }
 }

@@ -1,199 +1,341 @@
 //! Processing steps change the records of a page before they become rows, and before child resources see them.
+//!
+//! A record goes through all steps before the next one does, so that an error names the record as the API gave it.
 
+mod cast;
 mod drop;
+mod explode;
+mod expression;
+mod field;
+mod filter;
+mod hash;
+mod jq;
 mod rename;
 mod select;
+mod set;
 mod unpivot;
 
-use indexmap::IndexMap;
+use minijinja::Value as Computed;
 use restload_model::Value;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::template::Template;
+
+pub use cast::{CastConfig, CastType};
+pub use drop::DropConfig;
+pub use explode::ExplodeConfig;
+pub use filter::FilterConfig;
+pub use hash::HashConfig;
+pub use jq::JqConfig;
+pub use rename::RenameConfig;
+pub use select::SelectConfig;
+pub use set::SetConfig;
 pub use unpivot::UnpivotConfig;
 
-/// One processing step. A step with several actions runs them in the order of this page.
+/// One processing step: an action, or several that run in the order written.
 ///
 /// ```yaml
 /// processing_steps:
-///   - unpivot: { key: name, value: label }
-///   - drop: [request]
+///   - filter: status != "deleted"
+///   - explode: { field: lines, prefix: line_ }
+///   - { drop: [user.email], rename: { id: order_id } }
 /// ```
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepConfig {
+#[derive(Debug, Clone, Default)]
+pub struct StepConfig(Vec<ActionConfig>);
+
+/// What a step does.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionConfig {
+    /// Keep the records for which an expression is true.
+    Filter(FilterConfig),
+    /// Give fields values: constants, or placeholders over the record.
+    Set(SetConfig),
+    /// Convert fields: `field: type`.
+    Cast(CastConfig),
+    /// Turn a list in each record into one record per element.
+    Explode(ExplodeConfig),
     /// Turn an object whose keys are data into one record per key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unpivot: Option<UnpivotConfig>,
-    /// Keep these fields only; a field that a record lacks is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub select: Option<Vec<String>>,
+    Unpivot(UnpivotConfig),
+    /// Replace fields by digests of their values.
+    Hash(HashConfig),
+    /// Put each record through a jq program, which gives any number of records.
+    Jq(JqConfig),
+    /// Keep these fields only.
+    Select(SelectConfig),
     /// Remove these fields.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drop: Option<Vec<String>>,
+    Drop(DropConfig),
     /// Give fields other names: `old: new`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
-    pub rename: Option<IndexMap<String, String>>,
+    Rename(RenameConfig),
 }
 
-/// A compiled step.
+/// dlt's steps that are Python functions, and what says the same here.
+const PYTHON_STEPS: [(&str, &str); 2] = [
+    (
+        "map",
+        "dlt's `map` is a Python function; write what it does with `set`, `cast`, `rename`, `drop`, `select`, `hash` or `jq`",
+    ),
+    (
+        "yield_map",
+        "dlt's `yield_map` is a Python function; write what it does with `explode`, `unpivot` or `jq`",
+    ),
+];
+
+/// A compiled action, and the step that it stands in.
 #[derive(Debug)]
-pub enum Step {
-    /// Object to records.
+pub struct Step {
+    /// Counted from 1, as the config lists them.
+    number: usize,
+    action: Action,
+}
+
+#[derive(Debug)]
+enum Action {
+    Filter(filter::Filter),
+    Set(set::Set),
+    Cast(cast::Cast),
+    Explode(explode::Explode),
     Unpivot(unpivot::Unpivot),
-    /// Fields to keep.
-    Select(Vec<String>),
-    /// Fields to remove.
-    Drop(Vec<String>),
-    /// Fields to rename.
-    Rename(Vec<(String, String)>),
+    Hash(hash::Hash),
+    Jq(jq::Jq),
+    Select(select::Select),
+    Drop(drop::Drop),
+    Rename(rename::Rename),
+}
+
+/// Why an action cannot take a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Misfit {
+    message: String,
+    help: String,
+}
+
+impl Misfit {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
 }
 
 /// Why a record does not suit a step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("step `{step}` {message}")]
+#[error("step {step}, `{action}`, cannot take record {record}: {message}")]
 pub struct StepError {
-    step: &'static str,
+    step: usize,
+    action: &'static str,
+    /// Counted from 1 on its page, as the API gave it.
+    record: usize,
     message: String,
+    /// What to do about it.
+    pub help: String,
 }
 
 impl StepConfig {
     /// Compiles the step's actions; mistakes are noted.
-    pub fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Vec<Step> {
-        let mut steps = Vec::new();
-        if let Some(config) = &self.unpivot {
-            steps.extend(config.compile(&path.key("unpivot"), diagnostics).map(Step::Unpivot));
-        }
-        if let Some(fields) = &self.select {
-            steps.push(Step::Select(fields.clone()));
-        }
-        if let Some(fields) = &self.drop {
-            steps.push(Step::Drop(fields.clone()));
-        }
-        if let Some(names) = &self.rename {
-            steps.push(Step::Rename(
-                names.iter().map(|(old, new)| (old.clone(), new.clone())).collect(),
-            ));
-        }
-        if steps.is_empty() && !diagnostics.has_errors() {
+    pub fn compile(&self, number: usize, path: &KeyPath, diagnostics: &mut Diagnostics) -> Vec<Step> {
+        if self.0.is_empty() {
             diagnostics.error_with_help(
                 path,
                 "this step does nothing",
-                "name an action: unpivot, select, drop or rename",
+                "name an action: filter, set, cast, explode, unpivot, hash, jq, select, drop or rename",
             );
         }
-        steps
+        let actions = self.0.iter().filter_map(|config| config.compile(path, diagnostics));
+        actions.map(|action| Step { number, action }).collect()
+    }
+}
+
+impl ActionConfig {
+    fn compile(&self, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Action> {
+        Some(match self {
+            Self::Filter(config) => Action::Filter(config.compile(&path.key("filter"), diagnostics)?),
+            Self::Set(config) => Action::Set(config.compile(&path.key("set"), diagnostics)?),
+            Self::Cast(config) => Action::Cast(config.compile()),
+            Self::Explode(config) => Action::Explode(config.compile(&path.key("explode"), diagnostics)?),
+            Self::Unpivot(config) => Action::Unpivot(config.compile(&path.key("unpivot"), diagnostics)?),
+            Self::Hash(config) => Action::Hash(config.compile(&path.key("hash"), diagnostics)?),
+            Self::Jq(config) => Action::Jq(config.compile(&path.key("jq"), diagnostics)?),
+            Self::Select(config) => Action::Select(config.compile()),
+            Self::Drop(config) => Action::Drop(config.compile()),
+            Self::Rename(config) => Action::Rename(config.compile(&path.key("rename"), diagnostics)?),
+        })
     }
 }
 
 impl Step {
-    /// Gives the records that one record becomes.
-    pub fn apply<'a>(&self, record: Value<'a>, out: &mut Vec<Value<'a>>) -> Result<(), StepError> {
+    /// Whether it wants every digit of a number.
+    pub(crate) fn wants_exact_numbers(&self) -> bool {
+        matches!(&self.action, Action::Cast(cast) if cast.wants_exact_numbers())
+    }
+
+    /// The templates in it.
+    pub(crate) fn templates<'t>(&'t self, out: &mut Vec<&'t Template>) {
+        match &self.action {
+            Action::Filter(filter) => out.push(filter.template()),
+            Action::Set(set) => set.templates(out),
+            Action::Hash(hash) => out.extend(hash.salt()),
+            _ => {}
+        }
+    }
+
+    /// Takes over the values that are the same for every record of the run.
+    pub(crate) fn bind(&mut self, context: &Computed, diagnostics: &mut Diagnostics) {
+        match &mut self.action {
+            Action::Filter(filter) => filter.bind(context),
+            Action::Set(set) => set.bind(context),
+            Action::Hash(hash) => hash.bind(context, diagnostics),
+            _ => {}
+        }
+    }
+
+    fn apply<'a>(&self, record: Value<'a>, out: &mut Vec<Value<'a>>) -> Result<(), Misfit> {
+        match &self.action {
+            Action::Filter(filter) => {
+                if filter.keeps(&record)? {
+                    out.push(record);
+                }
+            }
+            Action::Set(set) => out.push(set.apply(record)?),
+            Action::Cast(cast) => out.push(cast.apply(record)?),
+            Action::Explode(explode) => explode.apply(record, out)?,
+            Action::Unpivot(unpivot) => unpivot.apply(record, out)?,
+            Action::Hash(hash) => out.push(hash.apply(record)),
+            Action::Jq(jq) => jq.apply(&record, out)?,
+            Action::Select(select) => out.push(select.apply(record)),
+            Action::Drop(drop) => out.push(drop.apply(record)),
+            Action::Rename(rename) => out.push(rename.apply(record)),
+        }
+        Ok(())
+    }
+}
+
+impl Action {
+    fn name(&self) -> &'static str {
         match self {
-            Self::Unpivot(step) => step.apply(record, out),
-            Self::Select(fields) => {
-                out.push(select::apply(fields, record));
-                Ok(())
-            }
-            Self::Drop(fields) => {
-                out.push(drop::apply(fields, record));
-                Ok(())
-            }
-            Self::Rename(names) => {
-                out.push(rename::apply(names, record));
-                Ok(())
-            }
+            Self::Filter(_) => "filter",
+            Self::Set(_) => "set",
+            Self::Cast(_) => "cast",
+            Self::Explode(_) => "explode",
+            Self::Unpivot(_) => "unpivot",
+            Self::Hash(_) => "hash",
+            Self::Jq(_) => "jq",
+            Self::Select(_) => "select",
+            Self::Drop(_) => "drop",
+            Self::Rename(_) => "rename",
         }
     }
 }
 
 /// Puts the records of a page through all steps.
-pub fn apply_all<'a>(steps: &[Step], mut records: Vec<Value<'a>>) -> Result<Vec<Value<'a>>, StepError> {
-    for step in steps {
-        let mut changed = Vec::with_capacity(records.len());
-        for record in records {
-            step.apply(record, &mut changed)?;
+pub fn apply_all<'a>(steps: &[Step], records: Vec<Value<'a>>) -> Result<Vec<Value<'a>>, StepError> {
+    let mut done = Vec::with_capacity(records.len());
+    let (mut current, mut changed) = (Vec::new(), Vec::new());
+    for (index, record) in records.into_iter().enumerate() {
+        current.push(record);
+        for step in steps {
+            for record in current.drain(..) {
+                step.apply(record, &mut changed).map_err(|misfit| StepError {
+                    step: step.number,
+                    action: step.action.name(),
+                    record: index + 1,
+                    message: misfit.message,
+                    help: misfit.help,
+                })?;
+            }
+            std::mem::swap(&mut current, &mut changed);
         }
-        records = changed;
+        done.append(&mut current);
     }
-    Ok(records)
+    Ok(done)
+}
+
+/// A value as it is shown in a message.
+fn shown(value: &Value<'_>) -> String {
+    const LONGEST: usize = 60;
+    let text = value.to_json();
+    if text.chars().count() > LONGEST {
+        text.chars().take(LONGEST).chain(['…']).collect()
+    } else {
+        text
+    }
+}
+
+// A map of actions is read by hand, because its order counts and a struct would forget it.
+
+impl<'de> Deserialize<'de> for StepConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Actions)
+    }
+}
+
+struct Actions;
+
+impl<'de> Visitor<'de> for Actions {
+    type Value = StepConfig;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a map of actions")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StepConfig, A::Error> {
+        let mut actions = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
+            if let Some((_, advice)) = PYTHON_STEPS.iter().find(|(python, _)| *python == name) {
+                return Err(A::Error::custom(advice));
+            }
+            let action = serde_json::Value::Object(serde_json::Map::from_iter([(name, value)]));
+            actions.push(ActionConfig::deserialize(action).map_err(A::Error::custom)?);
+        }
+        Ok(StepConfig(actions))
+    }
+}
+
+impl Serialize for StepConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for action in &self.0 {
+            if let Ok(serde_json::Value::Object(members)) = serde_json::to_value(action) {
+                for (name, value) in members {
+                    map.serialize_entry(&name, &value)?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for StepConfig {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StepConfig".into()
+    }
+
+    /// One map with every action as a key; what an action is, its own type says. `x-unknown-keys` says what to do instead
+    /// of keys that are not known.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let actions = ActionConfig::json_schema(generator).to_value();
+        let mut properties = serde_json::Map::new();
+        for action in actions["oneOf"].as_array().into_iter().flatten() {
+            properties.extend(action["properties"].as_object().cloned().unwrap_or_default());
+        }
+        let advice: serde_json::Map<_, _> = PYTHON_STEPS
+            .iter()
+            .map(|(name, advice)| ((*name).to_owned(), (*advice).into()))
+            .collect();
+        json_schema!({
+            "description": "One processing step: an action, or several that run in the order written.\n\n```yaml\nprocessing_steps:\n  - filter: status != \"deleted\"\n  - explode: { field: lines, prefix: line_ }\n  - { drop: [user.email], rename: { id: order_id } }\n```",
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+            "x-unknown-keys": advice,
+        })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn run(steps: serde_json::Value, records: serde_json::Value) -> String {
-        let configs: Vec<StepConfig> = serde_json::from_value(steps).unwrap();
-        let mut diagnostics = Diagnostics::default();
-        let steps: Vec<Step> = configs
-            .iter()
-            .flat_map(|config| config.compile(&KeyPath::root(), &mut diagnostics))
-            .collect();
-        if let Some(found) = diagnostics.into_vec().first() {
-            return format!("error: {}", found.message);
-        }
-        let records = match Value::from(records) {
-            Value::List(records) => records,
-            other => vec![other],
-        };
-        match apply_all(&steps, records) {
-            Ok(records) => Value::List(records).to_json(),
-            Err(error) => format!("error: {error}"),
-        }
-    }
-
-    #[test]
-    fn steps_change_records() {
-        for (steps, records, expected) in [
-            (
-                json!([{"unpivot": {"key": "name", "value": "label"}}]),
-                json!({"bike": "Bike", "none": "None (silent)"}),
-                r#"[{"name":"bike","label":"Bike"},{"name":"none","label":"None (silent)"}]"#,
-            ),
-            (
-                json!([{"unpivot": {"key": "code"}}]),
-                json!({"de": {"name": "Germany"}, "fr": {"name": "France"}}),
-                r#"[{"code":"de","name":"Germany"},{"code":"fr","name":"France"}]"#,
-            ),
-            (json!([{"unpivot": {"key": "k", "value": "v"}}]), json!({}), "[]"),
-            (
-                json!([{"unpivot": {"key": "k", "value": "v"}}]),
-                json!([[1]]),
-                "error: step `unpivot` takes an object, not a list",
-            ),
-            (
-                json!([{"unpivot": {"key": "k"}}]),
-                json!({"a": 1}),
-                "error: step `unpivot` needs `value`: the value of `a` is a number, not an object",
-            ),
-            (
-                json!([{"drop": ["a", "x"]}]),
-                json!([{"a": 1, "b": 2}, 5]),
-                r#"[{"b":2},5]"#,
-            ),
-            (
-                json!([{"select": ["b", "x"]}]),
-                json!([{"a": 1, "b": 2}]),
-                r#"[{"b":2}]"#,
-            ),
-            (
-                json!([{"rename": {"a": "c", "x": "y"}}]),
-                json!([{"a": 1, "b": 2}]),
-                r#"[{"c":1,"b":2}]"#,
-            ),
-            (
-                json!([{"rename": {"a": "b"}}]),
-                json!([{"a": 1, "b": 2}]),
-                r#"[{"b":1}]"#,
-            ),
-            (json!([{}]), json!([]), "error: this step does nothing"),
-        ] {
-            assert_eq!(run(steps.clone(), records), expected, "{steps}");
-        }
-    }
-}
+mod tests;

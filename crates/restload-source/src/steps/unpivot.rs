@@ -8,7 +8,7 @@ use restload_model::value::Object;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::StepError;
+use super::{Misfit, shown};
 
 /// Turn an object whose keys are data into one record per key.
 ///
@@ -25,9 +25,8 @@ pub struct UnpivotConfig {
     pub value: Option<String>,
 }
 
-/// Object to records.
 #[derive(Debug)]
-pub struct Unpivot {
+pub(super) struct Unpivot {
     key: String,
     value: Option<String>,
 }
@@ -46,13 +45,12 @@ impl UnpivotConfig {
 }
 
 impl Unpivot {
-    pub(super) fn apply<'a>(&self, record: Value<'a>, out: &mut Vec<Value<'a>>) -> Result<(), StepError> {
-        let error = |message| StepError {
-            step: "unpivot",
-            message,
-        };
+    pub(super) fn apply<'a>(&self, record: Value<'a>, out: &mut Vec<Value<'a>>) -> Result<(), Misfit> {
         let Value::Object(members) = record else {
-            return Err(error(format!("takes an object, not {}", record.kind())));
+            return Err(Misfit::new(
+                format!("it is {}, not an object", record.kind()),
+                "let `data_selector` pick the object whose keys are data",
+            ));
         };
         for (key, value) in members.0 {
             let key_field = (Cow::Owned(self.key.clone()), Value::Text(key.clone()));
@@ -64,10 +62,14 @@ impl Unpivot {
                     fields
                 }
                 (None, other) => {
-                    return Err(error(format!(
-                        "needs `value`: the value of `{key}` is {}, not an object",
-                        other.kind()
-                    )));
+                    return Err(Misfit::new(
+                        format!(
+                            "the value of `{key}` is {}, not an object: {}",
+                            other.kind(),
+                            shown(&other)
+                        ),
+                        "name the field that takes such values with `value`",
+                    ));
                 }
             };
             out.push(Value::Object(Object(fields)));

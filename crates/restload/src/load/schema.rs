@@ -141,6 +141,12 @@ impl<'s> Form<'s> {
         self.parts.iter().find_map(|part| part.get("properties")?.get(key))
     }
 
+    /// What the type says about a key that it does not have, under a keyword of our own: dlt has keys whose values
+    /// are Python functions.
+    pub(super) fn advice(&self, key: &str) -> Option<&'s str> {
+        self.find("x-unknown-keys")?.get(key)?.as_str()
+    }
+
     /// The keys that it names.
     pub(super) fn keys(&self) -> Vec<&'s str> {
         let mut keys = Vec::new();

@@ -258,6 +258,8 @@ impl<'s> Check<'s, '_> {
             .and_then(|form| self.key_below(key, form))
             .map(|holder| format!("`{key}` belongs under `{holder}`"))
             .or_else(|| self.key_above(key));
+        let advice = form.and_then(|form| form.advice(key)).map(str::to_owned);
+        let elsewhere = advice.or(elsewhere);
         let near = did_you_mean(key, absent.iter().copied()).filter(|_| elsewhere.is_none());
         let help = match (elsewhere, near) {
             (Some(elsewhere), _) => elsewhere,
