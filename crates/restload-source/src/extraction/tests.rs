@@ -367,7 +367,7 @@ fn refuses_to_go_in_circles() {
 fn asks_ahead_only_for_pages_that_are_certain() {
     let ahead = |endpoint: serde_json::Value, body: &str| {
         let api = api(&json!({"name": "r", "endpoint": endpoint}));
-        let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(None));
+        let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(Parents::new()));
         let response = response(200, "application/json", body);
         walk.receive(&response, &api.limits, &api.context).unwrap();
         let requests = walk.requests_ahead(&api.context, 3);

@@ -106,9 +106,8 @@ impl GraphqlPlan {
         let writes_param = match config {
             PaginatorConfig::PageNumber(_) => Some("page_body_path: variables.page"),
             PaginatorConfig::Offset(_) => Some("offset_body_path: variables.offset, limit_body_path: variables.limit"),
-            PaginatorConfig::Cursor(_) => Some("cursor_body_path: variables.after"),
+            PaginatorConfig::Cursor(_) | PaginatorConfig::HeaderCursor(_) => Some("cursor_body_path: variables.after"),
             PaginatorConfig::Keyset(_) => Some("key_body_path: variables.after"),
-            PaginatorConfig::HeaderCursor(_) => Some("cursor_body_path: variables.after"),
             _ => None,
         };
         if let Some(spelling) = writes_param.filter(|_| paginator.body_paths().is_empty()) {
