@@ -7,17 +7,18 @@ use std::sync::Arc;
 use restload_model::DataType;
 use restload_model::batch::{Batch, ColumnBuffer, TableBatch};
 use restload_model::checkpoint::Checkpoint;
-use restload_model::schema::{Column, LOAD_ID, ROOT_ID, ROW_ID, Table, Target, WriteDisposition};
+use restload_model::schema::{Column, LOAD_ID, MergeStrategy, ROW_ID, Table, Target, WriteDisposition};
 
 use crate::destination::merges;
+use crate::dispositions::fates::{FateCounts, Fates};
 use crate::error::{Cause, DestinationError};
-use crate::plan::{self, Conflict, Wanted};
-use crate::rows::{Rows, last_of_each_key};
+use crate::plan::{ConflictAction, Wanted};
+use crate::rows::Rows;
 use crate::salvage::Kept;
 use crate::step::{SchemaChange, Step, StepReport, TableReport};
 use crate::system::{self, LOADS, STATE};
 use crate::transaction::{CheckpointChange, Transaction, shadow_name};
-use crate::writers::Param;
+use crate::writers::{Inserted, Param};
 
 /// What a step holds for one resource, all of its parts together.
 pub(crate) struct Portion<'t> {
@@ -122,70 +123,127 @@ impl<'d> Transaction<'d> {
         let route = self.route(&portion);
         self.start_over(target).await?;
         self.describe_portion(&portion, route).await?;
+        self.join_chain(target).await?;
+        self.date_rows(target, &mut portion.batches);
         let prepared = self.evolve_tables(&portion).await?;
         let is_key_widened = widens(&portion.batches, &prepared, target);
         widen_batches(&mut portion.batches, &prepared);
-        let kept = if merges(target) {
-            let widened_key = is_key_widened.then_some(&target.primary_key[..]);
-            last_of_each_key(&portion.batches, &target.table, widened_key)
-        } else {
-            portion
-                .batches
-                .iter()
-                .map(|batch| vec![None; batch.tables.len()])
-                .collect()
-        };
+        let fates = self.decide_fates(&portion, route, is_key_widened).await?;
         if route == Route::Replace {
             self.empty_tables(target).await?;
         }
-        let before: Vec<(usize, u64)> = prepared
+        let kept = kept(&portion.batches, &fates);
+        let deleted = match prepared.iter().find(|one| one.table.name == target.table) {
+            Some(root) => {
+                self.delete_gone(target, &root.table, &portion.batches, &fates, route)
+                    .await?
+            }
+            None => 0,
+        };
+        let mut written = BTreeMap::new();
+        let before: Vec<u64> = prepared
             .iter()
-            .map(|one| {
-                let came = tables_of(&portion, &kept, &one.table.name);
-                let came = came.map(|(table, _)| table.row_count).sum();
-                (came, self.rows_to_write(&portion, one, route, &kept).count())
-            })
+            .map(|one| rows_to_write(&portion, one, route, &kept).count())
             .collect();
         let kept = Box::pin(self.write_what_is_taken(&mut portion, &prepared, route, kept, report)).await?;
-        let mut written = BTreeMap::new();
-        for (one, (came, wanted)) in prepared.iter().zip(before) {
-            if came == 0 {
+        for (one, before) in prepared.iter().zip(before) {
+            let name = &one.table.name;
+            let counts = count_fates(&portion.batches, name, &fates);
+            if counts == FateCounts::default() && deleted == 0 {
                 continue;
             }
-            let count = self.rows_to_write(&portion, one, route, &kept).count();
-            written.insert(Arc::clone(&one.table.name), count);
-            note(report, &one.table.name, count, came as u64 - wanted);
+            let refused = before - rows_to_write(&portion, one, route, &kept).count();
+            let told = note(report, name);
+            told.written += counts.held - refused;
+            told.duplicates += counts.duplicates;
+            if *name == target.table {
+                told.deleted += deleted;
+            }
+            written.insert(Arc::clone(name), counts.held - refused);
         }
         self.write_rejects(&portion, report).await?;
+        self.memory.chains.note_step(&target.resource);
         let is_last = portion.last;
         self.write_checkpoints(portion, route, written).await?;
         if is_last {
+            if matches!(route, Route::Add | Route::Merge) {
+                self.close(target, report).await?;
+            }
             self.settle(target).await?;
         }
         Ok(())
     }
 
-    /// Writes the rows that are kept, table by table.
+    /// Decides what becomes of the rows that came.
+    async fn decide_fates(
+        &mut self,
+        portion: &Portion<'_>,
+        route: Route,
+        is_key_widened: bool,
+    ) -> Result<Fates, DestinationError> {
+        let (target, batches) = (portion.target, &portion.batches);
+        let mut fates = Fates::all_written(batches, &target.table);
+        if merges(target) || target.history().is_some() {
+            let first_counts = target.merging.strategy == MergeStrategy::InsertOnly;
+            let widened_key = is_key_widened.then_some(target.unique_key());
+            fates.leave_out_duplicates(batches, target.dedup_sort(), first_counts, widened_key);
+            self.compare_with_earlier_steps(target, batches, &mut fates, portion.last)
+                .await?;
+        }
+        if let Some(column) = target.hard_delete() {
+            fates.mark_deleted(batches, column);
+        }
+        if let Some(place) = self.place_of(&target.table, route) {
+            self.find_versions(target, &place, batches, &mut fates).await?;
+        }
+        Ok(fates)
+    }
+
+    /// Writes the rows that are kept, parents before children, and says what that did to each table.
     pub(crate) async fn write_tables(
         &mut self,
         portion: &Portion<'_>,
         prepared: &[Prepared],
         route: Route,
         kept: &Kept,
-    ) -> Result<(), DestinationError> {
+    ) -> Result<Vec<TableReport>, DestinationError> {
+        let target = portion.target;
+        let mut reports = Vec::new();
+        let mut removed = Vec::new();
         for one in prepared {
-            let rows = self.rows_to_write(portion, one, route, kept);
-            if rows.count() > 0 {
-                self.write_rows(one, &rows, route, portion.target).await?;
+            let name = &one.table.name;
+            let tables = tables_of(portion, kept, name);
+            let mut tables: Vec<(&TableBatch, Option<Vec<bool>>)> = tables
+                .map(|(table, kept)| (table, kept.map(<[bool]>::to_vec)))
+                .collect();
+            if *name != target.table {
+                self.new_children_only(target, name, &mut tables, route).await?;
             }
+            let own = tables.iter().map(|(table, kept)| (*table, kept.as_deref()));
+            let rows = Rows::new(&columns_to_write(one, route), own);
+            if rows.count() == 0 {
+                continue;
+            }
+            let outcome = self.write_rows(one, &rows, route, target, &mut removed).await?;
+            let mut told = TableReport::new(Arc::clone(name));
+            // Of the child rows that were removed for new ones, those are gone that have none.
+            let former = removed
+                .iter()
+                .find(|(table, _)| table == name)
+                .map_or(0, |(_, count)| *count);
+            let replaced = former.min(outcome.inserted);
+            told.inserted = outcome.inserted - replaced;
+            told.updated = outcome.updated + replaced;
+            told.deleted = former - replaced;
+            removed.retain(|(table, _)| table != name);
+            reports.push(told);
         }
-        Ok(())
-    }
-
-    #[expect(clippy::unused_self, reason = "it stands among the steps of the work")]
-    fn rows_to_write<'p>(&self, portion: &'p Portion<'_>, one: &Prepared, route: Route, kept: &'p Kept) -> Rows<'p> {
-        let tables = tables_of(portion, kept, &one.table.name);
-        Rows::new(&Self::columns_to_write(one, route), tables)
+        for (table, count) in removed.into_iter().filter(|(_, count)| *count > 0) {
+            let mut told = TableReport::new(table);
+            told.deleted = count;
+            reports.push(told);
+        }
+        Ok(reports)
     }
 
     fn route(&self, portion: &Portion<'_>) -> Route {
@@ -208,7 +266,7 @@ impl<'d> Transaction<'d> {
         let mut names: Vec<Arc<str>> = tables_with_rows(&portion.batches)
             .map(|table| Arc::clone(&table.name))
             .collect();
-        if route != Route::Add || portion.last {
+        if route != Route::Add || portion.last || portion.target.hard_delete().is_some() {
             names.extend(self.family(portion.target));
         }
         if route == Route::Gather {
@@ -263,176 +321,37 @@ impl<'d> Transaction<'d> {
         Some(wanted)
     }
 
-    /// The columns that the rows of a table set.
-    fn columns_to_write(prepared: &Prepared, route: Route) -> Vec<Column> {
-        let came = |column: &&Column| prepared.wanted.has_values(&column.name);
-        let columns = prepared.table.columns.iter();
-        match route {
-            // A field that a record no longer has is NULL in its row, so every column is set.
-            Route::Merge => columns.cloned().collect(),
-            // A merge in a shadow is a merge too.
-            Route::Gather if !prepared.wanted.key.is_empty() => columns.cloned().collect(),
-            _ => columns.filter(came).cloned().collect(),
-        }
-    }
-
     async fn write_rows(
         &mut self,
         prepared: &Prepared,
         rows: &Rows<'_>,
         route: Route,
         target: &Target,
-    ) -> Result<(), DestinationError> {
+        removed: &mut Vec<(Arc<str>, u64)>,
+    ) -> Result<Inserted, DestinationError> {
         let table = &prepared.table;
         let key = &prepared.wanted.key;
         if let Some(column) = rows.column_with_null(key) {
             let cause = Cause::new(format!("column `{column}` of the primary key has no value in some row"));
             return Err(cause.writing(&table.name, rows.count(), self.shown));
         }
-        let conflict = (!key.is_empty()).then(|| Conflict {
-            key: key.clone(),
-            // With child tables, the load on the root row also stands for its children.
-            skip_unchanged: self.family(target).len() == 1,
-        });
+        let conflict = self.conflict(target, key);
         let (place, conflict) = match route {
             Route::Add | Route::Replace => (Arc::clone(&table.name), None),
             // Nothing can be in the way in a table that was just made.
             Route::Merge if self.created.contains(&table.name) => (Arc::clone(&table.name), None),
-            Route::Merge => {
-                if let Some(conflict) = &conflict {
-                    self.delete_children(target, table, rows, conflict).await?;
-                }
-                (Arc::clone(&table.name), conflict)
-            }
-            Route::Gather => {
-                let shadow = self.sync_shadow(table, &prepared.wanted).await?;
-                if conflict.is_some() {
-                    self.delete_gathered_children(target, rows).await?;
-                }
-                (shadow, conflict)
-            }
+            Route::Merge => (Arc::clone(&table.name), conflict),
+            Route::Gather => (self.sync_shadow(table, &prepared.wanted).await?, conflict),
         };
+        if let Some(conflict) = &conflict
+            && conflict.action != ConflictAction::Keep
+        {
+            *removed = self
+                .delete_former_children(target, &place, rows, &conflict.key, route)
+                .await?;
+        }
         let written = self.writer.insert(&place, rows, conflict.as_ref()).await;
         written.map_err(|cause| cause.writing(&table.name, rows.count(), self.shown))
-    }
-
-    /// Removes the child rows of root rows that are about to get a new version.
-    async fn delete_children(
-        &mut self,
-        target: &Target,
-        root: &Table,
-        rows: &Rows<'_>,
-        conflict: &Conflict,
-    ) -> Result<(), DestinationError> {
-        let mut children = self.family(target);
-        children.retain(|name| {
-            let has_root_id = |table: &Table| table.columns.iter().any(|column| &*column.name == ROOT_ID);
-            *name != root.name
-                && self.states.contains_key(&**name)
-                && self.memory.catalog.table(name).is_some_and(has_root_id)
-        });
-        if children.is_empty() {
-            return Ok(());
-        }
-        let state = self.states.get(&*root.name);
-        let former = if state.is_some_and(plan::TableState::may_have_foreign_ids) {
-            let former = self.writer.former_ids(&root.name, rows, conflict).await;
-            self.during("cannot look up rows by their keys", former)?
-        } else {
-            Vec::new()
-        };
-        let mut ids = rows.texts(ROW_ID);
-        ids.extend(former.iter().map(String::as_str));
-        for child in children {
-            let sql = self.writer.dialect().delete_children(&child);
-            let deleted = self.writer.execute(sql, &[Param::List(&ids)]).await;
-            self.during(&format!("cannot remove former rows of table `{child}`"), deleted)?;
-        }
-        Ok(())
-    }
-
-    /// The same among the rows that a replace has gathered so far.
-    async fn delete_gathered_children(&mut self, target: &Target, rows: &Rows<'_>) -> Result<(), DestinationError> {
-        let ids = rows.texts(ROW_ID);
-        for name in self.family(target) {
-            let shadow = shadow_name(self.stamp.pipeline, &name);
-            let has_root_id = self
-                .states
-                .get(&*shadow)
-                .is_some_and(|state| state.column(ROOT_ID).is_some());
-            if has_root_id && name != target.table {
-                let sql = self.writer.dialect().delete_children(&shadow);
-                let deleted = self.writer.execute(sql, &[Param::List(&ids)]).await;
-                self.during(&format!("cannot remove former rows of table `{shadow}`"), deleted)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes all rows of a resource's tables, and makes the indexes that had to wait for that.
-    async fn empty_tables(&mut self, target: &Target) -> Result<(), DestinationError> {
-        for name in self.family(target) {
-            // A foreign table of the same name that we have never written to is not ours to empty, but then its rows
-            // are not this load's either: a replace says that the table holds this load's rows only.
-            if !self.exists(&name) {
-                continue;
-            }
-            let sql = self.writer.dialect().delete_all(&name);
-            let deleted = self.writer.execute(sql, &[]).await;
-            self.during(&format!("cannot remove the former rows of table `{name}`"), deleted)?;
-            let mut wanted = Wanted::new(Arc::clone(&name), None);
-            self.add_rules(&mut wanted, target);
-            if wanted.defer_indexes {
-                let mut changes = Vec::new();
-                let columns = self.memory.catalog.table(&name).map(|table| table.columns.clone());
-                let columns = columns.unwrap_or_default();
-                plan::plan_indexes(&wanted, self.states.get(&*name), &columns, true, &mut changes);
-                for change in &changes {
-                    self.change_table(&name, change).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts what a replace has gathered in the place of the former rows.
-    async fn swap(&mut self, target: &Target) -> Result<(), DestinationError> {
-        let family = self.family(target);
-        let shadows: Vec<Arc<str>> = family
-            .iter()
-            .map(|name| shadow_name(self.stamp.pipeline, name))
-            .collect();
-        // The shadows that this very step made are not in what was described at its start.
-        let described = self
-            .writer
-            .describe(&shadows.iter().map(|name| &**name).collect::<Vec<_>>())
-            .await;
-        let described = self.during("cannot read the catalogue", described)?;
-        self.empty_tables(target).await?;
-        for (name, shadow) in family.iter().zip(&shadows) {
-            let Some(gathered) = described.get(&**shadow) else {
-                continue;
-            };
-            let columns: Vec<Arc<str>> = gathered
-                .columns
-                .iter()
-                .map(|column| column.name.as_str().into())
-                .collect();
-            let sql = self.writer.dialect().insert_from(name, &columns, shadow);
-            let moved = self.writer.execute(sql, &[]).await;
-            let count = self
-                .memory
-                .replacing
-                .get(&target.resource)
-                .and_then(|replacing| replacing.rows.get(name))
-                .copied()
-                .unwrap_or(0);
-            moved.map_err(|cause| cause.writing(name, count, self.shown))?;
-            let sql = self.writer.dialect().drop_table(shadow);
-            let dropped = self.writer.execute(sql, &[]).await;
-            self.during(&format!("cannot drop table `{shadow}`"), dropped)?;
-        }
-        Ok(())
     }
 
     async fn write_rejects(&mut self, portion: &Portion<'_>, report: &mut StepReport) -> Result<(), DestinationError> {
@@ -442,7 +361,7 @@ impl<'d> Transaction<'d> {
             let rejected = rows.row_count as u64;
             self.write_system(&rows).await?;
             self.memory.rejects += rejected;
-            note(report, &portion.target.table, 0, 0).rejected += rejected;
+            note(report, &portion.target.table).rejected += rejected;
         }
         Ok(())
     }
@@ -495,6 +414,7 @@ impl<'d> Transaction<'d> {
         newest: BTreeMap<Arc<str>, Checkpoint>,
     ) -> Result<(), DestinationError> {
         if forget {
+            self.memory.chains.forget(resource);
             // The rows that the stored state tells of are gone.
             let sql = self.writer.dialect().forget_resource(STATE);
             let params = [Param::Text(self.stamp.pipeline), Param::Text(resource)];
@@ -528,6 +448,23 @@ impl<'d> Transaction<'d> {
     }
 }
 
+/// The columns that the rows of a table set.
+fn columns_to_write(prepared: &Prepared, route: Route) -> Vec<Column> {
+    let came = |column: &&Column| prepared.wanted.has_values(&column.name);
+    let columns = prepared.table.columns.iter();
+    match route {
+        // A field that a record no longer has is NULL in its row, so every column is set.
+        Route::Merge => columns.cloned().collect(),
+        // A merge in a shadow is a merge too.
+        Route::Gather if !prepared.wanted.key.is_empty() => columns.cloned().collect(),
+        _ => columns.filter(came).cloned().collect(),
+    }
+}
+
+fn rows_to_write<'p>(portion: &'p Portion<'_>, one: &Prepared, route: Route, kept: &'p Kept) -> Rows<'p> {
+    Rows::new(&columns_to_write(one, route), tables_of(portion, kept, &one.table.name))
+}
+
 /// The batches' tables of that name, each with its rows that are kept.
 fn tables_of<'p>(
     portion: &'p Portion<'_>,
@@ -540,6 +477,24 @@ fn tables_of<'p>(
             .filter(move |(table, _)| *table.name == *name)
             .map(|(table, kept)| (table, kept.as_deref()))
     })
+}
+
+/// The rows that their fates let be written.
+fn kept(batches: &[Batch], fates: &Fates) -> Kept {
+    let marks = |(index, batch): (usize, &Batch)| batch.tables.iter().map(|table| fates.mask(index, table)).collect();
+    batches.iter().enumerate().map(marks).collect()
+}
+
+fn count_fates(batches: &[Batch], name: &str, fates: &Fates) -> FateCounts {
+    let mut counts = FateCounts::default();
+    for (index, batch) in batches.iter().enumerate() {
+        if let Some(table) = batch.table(name) {
+            let own = fates.count(index, table);
+            counts.held += own.held;
+            counts.duplicates += own.duplicates;
+        }
+    }
+    counts
 }
 
 fn counts_as_json(counts: &BTreeMap<Arc<str>, u64>) -> String {
@@ -584,20 +539,12 @@ fn widen_batches(batches: &mut [Batch], prepared: &[Prepared]) {
     }
 }
 
-/// Adds to the report of a table.
-fn note<'r>(report: &'r mut StepReport, table: &Arc<str>, written: u64, duplicates: u64) -> &'r mut TableReport {
+/// The report of a table, to be added to.
+pub(crate) fn note<'r>(report: &'r mut StepReport, table: &Arc<str>) -> &'r mut TableReport {
     let known = report.tables.iter().position(|known| known.table == *table);
     let place = known.unwrap_or_else(|| {
-        report.tables.push(TableReport {
-            table: Arc::clone(table),
-            written: 0,
-            duplicates: 0,
-            rejected: 0,
-        });
+        report.tables.push(TableReport::new(Arc::clone(table)));
         report.tables.len() - 1
     });
-    let one = &mut report.tables[place];
-    one.written += written;
-    one.duplicates += duplicates;
-    one
+    &mut report.tables[place]
 }

@@ -5,6 +5,7 @@ mod dispositions;
 mod durability;
 mod evolution;
 mod lifecycle;
+mod merging;
 mod support;
 
 /// Makes a test for each writer of each function of a module.

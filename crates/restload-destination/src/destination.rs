@@ -8,6 +8,7 @@ use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Table, Target, WriteDisposition};
 
+use crate::dispositions::chain::{CHAIN, Chains};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{TableState, Wanted};
 use crate::reading::dataset_of;
@@ -65,7 +66,7 @@ impl Destination {
         }))
         .await?;
         let shown = options.url.redacted();
-        let (catalog, checkpoints, tables) = Box::pin(read_stored(&mut writer, &options, &shown)).await?;
+        let (catalog, checkpoints, chains, tables) = Box::pin(read_stored(&mut writer, &options, &shown)).await?;
         Ok(Self {
             options,
             dataset,
@@ -76,6 +77,7 @@ impl Destination {
             start_over: None,
             memory: Memory {
                 catalog,
+                chains,
                 ..Memory::default()
             },
             tables,
@@ -138,6 +140,28 @@ impl Destination {
             self.tables.retain(|table| !gone.contains(&table.name));
         }
         Ok(())
+    }
+
+    /// Says that the resource begins with its first page, whatever an interrupted load has left of it: that load's rows
+    /// count as those of any earlier load.
+    pub fn restart(&mut self, resource: &Arc<str>) {
+        self.memory.chains.restarted.insert(Arc::clone(resource));
+    }
+
+    /// What is kept of the resource's load beside its checkpoints, so that a run that goes on with it knows which rows
+    /// are its own. It is to be removed with them.
+    pub fn kept_load(&self, resource: &Arc<str>) -> Option<Checkpoint> {
+        self.memory.chains.has(resource).then(|| Checkpoint {
+            resource: Arc::clone(resource),
+            partition: CHAIN.into(),
+            position: None,
+        })
+    }
+
+    /// Says that this load is limited: what it does not have may be there all the same, so nothing is deleted for its
+    /// absence.
+    pub fn limit(&mut self) {
+        self.memory.chains.is_sample = true;
     }
 
     /// Writes a step in one transaction: changes to tables, rows, checkpoints, rejects and the load's record. On an
@@ -277,7 +301,7 @@ fn remember(tables: &mut Vec<Table>, table: Table) {
     }
 }
 
-type Stored = (Catalog, HashMap<Arc<str>, Vec<Checkpoint>>, Vec<Table>);
+type Stored = (Catalog, HashMap<Arc<str>, Vec<Checkpoint>>, Chains, Vec<Table>);
 
 /// Makes what is missing, tidies up after earlier loads, and reads the rest.
 async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) -> Result<Stored, DestinationError> {
@@ -325,7 +349,7 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
         .rows(sql, &[Param::Text(&options.pipeline)])
         .await
         .map_err(act("read the stored state of"))?;
-    let checkpoints = read_checkpoints(rows);
+    let (checkpoints, chains) = read_checkpoints(rows);
     let own = |owner: &system::Owner| *owner.pipeline == *options.pipeline;
     let names: Vec<&str> = catalog
         .tables
@@ -349,7 +373,7 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
         }
         depth
     });
-    Ok((catalog, checkpoints, tables))
+    Ok((catalog, checkpoints, chains, tables))
 }
 
 /// A table without the columns that somebody dropped, with types that somebody widened.
@@ -369,11 +393,17 @@ fn present(known: &Table, state: &TableState) -> Table {
     table
 }
 
-fn read_checkpoints(rows: Vec<Vec<Option<String>>>) -> HashMap<Arc<str>, Vec<Checkpoint>> {
+fn read_checkpoints(rows: Vec<Vec<Option<String>>>) -> (HashMap<Arc<str>, Vec<Checkpoint>>, Chains) {
     let mut checkpoints: HashMap<Arc<str>, Vec<Checkpoint>> = HashMap::new();
+    let mut chains = Chains::default();
     for row in rows {
         if let Ok([Some(resource), Some(partition), position]) = <[Option<String>; 3]>::try_from(row) {
             let resource: Arc<str> = resource.into();
+            if partition == CHAIN {
+                chains.remember(resource, position.as_deref().unwrap_or_default());
+                continue;
+            }
+            chains.resumed.insert(Arc::clone(&resource));
             checkpoints.entry(Arc::clone(&resource)).or_default().push(Checkpoint {
                 resource,
                 partition: partition.into(),
@@ -381,7 +411,7 @@ fn read_checkpoints(rows: Vec<Vec<Option<String>>>) -> HashMap<Arc<str>, Vec<Che
             });
         }
     }
-    checkpoints
+    (checkpoints, chains)
 }
 
 impl Transaction<'_> {
@@ -478,14 +508,12 @@ impl Transaction<'_> {
 
     /// What a table of a target needs beside its columns.
     pub(crate) fn add_rules(&self, wanted: &mut Wanted, target: &Target) {
-        let merges = merges(target);
         if wanted.name == target.table {
-            if merges {
-                wanted.key.clone_from(&target.primary_key);
-            }
+            wanted.key = target.unique_key().to_vec();
+            wanted.id_index = target.history().is_some();
             wanted.declare(&target.columns);
         } else {
-            wanted.root_index = merges;
+            wanted.root_index = target.write_disposition == WriteDisposition::Merge;
         }
         wanted.defer_indexes = self.full_refresh;
         wanted.replaces_rows = self.full_refresh || target.write_disposition == WriteDisposition::Replace;
@@ -519,7 +547,7 @@ async fn drop_own_shadows(transaction: &mut Transaction<'_>) -> Result<(), Cause
 
 /// Whether rows of a target meet rows with the same key. Without a key there is nothing to meet by: rows are added.
 pub(crate) fn merges(target: &Target) -> bool {
-    target.write_disposition == WriteDisposition::Merge && !target.primary_key.is_empty()
+    !target.unique_key().is_empty()
 }
 
 impl SchemaChange {

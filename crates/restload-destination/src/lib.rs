@@ -17,12 +17,13 @@
 //!
 //! # Where to look
 //!
-//! `plan.rs` decides what has to change in a table, without a database. `commit.rs` decides what is written, for all
-//! databases alike; `writers/` knows how each of them takes it. `sql.rs` holds every SQL text. `conformance.rs` is the
+//! `plan.rs` decides what has to change in a table, without a database. `commit.rs` decides what is written, and
+//! `dispositions/` what that does with the rows that are there, for all databases alike; `writers/` knows how each of them takes it. `sql.rs` holds every SQL text. `conformance.rs` is the
 //! one suite that every writer passes.
 
 mod commit;
 mod destination;
+mod dispositions;
 mod error;
 mod plan;
 mod reading;

@@ -63,8 +63,18 @@ impl Limit {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Conflict {
     pub(crate) key: Vec<Arc<str>>,
-    /// Leave a row alone that is the same but for its load.
-    pub(crate) skip_unchanged: bool,
+    pub(crate) action: ConflictAction,
+}
+
+/// What becomes of a row that has the key of one that comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConflictAction {
+    /// It takes the new values.
+    Update,
+    /// It takes the new values unless only its load differs.
+    UpdateChanged,
+    /// It stays as it is.
+    Keep,
 }
 
 /// A table as the database describes it.
@@ -137,6 +147,8 @@ pub(crate) struct Wanted {
     pub(crate) keeps_types: bool,
     /// Whether rows are found by their root row.
     pub(crate) root_index: bool,
+    /// Whether rows are found by their id.
+    pub(crate) id_index: bool,
     /// Leave the indexes as they are: the rows that stand in the way of a key are about to be replaced.
     pub(crate) defer_indexes: bool,
 }
@@ -167,6 +179,7 @@ impl Wanted {
             replaces_rows: false,
             keeps_types: false,
             root_index: false,
+            id_index: false,
             defer_indexes: false,
         }
     }
@@ -501,9 +514,8 @@ fn create(wanted: &Wanted) -> Result<TablePlan, Obstacle> {
 
 /// The indexes that a table has and should not have, has not and should have.
 ///
-/// There are three kinds and no more: the key of a table that merges, the root id of its child tables, and the columns
-/// that are declared unique. A unique index
-/// on every row id would double the time that rows take to write (100,000 rows of 14 columns: 0.15 s against 0.37 s in
+/// There are four kinds and no more: the key of a table that merges, the root id of its child tables, the row id of a
+/// table that keeps versions, and the columns that are declared unique. A unique index on every row id would double the time that rows take to write (100,000 rows of 14 columns: 0.15 s against 0.37 s in
 /// Postgres, 0.31 s against 0.60 s in SQLite), and buy nothing: a step is committed once, with its checkpoint, or not at
 /// all.
 pub(crate) fn plan_indexes(
@@ -538,6 +550,14 @@ pub(crate) fn plan_indexes(
         changes.push(Change::CreateIndex {
             name,
             columns: vec![ROOT_ID.into()],
+            unique: false,
+        });
+    }
+    let name = id_index(&wanted.name);
+    if wanted.id_index && !state.is_some_and(|state| state.has_index(&name)) {
+        changes.push(Change::CreateIndex {
+            name,
+            columns: vec![ROW_ID.into()],
             unique: false,
         });
     }
@@ -582,6 +602,10 @@ const KEY_INDEX: &str = "_rl_key";
 /// The same for an index on a table that held rows before its resource merged. The ids of such rows are no digests of
 /// their keys, so whoever replaces one has to look up the id that its child rows point to.
 const LATE_KEY_INDEX: &str = "_rl_late_key";
+
+fn id_index(table: &str) -> String {
+    naming::join("_rl_versions", table, naming::MAX_LENGTH)
+}
 
 fn root_index(table: &str) -> String {
     naming::join("_rl_root", table, naming::MAX_LENGTH)

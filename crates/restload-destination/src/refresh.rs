@@ -85,6 +85,7 @@ impl<'d> Transaction<'d> {
         }
         for one in due {
             self.memory.started_over.insert(Arc::clone(&one.resource));
+            self.memory.chains.forget(&one.resource);
             self.forget_state(Some(&one.resource)).await?;
         }
         if start_over.mode == Refresh::DropSources {

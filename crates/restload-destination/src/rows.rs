@@ -1,11 +1,10 @@
 //! The rows of one table in a step, gathered from its batches, as a writer goes through them.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use restload_model::DataType;
-use restload_model::batch::{Batch, Cell, ColumnBuffer, TableBatch};
-use restload_model::schema::{Column, ROW_ID};
+use restload_model::batch::{Cell, ColumnBuffer, TableBatch};
+use restload_model::schema::Column;
 
 /// The rows to write, every cell of its column's type or NULL.
 pub(crate) struct Rows<'a> {
@@ -128,67 +127,4 @@ impl<'r> Row<'r, '_> {
             None => Cell::Null,
         }
     }
-}
-
-/// Marks the rows that stay when the last row of a key wins, for every table of every batch; `None` where all stay.
-///
-/// The id of a root row is a digest of its key, so equal ids are equal keys. Where keys have been widened on their way
-/// into the table, some may have become equal whose ids are not: then `widened_key` names the columns to look at, too.
-/// Child rows go with their root row.
-pub(crate) fn last_of_each_key(
-    batches: &[Batch],
-    root_table: &str,
-    widened_key: Option<&[Arc<str>]>,
-) -> Vec<Vec<Option<Vec<bool>>>> {
-    let mut seen: HashSet<&str> = HashSet::new();
-    let mut seen_keys: HashSet<String> = HashSet::new();
-    let mut kept_of_batches = Vec::with_capacity(batches.len());
-    for batch in batches.iter().rev() {
-        let mut kept_of_tables: Vec<Option<Vec<bool>>> = batch.tables.iter().map(|_| None).collect();
-        let root = batch.tables.iter().position(|table| &*table.name == root_table);
-        if let Some(root) = root
-            && let Some(ids) = batch.tables[root].column(ROW_ID)
-        {
-            let mut kept = vec![true; batch.tables[root].row_count];
-            let mut drops = false;
-            for row in (0..kept.len()).rev() {
-                let is_seen = matches!(ids.cell(row), Cell::Text(id) if !seen.insert(id));
-                let key = widened_key.map(|key| key_text(&batch.tables[root], key, row));
-                if is_seen | key.is_some_and(|key| !seen_keys.insert(key)) {
-                    kept[row] = false;
-                    drops = true;
-                }
-            }
-            if drops {
-                for (index, table) in batch.tables.iter().enumerate() {
-                    kept_of_tables[index] = Some(if index == root {
-                        kept.clone()
-                    } else {
-                        table
-                            .root_rows
-                            .iter()
-                            .map(|root_row| kept[*root_row as usize])
-                            .collect()
-                    });
-                }
-            }
-        }
-        kept_of_batches.push(kept_of_tables);
-    }
-    kept_of_batches.reverse();
-    kept_of_batches
-}
-
-/// The values of a row's key in one text, the same for values that a database holds to be equal.
-fn key_text(table: &TableBatch, key: &[Arc<str>], row: usize) -> String {
-    let mut text = String::new();
-    for column in key {
-        let cell = table.column(column).map_or(Cell::Null, |column| column.cell(row));
-        cell.write_text(&mut text);
-        if matches!(cell, Cell::Numeric(digits) if digits.contains('.')) {
-            text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
-        }
-        text.push('\0');
-    }
-    text
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use restload_model::batch::{Batch, Cell, Reject, RejectKind, TableBatch};
 use serde_json::{Map, Value};
 
-use crate::commit::{Portion, Prepared, Route};
+use crate::commit::{Portion, Prepared, Route, note};
 use crate::error::DestinationError;
 use crate::sql::{Dialect, Sql};
-use crate::step::StepReport;
+use crate::step::{StepReport, TableReport};
 use crate::transaction::Transaction;
 
 /// For every table of every batch, which rows are written; `None` where all are.
@@ -40,7 +40,8 @@ impl Transaction<'_> {
         *so_far += unstorable;
         let tolerated = target.max_rejects.saturating_sub(*so_far);
         if tolerated == 0 {
-            self.write_tables(portion, prepared, route, &kept).await?;
+            let done = self.write_tables(portion, prepared, route, &kept).await?;
+            tell(report, &done);
             return Ok(kept);
         }
         let roots = roots(&portion.batches, &target.table, &kept);
@@ -49,9 +50,13 @@ impl Transaction<'_> {
         while let Some((start, end)) = waiting.pop() {
             let part = only(&portion.batches, &target.table, &kept, &roots[start..end]);
             self.say(Dialect::savepoint()).await?;
-            let Err(error) = self.write_tables(portion, prepared, route, &part).await else {
-                self.say(Dialect::release_savepoint()).await?;
-                continue;
+            let error = match self.write_tables(portion, prepared, route, &part).await {
+                Ok(done) => {
+                    self.say(Dialect::release_savepoint()).await?;
+                    tell(report, &done);
+                    continue;
+                }
+                Err(error) => error,
             };
             let Some(cause) = error.refusal().map(ToString::to_string) else {
                 return Err(error);
@@ -95,6 +100,16 @@ impl Transaction<'_> {
     async fn say(&mut self, sql: Sql) -> Result<(), DestinationError> {
         let done = self.writer.execute(sql, &[]).await;
         self.during("cannot go back to before some rows", done).map(drop)
+    }
+}
+
+/// Adds what was done to the tables to the report.
+fn tell(report: &mut StepReport, done: &[TableReport]) {
+    for one in done {
+        let told = note(report, &one.table);
+        told.inserted += one.inserted;
+        told.updated += one.updated;
+        told.deleted += one.deleted;
     }
 }
 

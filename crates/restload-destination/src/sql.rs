@@ -7,6 +7,7 @@
 
 mod catalogue;
 mod conversion;
+mod dispositions;
 mod reading;
 mod session;
 mod system;
@@ -14,10 +15,10 @@ mod system;
 use std::sync::Arc;
 
 use restload_model::DataType;
-use restload_model::schema::{LOAD_ID, ROOT_ID};
+use restload_model::schema::LOAD_ID;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use crate::plan::{ColumnDef, Conflict};
+use crate::plan::{ColumnDef, Conflict, ConflictAction};
 use crate::url::Kind;
 
 /// A statement under construction.
@@ -305,15 +306,6 @@ impl Dialect {
             .push(&self.table(source))
     }
 
-    /// Removes the child rows of the root rows whose ids are bound as a list.
-    pub(crate) fn delete_children(&self, table: &str) -> Sql {
-        let sql = Sql::new("DELETE FROM ")
-            .push(&self.table(table))
-            .text(" WHERE ")
-            .name(ROOT_ID);
-        self.in_list(sql, "$1")
-    }
-
     fn in_list(&self, sql: Sql, parameter: &'static str) -> Sql {
         match self.kind {
             Kind::Postgres => sql.text(" = ANY(").text(parameter).text("::text[])"),
@@ -337,18 +329,18 @@ impl Dialect {
             .text(" NOT BETWEEN -9007199254740992 AND 9007199254740992 LIMIT 1) AS one")
     }
 
-    /// What happens to a row whose key is there already: every column takes the new value.
+    /// What happens to a row whose key is there already.
     fn on_conflict(sql: Sql, columns: &[Arc<str>], conflict: &Conflict) -> Sql {
-        let sql = sql
-            .text(" ON CONFLICT (")
-            .names(&conflict.key)
-            .text(") DO UPDATE SET ")
-            .list(
-                columns.iter().filter(|column| !conflict.key.contains(column)),
-                ", ",
-                |sql, column| sql.name(column).text(" = excluded.").name(column),
-            );
-        if !conflict.skip_unchanged {
+        let sql = sql.text(" ON CONFLICT (").names(&conflict.key);
+        if conflict.action == ConflictAction::Keep {
+            return sql.text(") DO NOTHING");
+        }
+        let sql = sql.text(") DO UPDATE SET ").list(
+            columns.iter().filter(|column| !conflict.key.contains(column)),
+            ", ",
+            |sql, column| sql.name(column).text(" = excluded.").name(column),
+        );
+        if conflict.action == ConflictAction::Update {
             return sql;
         }
         // A row that is the same but for the load keeps the id of the load that last changed it.
@@ -462,33 +454,6 @@ impl Dialect {
             .text(" FROM pg_temp.")
             .name(stage);
         Self::on_conflict(sql, columns, conflict)
-    }
-
-    /// The ids that the rows of these keys have now, where they differ from those that come: rows from before the
-    /// resource merged. SQLite takes the keys as bound rows, Postgres from the stage.
-    pub(crate) fn former_ids(&self, table: &str, key: &[Arc<str>], source: KeySource<'_>) -> Sql {
-        let sql = Sql::new("SELECT _rl_old.")
-            .name(restload_model::schema::ROW_ID)
-            .text(" FROM ");
-        let sql = sql.push(&self.table(table)).text(" AS _rl_old");
-        match source {
-            KeySource::Stage(stage) => {
-                sql.text(" JOIN pg_temp.")
-                    .name(stage)
-                    .text(" AS _rl_new ON ")
-                    .list(key, " AND ", |sql, column| {
-                        sql.text("_rl_new.").name(column).text(" = _rl_old.").name(column)
-                    })
-            }
-            KeySource::Bound(row_count) => {
-                let row = Sql::new("(").list(key, ",", |sql, _| sql.text("?")).text(")");
-                sql.text(" WHERE (")
-                    .names(key)
-                    .text(") IN (VALUES ")
-                    .list(0..row_count, ",", |sql, _| sql.push(&row))
-                    .text(")")
-            }
-        }
     }
 
     // SQLite's way of widening a column.

@@ -51,10 +51,31 @@ pub struct TableReport {
     pub table: Arc<str>,
     /// Rows that the table now holds, whether added, updated or found unchanged.
     pub written: u64,
+    /// Of these, rows that were not there before.
+    pub inserted: u64,
+    /// Of these, rows that took the place of others, and versions that were given an end. Where every row carries the
+    /// load that had it last, rows found unchanged count, too.
+    pub updated: u64,
+    /// Rows that are gone: their records are, or the load no longer has them.
+    pub deleted: u64,
     /// Rows that were left out because a later row of the step has the same key, and the child rows of such rows.
     pub duplicates: u64,
     /// Records of the table's resource that were kept out of it; counted on the root table.
     pub rejected: u64,
+}
+
+impl TableReport {
+    pub(crate) fn new(table: Arc<str>) -> Self {
+        Self {
+            table,
+            written: 0,
+            inserted: 0,
+            updated: 0,
+            deleted: 0,
+            duplicates: 0,
+            rejected: 0,
+        }
+    }
 }
 
 /// A change to a table that a load made.

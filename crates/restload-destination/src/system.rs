@@ -20,6 +20,9 @@ pub(crate) const SCHEMA: &str = "_rl_schema";
 /// Records that were kept out of the tables, with the reason.
 pub(crate) const REJECTS: &str = "_rl_rejects";
 
+/// What decides between rows with the same key, of loads that go on: made when a load needs it, emptied at its end.
+pub(crate) const NEWEST: &str = "_rl_newest";
+
 /// A system table's columns, as name, type and whether it has a value in every row, and its primary key.
 pub(crate) struct SystemTable {
     pub(crate) name: &'static str,
@@ -97,6 +100,18 @@ pub(crate) const TABLES: [SystemTable; 4] = [
     },
 ];
 
+const NEWEST_TABLE: SystemTable = SystemTable {
+    name: NEWEST,
+    columns: &[
+        ("pipeline", Text, true),
+        ("resource", Text, true),
+        ("row_id", Text, true),
+        ("sort_value", Text, false),
+        ("load_id", Text, true),
+    ],
+    primary_key: &["pipeline", "resource", "row_id"],
+};
+
 impl SystemTable {
     /// The columns, for making the table.
     pub(crate) fn defs(&self) -> Vec<ColumnDef> {
@@ -153,6 +168,7 @@ impl SystemTable {
 pub(crate) fn table(name: &str) -> &'static SystemTable {
     TABLES
         .iter()
+        .chain([&NEWEST_TABLE])
         .find(|table| table.name == name)
         .expect("system tables are named by the constants above")
 }
@@ -176,6 +192,19 @@ pub(crate) fn state_rows(stamp: Stamp<'_>, checkpoints: &[&Checkpoint]) -> Table
             Cell::Text(stamp.load_id),
             Cell::Timestamp(stamp.at),
         ])
+    }))
+}
+
+/// The rows of the table of newest values.
+pub(crate) fn newest_rows(stamp: Stamp<'_>, resource: &str, values: &[(&str, Option<String>)]) -> TableBatch {
+    table(NEWEST).batch(values.iter().map(|(id, value)| {
+        vec![
+            Cell::Text(stamp.pipeline),
+            Cell::Text(resource),
+            Cell::Text(id),
+            value.as_deref().map_or(Cell::Null, Cell::Text),
+            Cell::Text(stamp.load_id),
+        ]
     }))
 }
 

@@ -9,8 +9,9 @@ use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Table, Target};
 
+use crate::dispositions::chain::Chains;
 use crate::error::{Cause, DestinationError};
-use crate::plan::{self, Change, ColumnDef, Conflict, Obstacle, TableState, Wanted};
+use crate::plan::{self, Change, ColumnDef, Conflict, ConflictAction, Obstacle, TableState, Wanted};
 use crate::refresh::StartOver;
 use crate::rows::Rows;
 use crate::step::SchemaChange;
@@ -24,6 +25,8 @@ pub(crate) struct Memory {
     pub(crate) catalog: Catalog,
     /// The resources that this load has started over with.
     pub(crate) started_over: HashSet<Arc<str>>,
+    /// The loads that count as one.
+    pub(crate) chains: Chains,
     /// Replaces that have begun and wait for their last step.
     pub(crate) replacing: HashMap<Arc<str>, Replacing>,
     /// Rows that stand in the tables through this load.
@@ -463,6 +466,21 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Makes a system table that only some loads need, if it is not there.
+    pub(crate) async fn make_system_table(&mut self, name: &'static str) -> Result<(), DestinationError> {
+        let there = self.writer.describe(&[name]).await;
+        if self.during("cannot read the catalogue", there)?.is_empty() {
+            let table = system::table(name);
+            let sql = self
+                .writer
+                .dialect()
+                .create_table(table.name, &table.defs(), table.primary_key);
+            let made = self.writer.execute(sql, &[]).await;
+            self.during("cannot make a system table", made)?;
+        }
+        Ok(())
+    }
+
     /// Writes rows of a system table; rows with the same key are replaced.
     pub(crate) async fn write_system(&mut self, batch: &TableBatch) -> Result<(), DestinationError> {
         if batch.row_count == 0 {
@@ -472,9 +490,9 @@ impl Transaction<'_> {
         let rows = Rows::new(&table.columns(), [(batch, None)]);
         let conflict = (!table.primary_key.is_empty()).then(|| Conflict {
             key: table.primary_key.iter().map(|column| (*column).into()).collect(),
-            skip_unchanged: false,
+            action: ConflictAction::Update,
         });
-        let written = self.writer.insert(table.name, &rows, conflict.as_ref()).await;
+        let written = self.writer.insert(table.name, &rows, conflict.as_ref()).await.map(drop);
         written.map_err(|cause| cause.writing(table.name, rows.count(), self.shown))
     }
 

@@ -166,7 +166,14 @@ fn is_zero(number: &u64) -> bool {
 pub struct TableTotals {
     /// Rows written.
     pub rows: u64,
-    /// Rows left out because a later one had the same key.
+    /// Of these, rows that were not there before.
+    pub inserted: u64,
+    /// Of these, rows that took the place of others, and versions that were given an end. Where `delete_missing` or a
+    /// `merge_key` marks every row with its load, rows found unchanged count, too.
+    pub updated: u64,
+    /// Rows that are gone.
+    pub deleted: u64,
+    /// Rows left out because another one had the same key.
     pub duplicates: u64,
 }
 

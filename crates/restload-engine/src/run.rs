@@ -103,12 +103,20 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         destination.start_over(mode, loaded.map(|plan| Arc::clone(&plan.name)));
     }
     let targets: Vec<Target> = resources.iter().map(|plan| target_of(plan)).collect();
-    destination.prepare(targets, options.full_refresh).await?;
-    let names = Arc::new(Names::new(destination.tables()));
     let resumptions: Vec<Resumption> = resources
         .iter()
         .map(|plan| resumption(plan, &resources, &options))
         .collect();
+    if options.limit.is_some() {
+        destination.limit();
+    }
+    for (plan, resumption) in resources.iter().zip(&resumptions) {
+        if *resumption == Resumption::Restart {
+            destination.restart(&plan.name);
+        }
+    }
+    destination.prepare(targets, options.full_refresh).await?;
+    let names = Arc::new(Names::new(destination.tables()));
     let stored: Vec<Vec<Spawned>> = resources
         .iter()
         .zip(&resumptions)
@@ -146,10 +154,13 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     };
     let settled: Vec<Checkpoint> = settled
         .iter()
-        .flat_map(|resource| writer.destination.checkpoints(resource))
+        .flat_map(|resource| {
+            let checkpoints = writer.destination.checkpoints(resource).iter().cloned();
+            checkpoints.chain(writer.destination.kept_load(resource))
+        })
         .map(|checkpoint| Checkpoint {
             position: None,
-            ..checkpoint.clone()
+            ..checkpoint
         })
         .collect();
     let requests = reports.iter().map(|report| report.requests).sum();
@@ -285,7 +296,9 @@ impl Tasks<'_> {
     fn tell(&self, plan: &ResourcePlan, report: Option<&ResourceReport>) {
         let Some(report) = report else { return };
         // What was not received for a failure must not be taken for gone.
-        let takes_absence_for_gone = plan.target.merging.delete_missing || plan.target.history().is_some();
+        let merging = &plan.target.merging;
+        let takes_absence_for_gone =
+            merging.delete_missing || !merging.groups.is_empty() || plan.target.history().is_some();
         let is_complete = match report.status {
             ResourceStatus::Completed => true,
             ResourceStatus::Incomplete => !takes_absence_for_gone,

@@ -128,6 +128,9 @@ impl Writer {
         for table in &written.tables {
             let totals = self.totals.tables.entry(table.table.to_string()).or_default();
             totals.rows += table.written;
+            totals.inserted += table.inserted;
+            totals.updated += table.updated;
+            totals.deleted += table.deleted;
             totals.duplicates += table.duplicates;
         }
         self.totals

@@ -22,6 +22,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The rows of a table.
+    pub fn table(&self, name: &str) -> Option<&TableBatch> {
+        self.tables.iter().find(|table| &*table.name == name)
+    }
+
     /// Roughly the memory that the batch holds, in bytes.
     pub fn byte_count(&self) -> usize {
         let tables: usize = self.tables.iter().map(TableBatch::byte_count).sum();

@@ -20,6 +20,9 @@ pub const LIST_INDEX: &str = "_rl_list_idx";
 /// The column of a list element that is not an object.
 pub const SCALAR_VALUE: &str = "value";
 
+/// The source of a column that no key of a record fills: no key is spelled like that.
+pub const NO_KEY: &str = " ";
+
 /// What happens to the rows that a table already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use restload_engine::{Outcome, Report, ResourceReport, ResourceStatus};
+use restload_engine::{Outcome, Report, ResourceReport, ResourceStatus, TableTotals};
 use restload_source::plan::{LeftOut, NOT_SELECTED};
 use serde_json::json;
 
@@ -145,16 +145,36 @@ fn tables(report: &Report) -> String {
     let width = width.max("table".len());
     let mut text = format!("  {:<width$}  {:>10}\n", "table", "rows");
     for (table, totals) in &report.tables {
-        let note = match totals.duplicates {
-            0 => String::new(),
-            duplicates => format!("  ({duplicates} left out: a later row has the same key)"),
-        };
+        let note = note_of(totals);
         let _ = writeln!(text, "  {table:<width$}  {:>10}{note}", totals.rows);
     }
     for table in without_rows {
         let _ = writeln!(text, "  {table:<width$}  {:>10}", 0);
     }
     text
+}
+
+/// What a merge did to the rows of a table, where that is more than adding to them.
+fn note_of(totals: &TableTotals) -> String {
+    let mut parts = Vec::new();
+    if totals.updated > 0 || totals.deleted > 0 {
+        for (number, word) in [
+            (totals.inserted, "new"),
+            (totals.updated, "updated"),
+            (totals.deleted, "deleted"),
+        ] {
+            if number > 0 {
+                parts.push(format!("{number} {word}"));
+            }
+        }
+    }
+    if totals.duplicates > 0 {
+        parts.push(format!("{} left out: a later row has the same key", totals.duplicates));
+    }
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("  ({})", parts.join(", "))
 }
 
 /// What was left out, and why.

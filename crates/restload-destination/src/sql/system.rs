@@ -17,7 +17,7 @@ impl Dialect {
     }
 
     /// A cast that a bound text needs to become a moment or a document; SQLite keeps texts.
-    fn cast(&self, sql: Sql, parameter: &'static str, data_type: DataType) -> Sql {
+    pub(super) fn cast(&self, sql: Sql, parameter: &'static str, data_type: DataType) -> Sql {
         match self.kind {
             Kind::Postgres => sql
                 .text("CAST(CAST(")

@@ -7,6 +7,7 @@ pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use restload_model::DataType;
 
@@ -26,6 +27,15 @@ pub(crate) enum Param<'a> {
     OptionalText(Option<&'a str>),
     Integer(i64),
     List(&'a [&'a str]),
+}
+
+/// What an insert did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Inserted {
+    /// Rows that were not there.
+    pub(crate) inserted: u64,
+    /// Rows that took the place of others.
+    pub(crate) updated: u64,
 }
 
 /// A connection that holds the lock of its pipeline and dataset.
@@ -147,29 +157,38 @@ impl Writer {
         }
     }
 
-    /// Inserts rows; where a row with the same key is there, it takes the new values.
+    /// Inserts rows; where a row with the same key is there, it takes the new values or stays.
     pub(crate) async fn insert(
         &mut self,
         table: &str,
         rows: &Rows<'_>,
         conflict: Option<&Conflict>,
-    ) -> Result<(), Cause> {
+    ) -> Result<Inserted, Cause> {
         match self {
             Self::Sqlite(writer) => writer.insert(table, rows, conflict).await,
             Self::Postgres(writer) => writer.insert(table, rows, conflict).await,
         }
     }
 
-    /// The ids that rows of these keys have in the table, if they are not the ids that come.
-    pub(crate) async fn former_ids(
+    /// The ids that rows of these keys have in the table; those of some loads may be left out.
+    pub(crate) async fn find_ids(
         &mut self,
         table: &str,
         rows: &Rows<'_>,
-        conflict: &Conflict,
+        key: &[Arc<str>],
+        other_than: Option<&[&str]>,
     ) -> Result<Vec<String>, Cause> {
         match self {
-            Self::Sqlite(writer) => writer.former_ids(table, rows, conflict).await,
-            Self::Postgres(writer) => writer.former_ids(table, rows, conflict).await,
+            Self::Sqlite(writer) => writer.find_ids(table, rows, key, other_than).await,
+            Self::Postgres(writer) => writer.find_ids(table, rows, key, other_than).await,
+        }
+    }
+
+    /// Deletes the rows of these keys, and says how many they were.
+    pub(crate) async fn delete_by_key(&mut self, table: &str, rows: &Rows<'_>, key: &[Arc<str>]) -> Result<u64, Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.delete_by_key(table, rows, key).await,
+            Self::Postgres(writer) => writer.delete_by_key(table, rows, key).await,
         }
     }
 

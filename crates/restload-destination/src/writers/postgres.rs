@@ -7,13 +7,14 @@ mod lock;
 mod numeric;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use restload_model::DataType;
 use restload_model::naming;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _};
 
-use super::{Param, Session, table_states};
+use super::{Inserted, Param, Session, table_states};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{ColumnDef, Conflict, TableState};
 use crate::rows::Rows;
@@ -145,25 +146,52 @@ impl Postgres {
         table: &str,
         rows: &Rows<'_>,
         conflict: Option<&Conflict>,
-    ) -> Result<(), Cause> {
+    ) -> Result<Inserted, Cause> {
         let names = rows.names();
-        if rows.count() <= MOST_ROWS_IN_LISTS {
-            let sql = self.dialect.insert_lists(table, &rows.columns, conflict).into_safe();
-            sqlx::query_with(sql, lists::arguments(rows)?)
-                .persistent(false)
-                .execute(&mut self.connection)
-                .await?;
-            return Ok(());
+        let count = rows.count();
+        let all_new = Inserted {
+            inserted: count,
+            updated: 0,
+        };
+        if count == 0 {
+            return Ok(all_new);
+        }
+        if count <= MOST_ROWS_IN_LISTS {
+            let sql = self.dialect.insert_lists(table, &rows.columns, conflict);
+            let arguments = lists::arguments(rows)?;
+            if conflict.is_none() {
+                let insert = sqlx::query_with(sql.into_safe(), arguments).persistent(false);
+                insert.execute(&mut self.connection).await?;
+                return Ok(all_new);
+            }
+            return self.insert_counted(&sql, arguments).await;
         }
         let Some(conflict) = conflict else {
             let statement = self.dialect.copy_in(table, &names).into_text();
-            return self.copy(&statement, rows).await;
+            self.copy(&statement, rows).await?;
+            return Ok(all_new);
         };
         let stage = self.stage(table, rows).await?;
         let sql = self.dialect.insert_from_stage(table, &names, &stage, conflict);
-        self.execute(sql, &[]).await?;
+        let inserted = self.insert_counted(&sql, PgArguments::default()).await?;
         self.execute(Dialect::drop_stage(&stage), &[]).await?;
-        Ok(())
+        Ok(inserted)
+    }
+
+    async fn insert_counted(&mut self, insert: &Sql, arguments: PgArguments) -> Result<Inserted, Cause> {
+        let row = sqlx::query_with(Dialect::counted(insert).into_safe(), arguments)
+            .persistent(false)
+            .fetch_one(&mut self.connection)
+            .await?;
+        let number = |column: usize| -> Result<u64, Cause> {
+            let text: String = row.try_get(column)?;
+            Ok(text.parse().unwrap_or(0))
+        };
+        let (inserted, written) = (number(0)?, number(1)?);
+        Ok(Inserted {
+            inserted,
+            updated: written - inserted,
+        })
     }
 
     /// Puts rows into a table of their own.
@@ -206,18 +234,28 @@ impl Postgres {
         Ok(())
     }
 
-    pub(super) async fn former_ids(
+    pub(super) async fn find_ids(
         &mut self,
         table: &str,
         rows: &Rows<'_>,
-        conflict: &Conflict,
+        key: &[Arc<str>],
+        other_than: Option<&[&str]>,
     ) -> Result<Vec<String>, Cause> {
-        let keys = rows.only(&conflict.key);
-        let stage = self.stage(table, &keys).await?;
-        let sql = self.dialect.former_ids(table, &conflict.key, KeySource::Stage(&stage));
-        let ids = self.rows(sql, &[]).await?;
+        let stage = self.stage(table, &rows.only(key)).await?;
+        let source = KeySource::Stage(&stage);
+        let sql = self.dialect.find_ids(table, key, source, other_than.is_some());
+        let params: Vec<Param<'_>> = other_than.map(Param::List).into_iter().collect();
+        let ids = self.rows(sql, &params).await?;
         self.execute(Dialect::drop_stage(&stage), &[]).await?;
         Ok(ids.into_iter().flatten().flatten().collect())
+    }
+
+    pub(super) async fn delete_by_key(&mut self, table: &str, rows: &Rows<'_>, key: &[Arc<str>]) -> Result<u64, Cause> {
+        let stage = self.stage(table, &rows.only(key)).await?;
+        let sql = self.dialect.delete_by_key(table, key, KeySource::Stage(&stage));
+        let deleted = self.execute(sql, &[]).await?;
+        self.execute(Dialect::drop_stage(&stage), &[]).await?;
+        Ok(deleted)
     }
 
     pub(super) async fn close(self) -> Result<(), Cause> {

@@ -13,7 +13,7 @@ use restload_model::naming;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlStr};
 
-use super::{Param, Session, table_states};
+use super::{Inserted, Param, Session, table_states};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{ColumnDef, Conflict, TableState};
 use crate::rows::{Row, Rows};
@@ -92,10 +92,6 @@ impl Sqlite {
         texts(&mut self.connection, sql, params).await
     }
 
-    async fn fetch(&mut self, sql: SqlStr, arguments: SqliteArguments) -> Result<Vec<Vec<Option<String>>>, Cause> {
-        fetch(&mut self.connection, sql, arguments).await
-    }
-
     pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
         let params = [Param::List(tables)];
         let columns = self.rows(self.dialect.describe_columns(), &params).await?;
@@ -108,8 +104,29 @@ impl Sqlite {
         table: &str,
         rows: &Rows<'_>,
         conflict: Option<&Conflict>,
-    ) -> Result<(), Cause> {
+    ) -> Result<Inserted, Cause> {
+        if conflict.is_none() {
+            let inserted = self.insert_rows(table, rows, None).await?;
+            return Ok(Inserted { inserted, updated: 0 });
+        }
+        let before = self.last_row(table).await?;
+        let written = self.insert_rows(table, rows, conflict).await?;
+        let inserted = (self.last_row(table).await? - before).min(written);
+        Ok(Inserted {
+            inserted,
+            updated: written - inserted,
+        })
+    }
+
+    async fn last_row(&mut self, table: &str) -> Result<u64, Cause> {
+        let rows = self.rows(self.dialect.last_row(table), &[]).await?;
+        let last = rows.into_iter().flatten().flatten().next();
+        Ok(last.and_then(|last| last.parse().ok()).unwrap_or(0))
+    }
+
+    async fn insert_rows(&mut self, table: &str, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<u64, Cause> {
         let names = rows.names();
+        let mut written_rows = 0;
         let full = ROWS_PER_STATEMENT.min(MOST_PARAMETERS / names.len().max(1)).max(1);
         let statement = self.dialect.insert_values(table, &names, full, conflict).into_safe();
         let mut filler = Filler {
@@ -123,48 +140,51 @@ impl Sqlite {
             let write = sqlx::query_with(statement.clone(), arguments).execute(&mut self.connection);
             // SQLite runs on a thread of its own: the next rows are bound while it writes these.
             let (written, next) = tokio::join!(biased; write, async { filler.next() });
-            written?;
+            written_rows += written?.rows_affected();
             (arguments, bound) = next?;
         }
         if bound > 0 {
             let statement = self.dialect.insert_values(table, &names, bound, conflict).into_safe();
-            sqlx::query_with(statement, arguments)
+            let written = sqlx::query_with(statement, arguments)
                 .persistent(false)
                 .execute(&mut self.connection)
                 .await?;
+            written_rows += written.rows_affected();
         }
-        Ok(())
+        Ok(written_rows)
     }
 
-    pub(super) async fn former_ids(
+    pub(super) async fn find_ids(
         &mut self,
         table: &str,
         rows: &Rows<'_>,
-        conflict: &Conflict,
+        key: &[Arc<str>],
+        other_than: Option<&[&str]>,
     ) -> Result<Vec<String>, Cause> {
-        let keys = rows.only(&conflict.key);
-        let all: Vec<_> = keys.iter().collect();
         let mut ids = Vec::new();
-        for chunk in all.chunks(500.min(MOST_PARAMETERS / conflict.key.len().max(1)).max(1)) {
-            let mut arguments = SqliteArguments::default();
-            let mut binder = Binder::new(conflict.key.len());
-            for row in chunk {
-                for column in 0..conflict.key.len() {
-                    binder.bind(&mut arguments, column, row.cell(column))?;
-                }
+        for (mut arguments, count) in keys_in_chunks(rows, key)? {
+            if let Some(loads) = other_than {
+                add(&mut arguments, serde_json::json!(loads).to_string())?;
             }
-            let sql = self
-                .dialect
-                .former_ids(table, &conflict.key, KeySource::Bound(chunk.len()));
-            ids.extend(
-                self.fetch(sql.into_safe(), arguments)
-                    .await?
-                    .into_iter()
-                    .flatten()
-                    .flatten(),
-            );
+            let source = KeySource::Bound(count);
+            let sql = self.dialect.find_ids(table, key, source, other_than.is_some());
+            let found = fetch(&mut self.connection, sql.into_safe(), arguments).await?;
+            ids.extend(found.into_iter().flatten().flatten());
         }
         Ok(ids)
+    }
+
+    pub(super) async fn delete_by_key(&mut self, table: &str, rows: &Rows<'_>, key: &[Arc<str>]) -> Result<u64, Cause> {
+        let mut deleted = 0;
+        for (arguments, count) in keys_in_chunks(rows, key)? {
+            let sql = self.dialect.delete_by_key(table, key, KeySource::Bound(count));
+            let done = sqlx::query_with(sql.into_safe(), arguments)
+                .persistent(false)
+                .execute(&mut self.connection)
+                .await?;
+            deleted += done.rows_affected();
+        }
+        Ok(deleted)
     }
 
     /// Replaces the column by a wider one. The affinity of a SQLite column converts what is stored in it, so a value
@@ -278,6 +298,24 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<Option<SqliteConnection>
         .pragma("query_only", "1")
         .disable_statement_logging();
     Ok(Some(SqliteConnection::connect_with(&options).await?))
+}
+
+/// The keys of rows, bound for statements of some hundred rows each, with their numbers.
+fn keys_in_chunks(rows: &Rows<'_>, key: &[Arc<str>]) -> Result<Vec<(SqliteArguments, usize)>, Cause> {
+    let keys = rows.only(key);
+    let all: Vec<_> = keys.iter().collect();
+    let mut chunks = Vec::new();
+    for chunk in all.chunks(500.min(MOST_PARAMETERS / key.len().max(1)).max(1)) {
+        let mut arguments = SqliteArguments::default();
+        let mut binder = Binder::new(key.len());
+        for row in chunk {
+            for column in 0..key.len() {
+                binder.bind(&mut arguments, column, row.cell(column))?;
+            }
+        }
+        chunks.push((arguments, chunk.len()));
+    }
+    Ok(chunks)
 }
 
 /// Binds rows statement by statement.

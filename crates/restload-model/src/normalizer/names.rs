@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::DataType;
 use crate::naming::{self, MAX_LENGTH, PATH_SEPARATOR};
-use crate::schema::{LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, Table};
+use crate::schema::{LIST_INDEX, LOAD_ID, NO_KEY, PARENT_ID, ROOT_ID, ROW_ID, Table};
 
 /// Which key fills which column, and what the destination's columns hold.
 #[derive(Debug, Default)]
@@ -146,7 +146,7 @@ impl Names {
             .columns
             .entry((Arc::clone(table), Arc::clone(column)))
             .or_default()
-            .source = Some(String::new());
+            .source = Some(NO_KEY.to_owned());
     }
 
     /// Whether a key fills the declared column of its name: the first key that normalises to it does.

@@ -46,6 +46,27 @@ pub struct ColumnConfig {
     /// Whether the column is part of the primary key.
     #[serde(default)]
     pub primary_key: Option<bool>,
+    /// Whether the column is part of the merge key.
+    #[serde(default)]
+    pub merge_key: Option<bool>,
+    /// For `merge`: whether the column marks records that are gone. When it is true (or, in a column that is no boolean,
+    /// when it has a value), the row with the same key is deleted, with its child rows, and nothing is inserted. False
+    /// when absent. One column of a resource at most.
+    ///
+    /// ```yaml
+    /// columns: { deleted_at: { hard_delete: true } }
+    /// ```
+    #[serde(default)]
+    pub hard_delete: Option<bool>,
+    /// For `merge`: which of several records of a load with the same primary key counts: the one with the greatest
+    /// (`desc`) or the least (`asc`) value of this column; the last one that came when absent. One column of a resource
+    /// at most.
+    ///
+    /// ```yaml
+    /// columns: { updated_at: { dedup_sort: desc } }
+    /// ```
+    #[serde(default)]
+    pub dedup_sort: Option<SortOrderName>,
     /// Whether no two rows have the same value; a unique index holds it. A record with a value that another row has is
     /// rejected: the load fails, unless `max_rejects` tolerates it.
     #[serde(default)]
@@ -77,6 +98,16 @@ pub struct ColumnConfig {
     /// Accepted for dlt's sake, without effect: child rows point to their root rows by `_rl_root_id`.
     #[serde(default)]
     pub root_key: Option<bool>,
+}
+
+/// The order of records with the same key, the one that counts first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SortOrderName {
+    /// The least value counts.
+    Asc,
+    /// The greatest value counts.
+    Desc,
 }
 
 /// What a column holds, by its name or by dlt's.

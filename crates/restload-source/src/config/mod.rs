@@ -3,15 +3,17 @@
 mod client;
 mod columns;
 mod contract;
+mod disposition;
 mod endpoint;
 mod resource;
 
 pub use client::{ClientConfig, RateLimitConfig, RetryConfig};
-pub use columns::{ColumnConfig, ColumnsConfig, DataTypeName};
+pub use columns::{ColumnConfig, ColumnsConfig, DataTypeName, SortOrderName};
 pub use contract::{ContractConfig, ContractMode, ContractModes};
+pub use disposition::{Disposition, DispositionConfig, DispositionOptions, Strategy};
 pub(crate) use endpoint::data_schema;
 pub use endpoint::{EndpointConfig, GraphqlConfig, ParamValue};
 pub use resource::{
-    Disposition, Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, RecordsConfig,
-    ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,
+    Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, RecordsConfig, ResourceConfig, Selected,
+    SelectedWhen, expand_resource, merge_defaults,
 };

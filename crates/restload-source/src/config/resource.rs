@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::columns::{ColumnsConfig, merge_columns};
 use super::contract::ContractConfig;
+use super::disposition::DispositionConfig;
 use super::endpoint::EndpointConfig;
 use crate::steps::StepConfig;
 
@@ -66,12 +67,28 @@ pub struct ResourceConfig {
     /// The root table's name; the resource's name when absent.
     #[serde(default)]
     pub table_name: Option<String>,
-    /// What happens to the rows already there.
+    /// What happens to the rows already there: `append` (the default), `replace`, `merge` or `skip`, or a map with the
+    /// particulars of `merge`.
+    ///
+    /// ```yaml
+    /// write_disposition: { disposition: merge, strategy: upsert }
+    /// ```
     #[serde(default)]
-    pub write_disposition: Disposition,
-    /// The field or fields that identify a record; `merge` needs it.
+    pub write_disposition: DispositionConfig,
+    /// The field or fields that identify a record; `merge` needs it, or a `merge_key`. A record without a value for it
+    /// is rejected. Of several records of a load with the same key the last one counts, unless `dedup_sort` says which.
     #[serde(default)]
     pub primary_key: Option<Keys>,
+    /// For `merge` by `delete-insert` or `scd2`: the field or fields whose value marks a group of records that a load
+    /// holds as a whole, such as a day. Once the load has come to its end, rows of earlier loads in the groups that it
+    /// has are deleted. A record without a value for it is rejected.
+    ///
+    /// ```yaml
+    /// write_disposition: merge
+    /// merge_key: day
+    /// ```
+    #[serde(default)]
+    pub merge_key: Option<Keys>,
     /// What is known of columns beforehand; a type given here always wins over the data, and the column is there even
     /// if no value ever comes. A nested field is named by its column: `address__city`. With a type declared, the table
     /// is made even if no record comes.
@@ -179,19 +196,6 @@ impl Default for Selected {
 pub struct SelectedWhen {
     /// Names such as `vars.receipts` or `secrets.pushover_secret`; all must be there and not be empty.
     pub when_set: Vec<String>,
-}
-
-/// What happens to the rows already there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Disposition {
-    /// New rows are added.
-    #[default]
-    Append,
-    /// The table holds the rows of this load only. Readers see the old rows until the last page has come.
-    Replace,
-    /// Rows with the same primary key are updated, others are added.
-    Merge,
 }
 
 /// One name, or several.

@@ -4,6 +4,7 @@
 mod body;
 mod endpoint;
 pub(crate) mod graphql;
+mod merging;
 mod parents;
 mod resource;
 mod target;
@@ -458,6 +459,9 @@ fn reason_to_leave_out(
     lookup: &dyn Lookup,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
+    if resource.write_disposition.disposition() == crate::config::Disposition::Skip {
+        return Some("its write disposition is `skip`".to_owned());
+    }
     match &resource.selected {
         crate::config::Selected::Always(true) => None,
         crate::config::Selected::Always(false) => (!is_named).then(|| NOT_SELECTED.to_owned()),

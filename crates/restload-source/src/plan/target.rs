@@ -5,9 +5,10 @@ use std::sync::Arc;
 use restload_model::DataType;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::naming::{self, MAX_LENGTH};
-use restload_model::schema::{ColumnHint, Merging, Target, WriteDisposition};
+use restload_model::schema::{ColumnHint, SortOrder, Target};
 
-use crate::config::{ColumnConfig, ColumnsConfig, ContractConfig, DataTypeName, Disposition, ResourceConfig};
+use super::merging::{self, ColumnMarks, MergeKeys};
+use crate::config::{ColumnConfig, ColumnsConfig, ContractConfig, DataTypeName, Keys, ResourceConfig, SortOrderName};
 
 /// Compiles where a resource's records go, and whether some column wants every digit of a number; mistakes are noted.
 pub(super) fn compile(
@@ -52,14 +53,9 @@ pub(super) fn compile(
             .collect(),
     };
     let mut hints: Vec<ColumnHint> = Vec::new();
-    let mut primary_key: Vec<Arc<str>> = Vec::new();
-    if let Some(keys) = &config.primary_key {
-        primary_key.extend(
-            keys.names()
-                .into_iter()
-                .map(|name| Arc::from(naming::normalize(name, MAX_LENGTH))),
-        );
-    }
+    let mut primary_key = normalized(config.primary_key.as_ref());
+    let mut merge_key = normalized(config.merge_key.as_ref());
+    let mut marks = ColumnMarks::default();
     for (path, name, column) in columns {
         let normalized: Arc<str> = naming::normalize(&name, MAX_LENGTH).into();
         if hints.iter().any(|hint| hint.name == normalized) {
@@ -68,20 +64,18 @@ pub(super) fn compile(
         if column.primary_key == Some(true) && !primary_key.contains(&normalized) {
             primary_key.push(Arc::clone(&normalized));
         }
+        if column.merge_key == Some(true) && !merge_key.contains(&normalized) {
+            merge_key.push(Arc::clone(&normalized));
+        }
+        marks.note(&column, &path, diagnostics);
         hints.push(compile_hint(normalized, &column, &path, diagnostics));
     }
-    let write_disposition = match config.write_disposition {
-        Disposition::Append => WriteDisposition::Append,
-        Disposition::Replace => WriteDisposition::Replace,
-        Disposition::Merge => WriteDisposition::Merge,
+    let keys = MergeKeys {
+        primary: &primary_key,
+        merge: &merge_key,
+        marks: &marks,
     };
-    if write_disposition == WriteDisposition::Merge && primary_key.is_empty() {
-        diagnostics.error_with_help(
-            &path.key("write_disposition"),
-            "`merge` needs a `primary_key`: without one no record can be told from another",
-            "name the field that identifies a record, or use `append` or `replace`",
-        );
-    }
+    let (write_disposition, merging) = merging::compile(config, &keys, path, diagnostics);
     let exact = hints
         .iter()
         .any(|hint| matches!(hint.data_type, Some(DataType::Numeric | DataType::Json)));
@@ -89,7 +83,7 @@ pub(super) fn compile(
         resource: config.name.as_str().into(),
         table: table.into(),
         write_disposition,
-        merging: Merging::default(),
+        merging,
         primary_key,
         columns: hints,
         contract: config
@@ -150,6 +144,17 @@ fn compile_hint(name: Arc<str>, column: &ColumnConfig, path: &KeyPath, diagnosti
         precision: column.precision,
         scale: column.scale,
         unique: column.unique == Some(true),
-        ..ColumnHint::default()
+        hard_delete: column.hard_delete == Some(true),
+        dedup_sort: column.dedup_sort.map(|order| match order {
+            SortOrderName::Asc => SortOrder::Asc,
+            SortOrderName::Desc => SortOrder::Desc,
+        }),
     }
+}
+
+/// Names of fields as the names of their columns.
+fn normalized(keys: Option<&Keys>) -> Vec<Arc<str>> {
+    let names = keys.map(Keys::names).unwrap_or_default();
+    let normalized = |name: &str| Arc::from(naming::normalize(name, MAX_LENGTH));
+    names.into_iter().map(normalized).collect()
 }

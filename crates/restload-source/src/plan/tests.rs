@@ -334,6 +334,39 @@ fn finds_every_mistake() {
             json!({"resources": [{"name": "a", "write_disposition": "merge"}]}),
             "resources[0].write_disposition: `merge` needs a `primary_key`: without one no record can be told from another",
         ),
+        // W17, W18, W19, W30: what does not go together in a disposition.
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "strategy": "upsert"}, "merge_key": "day"}]}),
+            "resources[0].write_disposition.strategy: `upsert` needs a `primary_key`: without one no record can be told from another\nresources[0].merge_key: `merge_key` has no place in `upsert`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "strategy": "insert-only"}, "primary_key": "id", "columns": {"day": {"merge_key": true}, "at": {"dedup_sort": "asc"}}}]}),
+            "resources[0].columns.day.merge_key: `merge_key` has no place in `insert-only`\nresources[0].columns.at.dedup_sort: `dedup_sort` has no effect: in `insert-only` the first row of a key stays",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": "merge", "primary_key": "id", "columns": {"a": {"hard_delete": true}, "b": {"hard_delete": true, "dedup_sort": "asc"}, "c": {"dedup_sort": "desc"}}}]}),
+            "resources[0].columns.b.hard_delete: two columns have `hard_delete`\nresources[0].columns.c.dedup_sort: two columns have `dedup_sort`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "boundary_timestamp": "2024-01-01", "row_version_column_name": "v"}, "primary_key": "id"}]}),
+            "resources[0].write_disposition.boundary_timestamp: `boundary_timestamp` is of `scd2`\nresources[0].write_disposition.row_version_column_name: `row_version_column_name` is of `scd2`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "strategy": "scd2", "boundary_timestamp": "soon", "validity_column_names": ["From", "from"], "delete_missing": true}}]}),
+            "resources[0].write_disposition.validity_column_names: the two columns are both named `from`\nresources[0].write_disposition.boundary_timestamp: `soon` is neither a date nor a moment\nresources[0].write_disposition.delete_missing: `delete_missing` has no place in `scd2`, which deletes nothing",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "replace", "delete_missing": true, "strategy": "scd2"}}]}),
+            "resources[0].write_disposition.strategy: `strategy` is of `merge`, and this disposition is `replace`\nresources[0].write_disposition.delete_missing: `delete_missing` is of `merge`, and this disposition is `replace`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "delete_missing": true, "strategy": "delete-insert"}, "primary_key": "id", "merge_key": "day"}]}),
+            "resources[0].write_disposition.delete_missing: `delete_missing` and `merge_key` exclude each other: a load holds either all there is or all of some groups",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "strategy": "scd2", "validity_column_names": ["a"]}, "columns": {"gone": {"hard_delete": true}}}]}),
+            "resources[0].columns.gone.hard_delete: `hard_delete` has no place in `scd2`, which deletes nothing\nresources[0].write_disposition.validity_column_names: expected two names, found 1",
+        ),
         (
             json!({"resources": [{"name": "a", "endpoint": {"json": {}, "data": {}}}]}),
             "resources[0].endpoint.data: `json` and `data` exclude each other: a request has one body",

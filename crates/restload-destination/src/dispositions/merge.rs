@@ -1,0 +1,226 @@
+//! `merge`: rows that take the place of those with the same key, with their child rows, and rows that only delete.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use restload_model::batch::{Batch, Cell, TableBatch};
+use restload_model::schema::{MergeStrategy, ROOT_ID, ROW_ID, Table, Target};
+
+use super::chain::marks_rows;
+use super::fates::{Fate, Fates};
+use crate::commit::Route;
+use crate::error::DestinationError;
+use crate::plan::{Conflict, ConflictAction, TableState};
+use crate::rows::Rows;
+use crate::transaction::{Transaction, shadow_name};
+use crate::writers::Param;
+
+impl Transaction<'_> {
+    /// Where the rows of a table stand that an earlier transaction has written and this one meets; none when there are
+    /// no such rows.
+    pub(crate) fn place_of(&self, table: &str, route: Route) -> Option<Arc<str>> {
+        let place = match route {
+            Route::Replace => return None,
+            Route::Gather => shadow_name(self.stamp.pipeline, table),
+            Route::Add | Route::Merge => table.into(),
+        };
+        self.states.contains_key(&*place).then_some(place)
+    }
+
+    /// The child tables of a target that have rows of root rows.
+    pub(crate) fn children_of(&self, target: &Target) -> Vec<Arc<str>> {
+        let has_root_id = |table: &Table| table.columns.iter().any(|column| &*column.name == ROOT_ID);
+        let mut children = self.family(target);
+        children.retain(|name| {
+            *name != target.table
+                && self.states.contains_key(&**name)
+                && self.memory.catalog.table(name).is_some_and(has_root_id)
+        });
+        children
+    }
+
+    /// The same where rows are gathered.
+    fn child_places(&self, target: &Target, route: Route) -> Vec<(Arc<str>, Arc<str>)> {
+        if route != Route::Gather {
+            let children = self.children_of(target).into_iter();
+            return children.map(|name| (Arc::clone(&name), name)).collect();
+        }
+        let shadows = self.family(target).into_iter().filter_map(|name| {
+            let shadow = self.place_of(&name, route)?;
+            let has_root_id = self.states.get(&*shadow)?.column(ROOT_ID).is_some();
+            (has_root_id && name != target.table).then_some((name, shadow))
+        });
+        shadows.collect()
+    }
+
+    /// How the rows of a table meet those with the same key.
+    pub(crate) fn conflict(&self, target: &Target, key: &[Arc<str>]) -> Option<Conflict> {
+        let action = match target.merging.strategy {
+            MergeStrategy::InsertOnly => ConflictAction::Keep,
+            // With child tables, the load on the root row also stands for its children.
+            _ if marks_rows(target) || self.family(target).len() > 1 => ConflictAction::Update,
+            _ => ConflictAction::UpdateChanged,
+        };
+        (!key.is_empty()).then(|| Conflict {
+            key: key.to_vec(),
+            action,
+        })
+    }
+
+    fn has_foreign_ids(&self, target: &Target) -> bool {
+        let state = self.states.get(&*target.table);
+        state.is_some_and(TableState::may_have_foreign_ids)
+    }
+
+    /// Removes the child rows of root rows that are about to be written anew, and says how many of each table.
+    pub(crate) async fn delete_former_children(
+        &mut self,
+        target: &Target,
+        place: &str,
+        rows: &Rows<'_>,
+        key: &[Arc<str>],
+        route: Route,
+    ) -> Result<Vec<(Arc<str>, u64)>, DestinationError> {
+        let children = self.child_places(target, route);
+        let mut removed = Vec::with_capacity(children.len());
+        if children.is_empty() || rows.count() == 0 {
+            return Ok(removed);
+        }
+        let former = if route == Route::Merge && self.has_foreign_ids(target) {
+            self.ids_by(place, rows, key, None).await?
+        } else {
+            Vec::new()
+        };
+        let mut ids = rows.texts(ROW_ID);
+        ids.extend(former.iter().map(String::as_str));
+        for (child, child_place) in children {
+            let count = self.delete_children(&child_place, &ids).await?;
+            removed.push((child, count));
+        }
+        Ok(removed)
+    }
+
+    async fn delete_children(&mut self, child: &str, root_ids: &[&str]) -> Result<u64, DestinationError> {
+        let sql = self.writer.dialect().delete_by_list(child, ROOT_ID);
+        let deleted = self.writer.execute(sql, &[Param::List(root_ids)]).await;
+        self.during(&format!("cannot remove former rows of table `{child}`"), deleted)
+    }
+
+    async fn ids_by(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        key: &[Arc<str>],
+        other_than: Option<&[&str]>,
+    ) -> Result<Vec<String>, DestinationError> {
+        let found = self.writer.find_ids(table, rows, key, other_than).await;
+        self.during("cannot look up rows by their keys", found)
+    }
+
+    /// Deletes the rows, with their child rows, whose records are marked as gone.
+    pub(crate) async fn delete_gone(
+        &mut self,
+        target: &Target,
+        table: &Table,
+        batches: &[Batch],
+        fates: &Fates,
+        route: Route,
+    ) -> Result<u64, DestinationError> {
+        let (Some(masks), Some(place)) = (fates.root_rows_with(Fate::Delete), self.place_of(&target.table, route))
+        else {
+            return Ok(0);
+        };
+        let tables = batches.iter().zip(&masks).flat_map(|(batch, mask)| {
+            let roots = batch.tables.iter().filter(|one| one.name == target.table);
+            roots.map(move |root| (root, Some(&mask[..])))
+        });
+        let rows = Rows::new(&table.columns, tables);
+        let keys: Vec<Vec<Arc<str>>> = match target.merging.strategy {
+            // What is there stays as it is.
+            MergeStrategy::InsertOnly => return Ok(0),
+            MergeStrategy::Upsert => vec![target.primary_key.clone()],
+            // Only rows of earlier loads: those of this one are in the group beside the mark.
+            _ => target.merging.groups.clone(),
+        };
+        let (loads, _) = self.memory.chains.loads_and_steps(&target.resource);
+        let loads: Vec<&str> = loads.iter().map(String::as_str).collect();
+        let is_upsert = target.merging.strategy == MergeStrategy::Upsert;
+        let other_than = (!is_upsert).then_some(&loads[..]);
+        let mut deleted = 0;
+        for key in keys.into_iter().filter(|key| !key.is_empty()) {
+            let ids = self.ids_by(&place, &rows, &key, other_than).await?;
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            for (_, child_place) in self.child_places(target, route) {
+                self.delete_children(&child_place, &ids).await?;
+            }
+            if is_upsert {
+                let gone = self.writer.delete_by_key(&place, &rows, &key).await;
+                deleted += self.during(&format!("cannot delete rows of table `{place}`"), gone)?;
+            } else {
+                let sql = self.writer.dialect().delete_by_list(&place, ROW_ID);
+                let gone = self.writer.execute(sql, &[Param::List(&ids)]).await;
+                deleted += self.during(&format!("cannot delete rows of table `{place}`"), gone)?;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// `insert-only`: the child rows that are not there yet. An element is known by its place in its list.
+    pub(crate) async fn new_children_only(
+        &mut self,
+        target: &Target,
+        child: &str,
+        tables: &mut [(&TableBatch, Option<Vec<bool>>)],
+        route: Route,
+    ) -> Result<(), DestinationError> {
+        if target.merging.strategy != MergeStrategy::InsertOnly {
+            return Ok(());
+        }
+        let mut roots: Vec<&str> = Vec::new();
+        for (table, _) in tables.iter() {
+            let Some(column) = table.column(ROOT_ID) else { continue };
+            for row in 0..table.row_count {
+                if let Cell::Text(id) = column.cell(row)
+                    && roots.last() != Some(&id)
+                {
+                    roots.push(id);
+                }
+            }
+        }
+        if roots.is_empty() {
+            return Ok(());
+        }
+        let known = match self.place_of(child, route) {
+            Some(place) => {
+                let sql = self.writer.dialect().known_children(&place);
+                let known = self.writer.rows(sql, &[Param::List(&roots)]).await;
+                let known = self.during(&format!("cannot look up rows of table `{place}`"), known)?;
+                known.into_iter().flatten().flatten().collect()
+            }
+            None => HashSet::new(),
+        };
+        // A root row from before the resource merged has another id than the one that came, and its own elements.
+        let present = match self.place_of(&target.table, route) {
+            Some(place) if route == Route::Merge && self.has_foreign_ids(target) => {
+                Some(self.known_ids(&place, &roots).await?)
+            }
+            _ => None,
+        };
+        for (table, mask) in tables {
+            let (Some(ids), Some(root_ids)) = (table.column(ROW_ID), table.column(ROOT_ID)) else {
+                continue;
+            };
+            let mask = mask.get_or_insert_with(|| vec![true; table.row_count]);
+            for (row, is_written) in mask.iter_mut().enumerate() {
+                let is_known = matches!(ids.cell(row), Cell::Text(id) if known.contains(id));
+                let is_orphan = matches!((&present, root_ids.cell(row)),
+                    (Some(present), Cell::Text(id)) if !present.contains(id));
+                *is_written &= !is_known && !is_orphan;
+            }
+        }
+        Ok(())
+    }
+}

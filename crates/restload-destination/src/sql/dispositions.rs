@@ -1,0 +1,191 @@
+//! Statements of the write dispositions.
+
+use std::sync::Arc;
+
+use restload_model::DataType;
+use restload_model::schema::{History, LOAD_ID, ROOT_ID, ROW_ID};
+
+use super::{Dialect, KeySource, Sql};
+
+impl Dialect {
+    /// Removes the rows whose value in a column is in the bound list.
+    pub(crate) fn delete_by_list(&self, table: &str, column: &str) -> Sql {
+        let sql = Sql::new("DELETE FROM ")
+            .push(&self.table(table))
+            .text(" WHERE ")
+            .name(column);
+        self.in_list(sql, "$1")
+    }
+
+    /// The ids in a bound list that a table has.
+    pub(crate) fn known_ids(&self, table: &str) -> Sql {
+        let sql = Sql::new("SELECT DISTINCT ")
+            .name(ROW_ID)
+            .text(" FROM ")
+            .push(&self.table(table))
+            .text(" WHERE ")
+            .name(ROW_ID);
+        self.in_list(sql, "$1")
+    }
+
+    /// The ids of the child rows of the root rows in a bound list.
+    pub(crate) fn known_children(&self, table: &str) -> Sql {
+        let sql = Sql::new("SELECT ")
+            .name(ROW_ID)
+            .text(" FROM ")
+            .push(&self.table(table))
+            .text(" WHERE ")
+            .name(ROOT_ID);
+        self.in_list(sql, "$1")
+    }
+
+    /// The ids that the rows of these keys have in a table.
+    pub(crate) fn find_ids(&self, table: &str, key: &[Arc<str>], source: KeySource<'_>, is_filtered: bool) -> Sql {
+        let sql = Sql::new("SELECT DISTINCT _rl_old.").name(ROW_ID).text(" FROM ");
+        let sql = sql.push(&self.table(table)).text(" AS _rl_old");
+        let sql = match source {
+            KeySource::Stage(stage) => {
+                let sql = sql.text(" JOIN pg_temp.").name(stage).text(" AS _rl_new ON ");
+                equal_keys(sql, key)
+            }
+            KeySource::Bound(row_count) => bound_keys(sql.text(" WHERE "), key, row_count),
+        };
+        if !is_filtered {
+            return sql;
+        }
+        let sql = sql.text(" AND NOT _rl_old.").name(LOAD_ID);
+        match source {
+            KeySource::Stage(_) => sql.text(" = ANY($1::text[])"),
+            // After the bound keys.
+            KeySource::Bound(_) => sql.text(" IN (SELECT value FROM json_each(?))"),
+        }
+    }
+
+    /// Removes the rows of these keys.
+    pub(crate) fn delete_by_key(&self, table: &str, key: &[Arc<str>], source: KeySource<'_>) -> Sql {
+        let sql = Sql::new("DELETE FROM ").push(&self.table(table)).text(" AS _rl_old");
+        match source {
+            KeySource::Stage(stage) => {
+                let sql = sql.text(" USING pg_temp.").name(stage).text(" AS _rl_new WHERE ");
+                equal_keys(sql, key)
+            }
+            KeySource::Bound(row_count) => bound_keys(sql.text(" WHERE "), key, row_count),
+        }
+    }
+
+    /// The rows that no load of the list `$1` had: those of the groups that one of these loads has, or all.
+    fn leftovers(&self, sql: Sql, table: &str, group: &[Arc<str>], loads: &'static str) -> Sql {
+        let sql = self.in_list(sql.text(" NOT (").name(LOAD_ID), loads).text(")");
+        if group.is_empty() {
+            return sql;
+        }
+        let sql = sql
+            .text(" AND (")
+            .names(group)
+            .text(") IN (SELECT ")
+            .names(group)
+            .text(" FROM ")
+            .push(&self.table(table))
+            .text(" WHERE ")
+            .name(LOAD_ID);
+        self.in_list(sql, loads).text(")")
+    }
+
+    pub(crate) fn delete_leftovers(&self, table: &str, group: &[Arc<str>]) -> Sql {
+        let sql = Sql::new("DELETE FROM ").push(&self.table(table)).text(" WHERE");
+        self.leftovers(sql, table, group, "$1")
+    }
+
+    pub(crate) fn delete_leftover_children(&self, child: &str, root: &str, group: &[Arc<str>]) -> Sql {
+        let sql = Sql::new("DELETE FROM ")
+            .push(&self.table(child))
+            .text(" WHERE ")
+            .name(ROOT_ID)
+            .text(" IN (SELECT ")
+            .name(ROW_ID)
+            .text(" FROM ")
+            .push(&self.table(root))
+            .text(" WHERE");
+        self.leftovers(sql, root, group, "$1").text(")")
+    }
+
+    fn is_active(&self, sql: Sql, history: &History) -> Sql {
+        let sql = sql.name(&history.valid_to);
+        match history.active_until {
+            None => sql.text(" IS NULL"),
+            Some(_) => self.cast(sql.text(" = "), "$3", DataType::Timestamp),
+        }
+    }
+
+    /// Gives the versions that hold, of those in the list `$2`, the load `$1`, and answers with their ids.
+    pub(crate) fn mark_active(&self, table: &str, history: &History) -> Sql {
+        let sql = Sql::new("UPDATE ")
+            .push(&self.table(table))
+            .text(" SET ")
+            .name(LOAD_ID)
+            .text(" = $1 WHERE ")
+            .name(ROW_ID);
+        let sql = self.in_list(sql, "$2").text(" AND ");
+        self.is_active(sql, history).text(" RETURNING ").name(ROW_ID)
+    }
+
+    /// Ends the versions that hold and that no load of the list `$2` had, at the moment `$1`.
+    pub(crate) fn end_versions(&self, table: &str, history: &History, group: &[Arc<str>]) -> Sql {
+        let sql = Sql::new("UPDATE ")
+            .push(&self.table(table))
+            .text(" SET ")
+            .name(&history.valid_to)
+            .text(" = ");
+        let sql = self.cast(sql, "$1", DataType::Timestamp).text(" WHERE ");
+        let sql = self.is_active(sql, history).text(" AND");
+        self.leftovers(sql, table, group, "$2")
+    }
+
+    pub(crate) fn newest_values(&self, newest: &str) -> Sql {
+        let sql = Sql::new("SELECT row_id, sort_value FROM ")
+            .push(&self.table(newest))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND row_id");
+        let sql = self.in_list(sql, "$3").text(" AND load_id");
+        self.in_list(sql, "$4")
+    }
+
+    /// How many records of the loads in the list `$3` were kept out of the table `$4` as a whole.
+    pub(crate) fn count_rejects(&self, rejects: &str) -> Sql {
+        let sql = Sql::new("SELECT CAST(count(*) AS text) FROM ")
+            .push(&self.table(rejects))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND load_id");
+        self.in_list(sql, "$3")
+            .text(" AND coalesce(table_name, $4) = $4 AND coalesce(kind, '') <> $5")
+    }
+
+    /// Postgres: an insert that answers how many rows were new, and how many it wrote.
+    pub(crate) fn counted(insert: &Sql) -> Sql {
+        Sql::new("WITH written AS (")
+            .push(insert)
+            // A row that took the place of another one has been locked by this transaction before.
+            .text(
+                " RETURNING (_rl_old.xmax = 0) AS is_new) \
+                 SELECT CAST(count(*) FILTER (WHERE is_new) AS text), CAST(count(*) AS text) FROM written",
+            )
+    }
+
+    /// SQLite: rows that are added to a table come after all others.
+    pub(crate) fn last_row(&self, table: &str) -> Sql {
+        Sql::new("SELECT CAST(coalesce(max(rowid), 0) AS text) FROM ").push(&self.table(table))
+    }
+}
+
+fn equal_keys(sql: Sql, key: &[Arc<str>]) -> Sql {
+    sql.list(key, " AND ", |sql, column| {
+        sql.text("_rl_new.").name(column).text(" = _rl_old.").name(column)
+    })
+}
+
+fn bound_keys(sql: Sql, key: &[Arc<str>], row_count: usize) -> Sql {
+    let row = Sql::new("(").list(key, ",", |sql, _| sql.text("?")).text(")");
+    sql.text("(")
+        .names(key)
+        .text(") IN (VALUES ")
+        .list(0..row_count, ",", |sql, _| sql.push(&row))
+        .text(")")
+}
