@@ -466,10 +466,15 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Whether a system table that only some loads need is there.
+    pub(crate) async fn has_system_table(&mut self, name: &'static str) -> Result<bool, DestinationError> {
+        let there = self.writer.describe(&[name]).await;
+        Ok(!self.during("cannot read the catalogue", there)?.is_empty())
+    }
+
     /// Makes a system table that only some loads need, if it is not there.
     pub(crate) async fn make_system_table(&mut self, name: &'static str) -> Result<(), DestinationError> {
-        let there = self.writer.describe(&[name]).await;
-        if self.during("cannot read the catalogue", there)?.is_empty() {
+        if !self.has_system_table(name).await? {
             let table = system::table(name);
             let sql = self
                 .writer

@@ -169,7 +169,7 @@ fn note_of(totals: &TableTotals) -> String {
         }
     }
     if totals.duplicates > 0 {
-        parts.push(format!("{} left out: a later row has the same key", totals.duplicates));
+        parts.push(format!("{} left out: another row has the same key", totals.duplicates));
     }
     if parts.is_empty() {
         return String::new();

@@ -138,7 +138,9 @@ impl Transaction<'_> {
         let Some((column, order)) = target.dedup_sort() else {
             return Ok(());
         };
-        let (loads, has_earlier_steps) = self.memory.chains.loads_and_steps(&target.resource);
+        let (loads, has_steps) = self.memory.chains.loads_and_steps(&target.resource);
+        // A load of one step remembers nothing.
+        let has_earlier_steps = has_steps && self.has_system_table(NEWEST).await?;
         let loads: Vec<&str> = loads.iter().map(String::as_str).collect();
         if has_earlier_steps {
             let came = fates.written(batches, Some(column));
@@ -174,6 +176,9 @@ impl Transaction<'_> {
                 let forgotten = self.writer.execute(sql, &params).await;
                 self.during("cannot forget what earlier steps brought", forgotten)?;
             }
+            return Ok(());
+        }
+        if fates.written(batches, None).is_empty() {
             return Ok(());
         }
         self.make_system_table(NEWEST).await?;
