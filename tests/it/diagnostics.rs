@@ -756,7 +756,7 @@ fn unknown_value() {
       --> shop.yaml:14:22
        |
     14 |   write_disposition: upsert
-       |                      ^^^^^^ known: `append`, `replace`, `merge`
+       |                      ^^^^^^ known: `append`, `replace`, `merge`, `skip`
        |
        = in resources[0]
 

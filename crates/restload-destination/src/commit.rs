@@ -138,7 +138,7 @@ impl<'d> Transaction<'d> {
                 self.delete_gone(target, &root.table, &portion.batches, &fates, route)
                     .await?
             }
-            None => 0,
+            None => Vec::new(),
         };
         let mut written = BTreeMap::new();
         let before: Vec<u64> = prepared
@@ -149,17 +149,17 @@ impl<'d> Transaction<'d> {
         for (one, before) in prepared.iter().zip(before) {
             let name = &one.table.name;
             let counts = count_fates(&portion.batches, name, &fates);
-            if counts == FateCounts::default() && deleted == 0 {
+            if counts == FateCounts::default() {
                 continue;
             }
             let refused = before - rows_to_write(&portion, one, route, &kept).count();
             let told = note(report, name);
             told.written += counts.held - refused;
             told.duplicates += counts.duplicates;
-            if *name == target.table {
-                told.deleted += deleted;
-            }
             written.insert(Arc::clone(name), counts.held - refused);
+        }
+        for (table, count) in deleted.into_iter().filter(|(_, count)| *count > 0) {
+            note(report, &table).deleted += count;
         }
         self.write_rejects(&portion, report).await?;
         self.memory.chains.note_step(&target.resource);

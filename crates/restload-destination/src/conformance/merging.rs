@@ -280,6 +280,9 @@ async fn w17_a_mark_of_any_type_deletes_a_group(database: &Database) {
     assert_eq!(database.query(ITEMS).await, ["2|c", "3|d"]);
 }
 
+/// An id, a version, whether the record is gone, and an item.
+type Row<'r> = (i64, Cell<'r>, bool, &'r str);
+
 async fn w18_the_greatest_value_counts_within_and_across_steps(database: &Database) {
     let sorted = |order| {
         let mut target = by_group(&["id"], &[], MergeStrategy::Upsert);
@@ -297,7 +300,6 @@ async fn w18_the_greatest_value_counts_within_and_across_steps(database: &Databa
         ];
         target
     };
-    type Row<'r> = (i64, Cell<'r>, bool, &'r str);
     let rows = |load_id: &str, rows: &[Row<'_>]| {
         let cells: Vec<[Cell<'_>; 3]> = rows
             .iter()

@@ -117,7 +117,7 @@ impl Transaction<'_> {
         self.during("cannot look up rows by their keys", found)
     }
 
-    /// Deletes the rows, with their child rows, whose records are marked as gone.
+    /// Deletes the rows, with their child rows, whose records are marked as gone, and says how many of each table.
     pub(crate) async fn delete_gone(
         &mut self,
         target: &Target,
@@ -125,10 +125,10 @@ impl Transaction<'_> {
         batches: &[Batch],
         fates: &Fates,
         route: Route,
-    ) -> Result<u64, DestinationError> {
+    ) -> Result<Vec<(Arc<str>, u64)>, DestinationError> {
         let (Some(masks), Some(place)) = (fates.root_rows_with(Fate::Delete), self.place_of(&target.table, route))
         else {
-            return Ok(0);
+            return Ok(Vec::new());
         };
         let tables = batches.iter().zip(&masks).flat_map(|(batch, mask)| {
             let roots = batch.tables.iter().filter(|one| one.name == target.table);
@@ -137,7 +137,7 @@ impl Transaction<'_> {
         let rows = Rows::new(&table.columns, tables);
         let keys: Vec<Vec<Arc<str>>> = match target.merging.strategy {
             // What is there stays as it is.
-            MergeStrategy::InsertOnly => return Ok(0),
+            MergeStrategy::InsertOnly => return Ok(Vec::new()),
             MergeStrategy::Upsert => vec![target.primary_key.clone()],
             // Only rows of earlier loads: those of this one are in the group beside the mark.
             _ => target.merging.groups.clone(),
@@ -146,23 +146,25 @@ impl Transaction<'_> {
         let loads: Vec<&str> = loads.iter().map(String::as_str).collect();
         let is_upsert = target.merging.strategy == MergeStrategy::Upsert;
         let other_than = (!is_upsert).then_some(&loads[..]);
-        let mut deleted = 0;
+        let mut deleted = Vec::new();
         for key in keys.into_iter().filter(|key| !key.is_empty()) {
             let ids = self.ids_by(&place, &rows, &key, other_than).await?;
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             if ids.is_empty() {
                 continue;
             }
-            for (_, child_place) in self.child_places(target, route) {
-                self.delete_children(&child_place, &ids).await?;
+            for (child, child_place) in self.child_places(target, route) {
+                deleted.push((child, self.delete_children(&child_place, &ids).await?));
             }
             if is_upsert {
                 let gone = self.writer.delete_by_key(&place, &rows, &key).await;
-                deleted += self.during(&format!("cannot delete rows of table `{place}`"), gone)?;
+                let gone = self.during(&format!("cannot delete rows of table `{place}`"), gone)?;
+                deleted.push((Arc::clone(&target.table), gone));
             } else {
                 let sql = self.writer.dialect().delete_by_list(&place, ROW_ID);
                 let gone = self.writer.execute(sql, &[Param::List(&ids)]).await;
-                deleted += self.during(&format!("cannot delete rows of table `{place}`"), gone)?;
+                let gone = self.during(&format!("cannot delete rows of table `{place}`"), gone)?;
+                deleted.push((Arc::clone(&target.table), gone));
             }
         }
         Ok(deleted)

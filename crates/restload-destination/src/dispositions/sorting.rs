@@ -35,7 +35,11 @@ impl SortValue {
             Cell::Double(number) => Self::Double(number),
             Cell::Numeric(digits) => Self::Decimal(digits.to_owned()),
             Cell::Text(text) | Cell::Json(text) => Self::Text(text.to_owned()),
-            Cell::Binary(bytes) => Self::Text(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            Cell::Binary(_) => {
+                let mut text = String::new();
+                cell.write_text(&mut text);
+                Self::Text(text)
+            }
         })
     }
 
