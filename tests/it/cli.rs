@@ -257,6 +257,8 @@ fn help() {
       run          Load a pipeline's resources into its destination
       check        Show every mistake in a config. Nothing is requested
       plan         Show the resources in order and the first request of each. Nothing is requested
+      state        Show what is stored of a pipeline's resources, or forget it
+      loads        Show how a pipeline's runs went
       schema       Print the JSON Schema of a config, for editors
       completions  Print completions for a shell
       help         Print this message or the help of the given subcommand(s)
@@ -299,16 +301,30 @@ fn help() {
               Load at most this many records of each resource, as a sample. A table that is replaced then holds no others
 
           --full-refresh
-              Forget what is stored of the resources, and replace their rows by this load's
+              Forget what is stored of the resources, and replace their rows by this load's, at its end
+
+          --refresh <MODE>
+              Start over, and drop or empty tables first. Only tables that this pipeline has made are touched
+
+              Possible values:
+              - drop_sources:   Drop every table of the pipeline, those of resources that are not loaded now too, and forget all of its state
+              - drop_resources: Drop the tables of the resources that are loaded, and forget their state. They are made anew from what comes
+              - drop_data:      Empty the tables of the resources that are loaded, and forget their state. Columns, indexes and rights stay
+
+          --from <VALUE>
+              Load incremental resources from here instead of from their stored cursor, which stays where it is: a backfill
 
       -v, --verbose...
               Say more: once for requests sent again and commits, twice for every page
 
-          --demo
-              Load from a simulator of the API on this machine; no account is needed
-
       -q, --quiet
               Say nothing but errors and the result
+
+          --until <VALUE>
+              Load incremental resources up to here, without what is there itself, from `--from` or from `initial_value` on
+
+          --demo
+              Load from a simulator of the API on this machine; no account is needed
 
           --format <FORMAT>
               Text for people, or JSON for programs, on standard output

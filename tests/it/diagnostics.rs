@@ -384,7 +384,7 @@ fn unknown_placeholder() {
        |               ^^^^^^^^^^
        |
        = in resources[0].endpoint.params
-       = help: a placeholder begins with one of: env, resources, run, secrets, vars; write `{{` for a literal brace
+       = help: a placeholder begins with one of: env, incremental, resources, run, secrets, vars, window; write `{{` for a literal brace
 
     1 error in shop.yaml
     exit code 2

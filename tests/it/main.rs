@@ -13,6 +13,7 @@ mod checklist;
 mod cli;
 mod diagnostics;
 mod generated;
+mod incremental;
 mod kill;
 mod proxy;
 mod pushover;

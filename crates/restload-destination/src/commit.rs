@@ -156,6 +156,7 @@ impl<'d> Transaction<'d> {
             let told = note(report, name);
             told.written += counts.held - refused;
             told.duplicates += counts.duplicates;
+            told.already_there += counts.known;
             written.insert(Arc::clone(name), counts.held - refused);
         }
         for (table, count) in deleted.into_iter().filter(|(_, count)| *count > 0) {
@@ -192,6 +193,13 @@ impl<'d> Transaction<'d> {
         }
         if let Some(column) = target.hard_delete() {
             fates.mark_deleted(batches, column);
+        }
+        if route == Route::Add && !self.created.contains(&target.table) {
+            let ids = fates.only_if_new(batches);
+            if !ids.is_empty() {
+                let known = self.known_ids(&target.table, &ids).await?;
+                fates.leave_out_known(batches, &known);
+            }
         }
         if let Some(place) = self.place_of(&target.table, route) {
             self.find_versions(target, &place, batches, &mut fates).await?;
@@ -492,6 +500,7 @@ fn count_fates(batches: &[Batch], name: &str, fates: &Fates) -> FateCounts {
             let own = fates.count(index, table);
             counts.held += own.held;
             counts.duplicates += own.duplicates;
+            counts.known += own.known;
         }
     }
     counts

@@ -510,7 +510,7 @@ impl Transaction<'_> {
     pub(crate) fn add_rules(&self, wanted: &mut Wanted, target: &Target) {
         if wanted.name == target.table {
             wanted.key = target.unique_key().to_vec();
-            wanted.id_index = target.history().is_some();
+            wanted.id_index = target.history().is_some() || target.finds_rows_by_id;
             wanted.declare(&target.columns);
         } else {
             wanted.root_index = target.write_disposition == WriteDisposition::Merge;

@@ -60,6 +60,8 @@ pub struct TableReport {
     pub deleted: u64,
     /// Rows that were left out because a later row of the step has the same key, and the child rows of such rows.
     pub duplicates: u64,
+    /// Rows that were left out because an earlier load had added them.
+    pub already_there: u64,
     /// Records of the table's resource that were kept out of it; counted on the root table.
     pub rejected: u64,
 }
@@ -73,6 +75,7 @@ impl TableReport {
             updated: 0,
             deleted: 0,
             duplicates: 0,
+            already_there: 0,
             rejected: 0,
         }
     }

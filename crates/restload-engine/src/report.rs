@@ -175,6 +175,8 @@ pub struct TableTotals {
     pub deleted: u64,
     /// Rows left out because another one had the same key.
     pub duplicates: u64,
+    /// Rows left out because an earlier load had added them.
+    pub already_there: u64,
 }
 
 /// What became of a run.

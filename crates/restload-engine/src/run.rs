@@ -1,8 +1,8 @@
 //! One run of a plan.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatus, Refresh};
@@ -12,7 +12,9 @@ use restload_model::normalizer::names::Names;
 use restload_model::row_id;
 use restload_model::schema::{Target, WriteDisposition};
 use restload_source::extraction::Progress;
-use restload_source::plan::{Plan, ResourcePlan};
+use restload_source::incremental::IncrementalPlan;
+use restload_source::parent_fields::Parents;
+use restload_source::plan::{Plan, ResourcePlan, RunRange};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -22,7 +24,7 @@ use crate::fetch::{Fetcher, Traffic};
 use crate::http::Http;
 use crate::limiter::Limiter;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
-use crate::resource::{self, Child, Counts, Shared, Spawned};
+use crate::resource::{self, Child, Counts, Cursors, Shared, Spawned, Stored, Tracker, settled, within};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
@@ -77,6 +79,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         exchanges,
         context,
         redactor,
+        range,
         ..
     } = plan;
     let http = Http::new(&limits).map_err(RunError::Client)?;
@@ -117,14 +120,31 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     }
     destination.prepare(targets, options.full_refresh).await?;
     let names = Arc::new(Names::new(destination.tables()));
-    let stored: Vec<Vec<Spawned>> = resources
+    let scopes: Vec<Option<Arc<str>>> = resources
         .iter()
-        .zip(&resumptions)
-        .map(|(plan, resumption)| match resumption {
-            Resumption::Restart => Vec::new(),
-            _ => read_stored(&destination, &fetcher, &plan.name),
-        })
+        .map(|plan| scope(plan, &range).map(Arc::from))
         .collect();
+    let mut stored = Vec::with_capacity(resources.len());
+    let mut cursors = Vec::with_capacity(resources.len());
+    for ((plan, resumption), scope) in resources.iter().zip(&resumptions).zip(&scopes) {
+        let mut found = Stored::read(&destination, &fetcher, plan, scope.as_deref());
+        if let Some(text) = found.note.take() {
+            let resource = Arc::clone(&plan.name);
+            reporter.report(Event::Note { resource, text });
+        }
+        match resumption {
+            Resumption::Restart => {
+                let is_reset = is_replaced(plan);
+                stored.push(Vec::new());
+                cursors.push(Arc::new(if is_reset { Cursors::new() } else { found.begin_anew() }));
+            }
+            _ => {
+                stored.push(found.under_way);
+                cursors.push(Arc::new(found.cursors));
+            }
+        }
+    }
+    let held = Arc::default();
 
     let (messages, received) = mpsc::unbounded_channel();
     let mut writer = Writer {
@@ -139,6 +159,9 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         messages,
         options: &options,
         context,
+        scopes: &scopes,
+        cursors: &cursors,
+        held: Arc::clone(&held),
     };
     let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored), writer.run(received));
     for report in &mut reports {
@@ -147,22 +170,28 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     fetcher.authenticator.settle().await;
     let outcome = outcome(&reports);
     // A limited run is a sample: what an interrupted load has left stays for the next whole one.
-    let settled = if written.is_ok() && options.limit.is_none() {
-        reports_to_forget(&resources, &reports, outcome)
-    } else {
-        Vec::new()
-    };
-    let settled: Vec<Checkpoint> = settled
-        .iter()
-        .flat_map(|resource| {
-            let checkpoints = writer.destination.checkpoints(resource).iter().cloned();
-            checkpoints.chain(writer.destination.kept_load(resource))
-        })
-        .map(|checkpoint| Checkpoint {
-            position: None,
-            ..checkpoint
-        })
-        .collect();
+    let mut at_rest: Vec<Checkpoint> = Vec::new();
+    if written.is_ok() && options.limit.is_none() {
+        let finished = reports_to_forget(&resources, &reports, outcome);
+        for (plan, scope) in resources
+            .iter()
+            .zip(&scopes)
+            .filter(|(plan, _)| finished.contains(&plan.name))
+        {
+            let stored = writer.destination.checkpoints(&plan.name).iter();
+            let own = stored.filter(|checkpoint| {
+                let name = fetcher.redactor.restore(&checkpoint.partition);
+                within(scope.as_deref(), &name).is_some()
+            });
+            at_rest.extend(own.filter_map(|checkpoint| settled(checkpoint, &fetcher, keeps_cursors(plan, &options))));
+            at_rest.extend(writer.destination.kept_load(&plan.name));
+        }
+        let held = std::mem::take(&mut *held.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        at_rest.extend(
+            held.into_iter()
+                .filter(|checkpoint| finished.contains(&checkpoint.resource)),
+        );
+    }
     let requests = reports.iter().map(|report| report.requests).sum();
     let retries = reports.iter().map(|report| report.retries).sum();
     let status = match (&written, outcome) {
@@ -184,7 +213,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         retries,
         error,
     };
-    let finished = writer.destination.finish(load, &settled).await;
+    let finished = writer.destination.finish(load, &at_rest).await;
     // The first failure is the one to tell.
     written?;
     finished?;
@@ -207,6 +236,9 @@ struct Tasks<'o> {
     messages: mpsc::UnboundedSender<Message>,
     options: &'o RunOptions,
     context: restload_source::template::Context,
+    scopes: &'o [Option<Arc<str>>],
+    cursors: &'o [Arc<Cursors>],
+    held: Arc<Mutex<Vec<Checkpoint>>>,
 }
 
 impl Tasks<'_> {
@@ -232,6 +264,9 @@ impl Tasks<'_> {
                     children.push(Child {
                         known: std::sync::Mutex::new(known.collect()),
                         resource: Arc::clone(&child.name),
+                        plan: Arc::clone(child),
+                        scope: self.scopes[child_index].clone(),
+                        cursors: Arc::clone(&self.cursors[child_index]),
                         links: child.parents.clone(),
                         partitions: sender,
                         is_resumable: resumptions[child_index] == Resumption::Continue,
@@ -240,11 +275,18 @@ impl Tasks<'_> {
             }
             let stored = std::mem::take(&mut stored[index]);
             let (stored, pages_to_skip) = match resumptions[index] {
-                Resumption::Replay => (Vec::new(), pages_stored(&stored)),
+                Resumption::Replay => (from_first_page(&stored), pages_stored(&stored)),
                 _ => (stored, 0),
             };
             let limit = self.options.limit.filter(|_| plan.is_loaded);
+            let holds = !children.is_empty() && !self.options.full_refresh;
             let shared = Arc::new(Shared {
+                scope: self.scopes[index].clone(),
+                cursors: Arc::clone(&self.cursors[index]),
+                keeps_cursors: keeps_cursors(plan, self.options),
+                held: holds.then(|| Arc::clone(&self.held)),
+                windows: Tracker::default(),
+                window_permits: Arc::new(Semaphore::new(self.fetcher.limits.concurrency)),
                 plan: Arc::clone(plan),
                 fetcher: Arc::clone(&self.fetcher),
                 context: self.context.clone(),
@@ -283,17 +325,50 @@ impl Tasks<'_> {
             if let Ok((index, report)) = ended {
                 reports[index] = Some(report);
             }
-            for index in 0..resources.len() {
-                if !told[index] && settle(resources, &mut reports, index) {
+            // Parents settle before their children, and a full refresh tells children before their parents.
+            for index in (0..resources.len()).chain((0..resources.len()).rev()) {
+                if !told[index] && settle(resources, &mut reports, index) && self.may_tell(resources, &told, index) {
                     told[index] = true;
-                    self.tell(&resources[index], reports[index].as_ref());
+                    let is_whole = self.is_whole(resources, &reports, index);
+                    self.tell(&resources[index], reports[index].as_ref(), is_whole);
                 }
             }
         }
         reports.into_iter().flatten().collect()
     }
 
-    fn tell(&self, plan: &ResourcePlan, report: Option<&ResourceReport>) {
+    /// Whether a resource's end may be told now. A cursor that a full refresh moves takes effect after the children
+    /// that depend on it, so that an interruption in between loses none of them.
+    fn may_tell(&self, resources: &[Arc<ResourcePlan>], told: &[bool], index: usize) -> bool {
+        if !self.options.full_refresh || resources[index].incremental.is_none() {
+            return true;
+        }
+        let mut others = resources.iter().zip(told);
+        others.all(|(other, told)| {
+            *told
+                || !ancestors(other, resources)
+                    .iter()
+                    .any(|above| above.name == resources[index].name)
+        })
+    }
+
+    /// Whether a resource takes effect: a full refresh of an incremental one only with all that depends on it.
+    fn is_whole(&self, resources: &[Arc<ResourcePlan>], reports: &[Option<ResourceReport>], index: usize) -> bool {
+        if !self.options.full_refresh || resources[index].incremental.is_none() {
+            return true;
+        }
+        resources.iter().zip(reports).all(|(other, report)| {
+            let depends = ancestors(other, resources)
+                .iter()
+                .any(|above| above.name == resources[index].name);
+            !depends
+                || report
+                    .as_ref()
+                    .is_some_and(|report| report.status == ResourceStatus::Completed)
+        })
+    }
+
+    fn tell(&self, plan: &ResourcePlan, report: Option<&ResourceReport>, is_whole: bool) {
         let Some(report) = report else { return };
         // What was not received for a failure must not be taken for gone.
         let merging = &plan.target.merging;
@@ -304,7 +379,7 @@ impl Tasks<'_> {
             ResourceStatus::Incomplete => !takes_absence_for_gone,
             ResourceStatus::Failed | ResourceStatus::Interrupted => false,
         };
-        if is_complete && plan.is_loaded {
+        if is_complete && plan.is_loaded && is_whole {
             // The writer is gone only when the destination has failed, which is told elsewhere.
             let _ = self.messages.send(Message::Complete(Arc::clone(&plan.name)));
         }
@@ -348,7 +423,7 @@ fn target_of(plan: &ResourcePlan) -> Target {
 
 /// How a resource goes on after an interruption.
 fn resumption(plan: &ResourcePlan, all: &[Arc<ResourcePlan>], options: &RunOptions) -> Resumption {
-    let replaces = |plan: &ResourcePlan| plan.is_loaded && plan.target.write_disposition == WriteDisposition::Replace;
+    let replaces = is_replaced;
     if options.full_refresh || options.limit.is_some() || replaces(plan) {
         return Resumption::Restart;
     }
@@ -378,17 +453,47 @@ fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> Vec<&'p A
     found
 }
 
-/// The partitions that an interrupted load has left.
-fn read_stored(destination: &Destination, fetcher: &Fetcher, resource: &str) -> Vec<Spawned> {
-    let stored = destination.checkpoints(resource).iter().filter_map(|checkpoint| {
-        let text = fetcher.redactor.restore(checkpoint.position.as_deref()?);
-        let progress: Progress = serde_json::from_str(&text).ok()?;
-        Some(Spawned {
-            partition: fetcher.redactor.restore(&checkpoint.partition).into(),
-            progress,
-        })
+/// Whether the rows of a resource are replaced by every load.
+fn is_replaced(plan: &ResourcePlan) -> bool {
+    plan.is_loaded && plan.target.write_disposition == WriteDisposition::Replace
+}
+
+/// Whether a load moves the cursors of a resource: not a sample, not a range that is given, and not one that replaces
+/// all rows every time.
+fn keeps_cursors(plan: &ResourcePlan, options: &RunOptions) -> bool {
+    let incremental = plan.incremental.as_ref();
+    incremental.is_some_and(|incremental| !incremental.is_backfill()) && options.limit.is_none() && !is_replaced(plan)
+}
+
+/// What sets the stored partitions of this run apart from those of others: the range that is given. A resource that is
+/// only read, for its children, has a cursor of its own: its rows are not stored up to there.
+fn scope(plan: &ResourcePlan, range: &RunRange) -> Option<String> {
+    let own = plan.incremental.as_ref().and_then(IncrementalPlan::scope);
+    let range = range.is_given().then(|| {
+        let shown = |bound: &Option<String>| bound.clone().unwrap_or_default();
+        format!("@{}..{}", shown(&range.from), shown(&range.until))
     });
-    stored.collect()
+    let is_only_read = plan.incremental.is_some() && !plan.is_loaded;
+    match (range.or(own), is_only_read) {
+        (Some(range), false) => Some(range),
+        (Some(range), true) => Some(format!("{range} only read")),
+        (None, true) => Some("@only read".to_owned()),
+        (None, false) => None,
+    }
+}
+
+/// A resource that is read again from its first page, in the range that the interrupted load had.
+fn from_first_page(stored: &[Spawned]) -> Vec<Spawned> {
+    let root = stored.iter().find(|spawned| spawned.partition.is_empty());
+    let root = root.filter(|root| root.progress.cursor.is_some()).map(|root| Spawned {
+        partition: Arc::clone(&root.partition),
+        progress: Progress {
+            cursor: root.progress.cursor.clone(),
+            ..Progress::start(Parents::new())
+        },
+        windows: Vec::new(),
+    });
+    root.into_iter().collect()
 }
 
 fn pages_stored(stored: &[Spawned]) -> u64 {

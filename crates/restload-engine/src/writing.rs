@@ -132,6 +132,7 @@ impl Writer {
             totals.updated += table.updated;
             totals.deleted += table.deleted;
             totals.duplicates += table.duplicates;
+            totals.already_there += table.already_there;
         }
         self.totals
             .schema_changes

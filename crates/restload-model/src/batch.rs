@@ -19,6 +19,8 @@ pub struct Batch {
     pub tables: Vec<TableBatch>,
     /// Records that could not be taken, with the reason.
     pub rejects: Vec<Reject>,
+    /// Rows of the root table that are added only when no row with their id is there.
+    pub only_if_new: Vec<u32>,
 }
 
 impl Batch {

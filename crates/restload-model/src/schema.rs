@@ -169,6 +169,8 @@ pub struct Target {
     pub primary_key: Vec<Arc<str>>,
     /// Declared columns of the root table, in the order written.
     pub columns: Vec<ColumnHint>,
+    /// Whether rows of the root table are looked up by their ids, so that the table needs an index on them.
+    pub finds_rows_by_id: bool,
     /// What is done when records bring what the tables do not have.
     pub contract: Contract,
     /// Whether a value that does not fit a settled column goes to a column of its own type beside it.

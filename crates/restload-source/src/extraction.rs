@@ -14,6 +14,7 @@ use restload_model::value::Object;
 use serde::{Deserialize, Serialize};
 
 use crate::decoders::decode_json;
+use crate::incremental::{CursorProgress, Slice, Taken, Windows};
 use crate::json_path::JsonPath;
 use crate::paginators::{self, Page, PaginateError, Paginator, Position, Step};
 use crate::parent_fields::{MissingField, Parents};
@@ -50,6 +51,15 @@ pub struct Progress {
     /// Whether there is no next page: the partition is loaded, while the load that it belongs to goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub done: bool,
+    /// The range that is loaded, and the furthest value seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorProgress>,
+    /// The windows that the partition is walked in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Windows>,
+    /// The window that this is the walk of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Slice>,
 }
 
 impl Progress {
@@ -64,12 +74,23 @@ impl Progress {
             is_stored: false,
             repeated: None,
             done: false,
+            cursor: None,
+            windows: None,
+            slice: None,
         }
     }
 
     /// Pages whose records are loaded.
     pub fn pages_loaded(&self) -> u64 {
         self.pages + u64::from(self.is_stored)
+    }
+
+    /// The partition that a window belongs to; any other is its own.
+    pub fn whole<'p>(&self, partition: &'p str) -> &'p str {
+        let slice = self.slice.as_ref();
+        slice
+            .and_then(|slice| partition.strip_suffix(&slice.suffix()))
+            .unwrap_or(partition)
     }
 }
 
@@ -131,7 +152,7 @@ impl ExtractError {
         }
     }
 
-    fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -433,9 +454,18 @@ impl Walk {
         }))
     }
 
-    /// Adds the parent's fields to the records of a page and puts them through the steps.
-    pub fn process<'b>(&self, records: Vec<Value<'b>>) -> Result<Vec<Value<'b>>, ExtractError> {
-        process(&self.plan, &self.progress.parents, records)
+    /// Adds the parent's fields to the records of a page, puts them through the steps, and takes those in the range
+    /// that is loaded. When their order says that nothing follows, the walk is over.
+    pub fn process<'b>(&mut self, partition: &str, records: Vec<Value<'b>>) -> Result<Taken<'b>, ExtractError> {
+        let records = process(&self.plan, &self.progress.parents, records)?;
+        let Some((incremental, cursor)) = self.plan.incremental.as_ref().zip(self.progress.cursor.as_mut()) else {
+            return Ok(Taken::all(records));
+        };
+        let slice = self.progress.slice.as_ref();
+        let whole = slice.and_then(|slice| partition.strip_suffix(&slice.suffix()));
+        let taken = incremental.take(cursor, slice, whole.unwrap_or(partition), records)?;
+        self.progress.done |= taken.is_beyond;
+        Ok(taken)
     }
 }
 

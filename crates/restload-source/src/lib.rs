@@ -5,6 +5,7 @@ pub mod choice;
 pub mod config;
 pub mod decoders;
 pub mod extraction;
+pub mod incremental;
 pub mod json_path;
 pub mod paginators;
 pub mod parent_fields;

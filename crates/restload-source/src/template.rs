@@ -16,12 +16,20 @@ use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 pub use self::reference::{FieldStep, Reference};
 
 /// The names that a placeholder may begin with, besides those that a place adds.
-pub const ROOTS: [&str; 5] = ["env", "resources", "run", "secrets", "vars"];
+pub const ROOTS: [&str; 7] = ["env", "incremental", "resources", "run", "secrets", "vars", "window"];
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.add_filter("date", date);
+    environment.add_filter("date", |value: &Value, format: &str| {
+        map_value(value, |value| date(value, format).map(Value::from))
+    });
+    environment.add_filter("epoch", |value: &Value| {
+        map_value(value, |value| Ok(Value::from(micros_of(value)?.div_euclid(1_000_000))))
+    });
+    environment.add_filter("epoch_ms", |value: &Value| {
+        map_value(value, |value| Ok(Value::from(micros_of(value)?.div_euclid(1_000))))
+    });
     environment.add_filter("reason", |value: &Value| match value.kind() {
         // Without a value the message has none either, and whoever writes it falls back to the answer itself.
         ValueKind::Undefined | ValueKind::None => Value::UNDEFINED,
@@ -394,10 +402,12 @@ pub fn to_value(value: impl serde::Serialize) -> Value {
 const USUAL_TESTS: [&str; 6] = ["defined", "in", "none", "number", "string", "true"];
 
 /// The filters that a misspelt one is compared with.
-const USUAL_FILTERS: [&str; 16] = [
+const USUAL_FILTERS: [&str; 18] = [
     "abs",
     "date",
     "default",
+    "epoch",
+    "epoch_ms",
     "first",
     "float",
     "int",
@@ -503,32 +513,54 @@ fn closing_brace(text: &str) -> Option<usize> {
     None
 }
 
-/// Writes a moment, given as ISO text or as seconds since 1970, in a strftime format; UTC.
+/// Applies a filter to a value that is there: null stays null, so that a parameter without a value is left out.
+fn map_value(value: &Value, filter: impl Fn(&Value) -> Result<Value, Error>) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Undefined => Ok(Value::UNDEFINED),
+        ValueKind::None => Ok(Value::from(())),
+        _ => filter(value),
+    }
+}
+
+/// Writes a moment in a strftime format; UTC.
 fn date(value: &Value, format: &str) -> Result<String, Error> {
     let invalid = |reason: String| Error::new(ErrorKind::InvalidOperation, reason);
-    let micros = match i64::try_from(value.clone()) {
-        Ok(seconds) => seconds.saturating_mul(1_000_000),
-        Err(_) => {
-            let text = value
-                .as_str()
-                .ok_or_else(|| invalid(format!("`{value}` is not a moment")))?;
-            let text = text.trim();
-            restload_model::iso_time::parse_timestamp(text)
-                .or_else(|| {
-                    restload_model::iso_time::parse_date(text)
-                        .map(|days| i64::from(days) * restload_model::iso_time::MICROS_PER_DAY)
-                })
-                // A header can hold nothing but text; digits there are seconds.
-                .or_else(|| {
-                    text.parse::<i64>()
-                        .ok()
-                        .map(|seconds| seconds.saturating_mul(1_000_000))
-                })
-                .ok_or_else(|| invalid(format!("`{text}` is not a moment")))?
-        }
-    };
-    let moment = jiff::Timestamp::from_microsecond(micros).map_err(|error| invalid(error.to_string()))?;
+    let moment = jiff::Timestamp::from_microsecond(micros_of(value)?).map_err(|error| invalid(error.to_string()))?;
     jiff::fmt::strtime::format(format, moment).map_err(|error| invalid(error.to_string()))
+}
+
+/// The microseconds since 1970 of a moment: ISO text, or seconds, milliseconds or microseconds since 1970, which differ
+/// so much in size that no two can be taken for each other between 1973 and 5138.
+fn micros_of(value: &Value) -> Result<i64, Error> {
+    let invalid =
+        |shown: &dyn std::fmt::Display| Error::new(ErrorKind::InvalidOperation, format!("`{shown}` is not a moment"));
+    if let Ok(number) = i64::try_from(value.clone()) {
+        return Ok(micros_of_epoch(number));
+    }
+    if let Ok(number) = f64::try_from(value.clone()) {
+        return Ok((number * micros_per_unit(number as i64) as f64) as i64);
+    }
+    let text = value.as_str().ok_or_else(|| invalid(&value))?.trim();
+    restload_model::iso_time::parse_timestamp(text)
+        .or_else(|| {
+            restload_model::iso_time::parse_date(text)
+                .map(|days| i64::from(days) * restload_model::iso_time::MICROS_PER_DAY)
+        })
+        // A header can hold nothing but text.
+        .or_else(|| text.parse().ok().map(micros_of_epoch))
+        .ok_or_else(|| invalid(&text))
+}
+
+fn micros_of_epoch(number: i64) -> i64 {
+    number.saturating_mul(micros_per_unit(number))
+}
+
+fn micros_per_unit(number: i64) -> i64 {
+    match number.unsigned_abs() {
+        0..100_000_000_000 => 1_000_000,
+        100_000_000_000..100_000_000_000_000 => 1_000,
+        _ => 1,
+    }
 }
 
 /// The texts in an API's error value, whatever its shape: a text, a list of texts, or lists of texts by field.

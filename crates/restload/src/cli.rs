@@ -92,6 +92,12 @@ pub(crate) struct RunArgs {
     /// Start over, and drop or empty tables first. Only tables that this pipeline has made are touched.
     #[arg(long, value_enum, value_name = "MODE", conflicts_with_all = ["limit", "full_refresh"])]
     pub(crate) refresh: Option<RefreshMode>,
+    /// Load incremental resources from here instead of from their stored cursor, which stays where it is: a backfill.
+    #[arg(long, value_name = "VALUE", conflicts_with_all = ["full_refresh", "refresh", "limit"])]
+    pub(crate) from: Option<String>,
+    /// Load incremental resources up to here, without what is there itself, from `--from` or from `initial_value` on.
+    #[arg(long, value_name = "VALUE", conflicts_with_all = ["full_refresh", "refresh", "limit"])]
+    pub(crate) until: Option<String>,
     /// Load from a simulator of the API on this machine; no account is needed.
     #[arg(long)]
     pub(crate) demo: bool,

@@ -8,7 +8,7 @@ use restload_engine::Moment;
 use restload_model::diagnostics::{Anchor, Diagnostic, Diagnostics, KeyPath, Segment, did_you_mean};
 use restload_model::secret::Secret;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
-use restload_source::plan::{Lookup, Plan, PlanOptions, SourceConfig, bind, plan};
+use restload_source::plan::{Lookup, Plan, PlanOptions, RunRange, SourceConfig, bind, plan};
 use restload_source::template::Template;
 use serde_json::Value;
 
@@ -36,6 +36,7 @@ pub(crate) struct Pipeline {
 #[derive(Debug, Default)]
 pub(crate) struct Overrides {
     pub(crate) select: Vec<String>,
+    pub(crate) range: RunRange,
     pub(crate) offline: bool,
     pub(crate) demo: Option<Demo>,
 }
@@ -127,6 +128,7 @@ impl Pipeline {
             select: Vec::new(),
             base_url: None,
             started_at: Moment::now().to_iso(),
+            range: RunRange::default(),
             offline: false,
         };
         let lookup = Surroundings::new(&self.secrets, None, terminal);
@@ -151,6 +153,7 @@ impl Pipeline {
             select: overrides.select.clone(),
             base_url: overrides.demo.as_ref().map(|demo| demo.base_url.clone()),
             started_at,
+            range: overrides.range.clone(),
             offline: overrides.offline,
         };
         if let Some(demo) = &overrides.demo {

@@ -171,6 +171,9 @@ fn note_of(totals: &TableTotals) -> String {
     if totals.duplicates > 0 {
         parts.push(format!("{} left out: another row has the same key", totals.duplicates));
     }
+    if totals.already_there > 0 {
+        parts.push(format!("{} left out: loaded before", totals.already_there));
+    }
     if parts.is_empty() {
         return String::new();
     }

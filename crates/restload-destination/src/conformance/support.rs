@@ -196,6 +196,7 @@ pub(super) fn outcome() -> LoadOutcome {
 
 pub(super) fn target(resource: &str, write_disposition: WriteDisposition, primary_key: &[&str]) -> Target {
     Target {
+        finds_rows_by_id: false,
         resource: resource.into(),
         table: resource.into(),
         write_disposition,
@@ -360,5 +361,6 @@ pub(super) fn page(
         page,
         tables,
         rejects: Vec::new(),
+        only_if_new: Vec::new(),
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Fate {
     Duplicate,
     /// Its record is gone, and the row of its key is to be deleted.
     Delete,
+    /// An earlier load has added it, with its child rows.
+    Known,
 }
 
 /// The fates of all root rows of a step, by batch and row.
@@ -37,6 +39,8 @@ pub(crate) struct FateCounts {
     /// Rows that the table holds afterwards.
     pub(crate) held: u64,
     pub(crate) duplicates: u64,
+    /// Rows that an earlier load has added.
+    pub(crate) known: u64,
 }
 
 impl Fates {
@@ -134,6 +138,36 @@ impl Fates {
         }
     }
 
+    /// The ids of the rows that are to be added only if the table does not have them.
+    pub(crate) fn only_if_new<'b>(&self, batches: &'b [Batch]) -> Vec<&'b str> {
+        let mut wanted = Vec::new();
+        for batch in batches.iter().filter(|batch| !batch.only_if_new.is_empty()) {
+            let Some(ids) = find(batch, &self.root).and_then(|table| table.column(ROW_ID)) else {
+                continue;
+            };
+            for row in &batch.only_if_new {
+                if let Cell::Text(id) = ids.cell(*row as usize) {
+                    wanted.push(id);
+                }
+            }
+        }
+        wanted
+    }
+
+    /// Leaves those of them out that an earlier load has added.
+    pub(crate) fn leave_out_known(&mut self, batches: &[Batch], known: &HashSet<String>) {
+        for (batch, fates) in batches.iter().zip(&mut self.of_batches) {
+            let Some(ids) = find(batch, &self.root).and_then(|table| table.column(ROW_ID)) else {
+                continue;
+            };
+            for row in &batch.only_if_new {
+                if matches!(ids.cell(*row as usize), Cell::Text(id) if known.contains(id)) {
+                    fates[*row as usize] = Fate::Known;
+                }
+            }
+        }
+    }
+
     /// Gives rows that are to be written another fate, by their ids.
     pub(crate) fn change(&mut self, batches: &[Batch], ids: &HashSet<String>, fate: Fate) {
         if ids.is_empty() {
@@ -191,6 +225,7 @@ impl Fates {
         for fate in self.of_rows(batch, table) {
             match fate {
                 Fate::Duplicate => counts.duplicates += 1,
+                Fate::Known => counts.known += 1,
                 Fate::Delete => {}
                 Fate::Write | Fate::WriteAlone | Fate::Stay => counts.held += 1,
             }

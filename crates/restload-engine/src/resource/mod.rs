@@ -1,27 +1,32 @@
 //! The task of one resource: it walks its partitions, and hands rows to the writer and records to the children.
 
 mod ahead;
+mod cursors;
 mod partitions;
 mod rows;
 mod shared;
 mod walk;
+mod windows;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use restload_model::Value;
 use restload_source::extraction::{ExtractError, Progress, process};
+use restload_source::incremental::Taken;
 use restload_source::parent_fields::Parents;
 use restload_source::plan::RecordSource;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::shared::{Child, Counts, Shared, Spawned};
+pub(crate) use self::cursors::{Stored, settled, within};
+pub(crate) use self::shared::{Child, Counts, Cursors, Shared, Spawned};
+pub(crate) use self::windows::Tracker;
 
 use self::partitions::load_partitions;
 use self::rows::{hand_over, normalise};
 use self::shared::{Stopped, failed, stop};
-use self::walk::walk_partition;
+use self::windows::load_partition;
 use crate::report::{Event, ResourceReport, ResourceStatus};
 
 /// Loads the resource. `stored` are the partitions that an interrupted load has left.
@@ -42,11 +47,9 @@ pub(crate) async fn load(
         }
         (_, None) => {
             let root = stored.into_iter().find(|spawned| spawned.partition.is_empty());
-            let progress = root.map_or_else(|| Progress::start(Parents::new()), |root| root.progress);
-            if progress.done {
-                Ok(())
-            } else {
-                walk_partition(&shared, Arc::from(""), progress).await
+            match root.map_or_else(|| begin_root(&shared), Ok) {
+                Ok(root) => load_partition(&shared, root).await,
+                Err(stopped) => Err(stopped),
             }
         }
         (_, Some(input)) => load_partitions(&shared, stored, input).await,
@@ -83,6 +86,18 @@ pub(crate) async fn load(
     }
 }
 
+/// The one partition of a resource without parents, from its first page on.
+fn begin_root(shared: &Shared) -> Result<Spawned, Stopped> {
+    let progress = shared
+        .plan
+        .begin(Progress::start(Parents::new()), shared.cursors.get(""));
+    Ok(Spawned {
+        partition: Arc::from(""),
+        progress: progress.map_err(|error| stop(shared, 1, None, &error))?,
+        windows: Vec::new(),
+    })
+}
+
 /// Records from the config: one page, without a request.
 async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
     let task = Arc::clone(shared);
@@ -92,7 +107,7 @@ async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
         };
         let records = given.iter().cloned().map(Value::from).collect();
         let records = process(&task.plan, &Parents::new(), records)?;
-        Ok(normalise(&task, "", &Parents::new(), 1, records))
+        normalise(&task, "", &Parents::new(), 1, Taken::all(records))
     })
     .await
     .map_err(|error| failed(error.to_string()))?;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::shared::{Shared, Spawned, Stopped, failed};
-use super::walk::walk_partition;
+use super::windows::load_partition;
 
 /// The partitions that the parent's records give rise to, as many at a time as the client allows.
 pub(super) async fn load_partitions(
@@ -26,7 +26,7 @@ pub(super) async fn load_partitions(
             let shared = Arc::clone(shared);
             walks.spawn(async move {
                 let name = serde_json::to_string(&next.progress.parents).unwrap_or_default();
-                match walk_partition(&shared, next.partition, next.progress).await {
+                match load_partition(&shared, next).await {
                     Err(Stopped::Failed { error, .. }) if shared.plan.continues_on_error => {
                         note_failure(&shared, &name, error);
                         Ok(())

@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use restload_model::Value;
 use restload_model::batch::{Batch, RejectKind};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::Normalizer;
 use restload_model::row_id;
-use restload_source::extraction::{Progress, partitions_for};
+use restload_source::extraction::{ExtractError, Progress, partitions_for};
+use restload_source::incremental::{CursorProgress, Taken};
 use restload_source::parent_fields::Parents;
 
-use super::shared::{Shared, Spawned, Stopped};
+use super::cursors::{position_of, stored_name};
+use super::shared::{Child, Shared, Spawned, Stopped};
 use crate::report::Event;
 use crate::writing::{BUDGET_KIB, Message, PageRows};
 
@@ -36,8 +37,14 @@ pub(super) fn normalise(
     partition: &str,
     parents: &Parents,
     page: u64,
-    mut records: Vec<Value<'_>>,
-) -> Outcome {
+    taken: Taken<'_>,
+) -> Result<Outcome, ExtractError> {
+    let Taken {
+        mut records,
+        ids,
+        at_start,
+        ..
+    } = taken;
     if let Some(remaining) = &shared.remaining {
         let before = remaining.fetch_sub(records.len() as i64, Ordering::Relaxed);
         records.truncate(usize::try_from(before.max(0)).unwrap_or(usize::MAX));
@@ -53,23 +60,32 @@ pub(super) fn normalise(
             .iter()
             .flat_map(|record| partitions_for(&child.links, &shared.plan.name, record, parents));
         let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut is_new = |spawned: &Spawned| known.insert(row_id::of_partition(&spawned.partition));
-        (index, partitions.map(spawn).filter(|spawned| is_new(spawned)).collect())
+        let mut begun = Vec::new();
+        for progress in partitions {
+            let spawned = spawn(child, progress)?;
+            if known.insert(row_id::of_partition(&spawned.partition)) {
+                begun.push(spawned);
+            }
+        }
+        Ok((index, begun))
     });
-    let spawned = spawned.collect();
+    let spawned = spawned.collect::<Result<_, ExtractError>>()?;
     if !shared.plan.is_loaded || page <= shared.pages_to_skip {
-        return Outcome {
+        return Ok(Outcome {
             batch: None,
             spawned,
             ..Outcome::default()
-        };
+        });
     }
     let pooled = shared.normalizers.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let mut normalizer =
         pooled.unwrap_or_else(|| Normalizer::new(Arc::clone(&shared.normalize_plan), Arc::clone(&shared.names)));
     normalizer.start_page(partition, page);
-    for record in &records {
-        normalizer.push(record);
+    for (index, record) in records.iter().enumerate() {
+        match ids.get(index) {
+            Some(id) => normalizer.push_as(record, id, at_start[index]),
+            None => normalizer.push(record),
+        }
     }
     let mut batch = normalizer.finish_page();
     shared
@@ -96,25 +112,26 @@ pub(super) fn normalise(
             }
         }
     }
-    Outcome {
+    Ok(Outcome {
         batch: Some(batch),
         spawned,
         rejected,
         frozen,
-    }
+    })
 }
 
 /// The partition for parents' records, named by the fields that it is requested with.
-fn spawn(progress: Progress) -> Spawned {
+fn spawn(child: &Child, progress: Progress) -> Result<Spawned, ExtractError> {
     const LONGEST_NAME: usize = 120;
     let mut name = serde_json::to_string(&progress.parents).unwrap_or_default();
     if name.len() > LONGEST_NAME {
         name = row_id::of_text(&name);
     }
-    Spawned {
+    Ok(Spawned {
+        progress: child.plan.begin(progress, child.cursors.get(&*name))?,
         partition: name.into(),
-        progress,
-    }
+        windows: Vec::new(),
+    })
 }
 
 /// Sends a page's rows to the writer and its partitions to the children, in this order: a child's rows never become
@@ -139,30 +156,33 @@ pub(super) async fn hand_over(
             batch.tables.clear();
         }
     }
+    let bytes = batch.as_ref().map_or(0, Batch::byte_count);
+    let permits = (bytes >> 10).clamp(1, BUDGET_KIB) as u32;
+    let permit = Arc::clone(&shared.budget).acquire_many_owned(permits).await.ok();
+    // From here to the sending nothing waits, so that checkpoints reach the writer in the order in which they are made.
     let mut checkpoints = Vec::new();
-    if tolerated.is_ok() && shared.is_resumable && progress.pages_loaded() > shared.pages_to_skip {
-        // A partition of a child is forgotten when it is done; the resource itself is remembered until the load is.
-        let is_forgotten = progress.done && !partition.is_empty();
-        checkpoints.push(checkpoint(
-            shared,
-            &shared.plan.name,
-            partition,
-            (!is_forgotten).then_some(progress),
-        ));
+    if tolerated.is_ok() && progress.pages_loaded() > shared.pages_to_skip {
+        if progress.done && progress.slice.is_some() {
+            checkpoints = shared.windows.finish(shared, partition, progress);
+        } else {
+            checkpoints.extend(checkpoint_of(shared, partition, progress));
+        }
     }
     for (index, partitions) in &spawned {
         let child = &shared.children[*index];
         if child.is_resumable {
-            checkpoints.extend(
-                partitions
-                    .iter()
-                    .map(|spawned| checkpoint(shared, &child.resource, &spawned.partition, Some(&spawned.progress))),
-            );
+            checkpoints.extend(partitions.iter().map(|spawned| {
+                let position = position_of(&spawned.progress, &shared.fetcher);
+                checkpoint(
+                    shared,
+                    &child.resource,
+                    child.scope.as_deref(),
+                    &spawned.partition,
+                    Some(position),
+                )
+            }));
         }
     }
-    let bytes = batch.as_ref().map_or(0, Batch::byte_count);
-    let permits = (bytes >> 10).clamp(1, BUDGET_KIB) as u32;
-    let permit = Arc::clone(&shared.budget).acquire_many_owned(permits).await.ok();
     let rows = PageRows {
         resource: Arc::clone(&shared.plan.name),
         batch,
@@ -186,14 +206,58 @@ pub(super) async fn hand_over(
     tolerated
 }
 
-fn checkpoint(shared: &Shared, resource: &Arc<str>, partition: &Arc<str>, progress: Option<&Progress>) -> Checkpoint {
-    let position = progress.map(|progress| {
-        let text = serde_json::to_string(progress).unwrap_or_default();
-        shared.fetcher.redactor.store(&text)
-    });
+/// What is stored of a partition that stands here; none when nothing of it is stored, or not yet.
+pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Progress) -> Option<Checkpoint> {
+    let make = |position| checkpoint(shared, &shared.plan.name, shared.scope.as_deref(), partition, position);
+    // The resource itself is remembered until the load is over, and a window until those before it are loaded. Of any
+    // other partition that is loaded there is nothing to remember but its cursor.
+    let is_over = progress.done && !partition.is_empty() && progress.slice.is_none();
+    if shared.is_resumable && !is_over {
+        return Some(make(Some(position_of(progress, &shared.fetcher))));
+    }
+    if !progress.done || progress.slice.is_some() {
+        return None;
+    }
+    let kept = progress.cursor.as_ref().filter(|_| shared.keeps_cursors);
+    let kept = kept.and_then(CursorProgress::moved);
+    if kept.is_none() && !shared.is_resumable {
+        return None;
+    }
+    let checkpoint = make(kept.map(|kept| position_of(&kept, &shared.fetcher)));
+    match &shared.held {
+        Some(held) if !shared.is_resumable => {
+            held.lock().unwrap_or_else(PoisonError::into_inner).push(checkpoint);
+            None
+        }
+        _ => Some(checkpoint),
+    }
+}
+
+/// Sends checkpoints alone to the writer.
+pub(super) fn hand_over_checkpoints(shared: &Shared, checkpoints: Vec<Checkpoint>) -> Result<(), Stopped> {
+    if checkpoints.is_empty() {
+        return Ok(());
+    }
+    let rows = PageRows {
+        resource: Arc::clone(&shared.plan.name),
+        batch: None,
+        checkpoints,
+        permit: None,
+    };
+    shared.writer.send(Message::Page(rows)).map_err(|_| Stopped::Cancelled)
+}
+
+pub(super) fn checkpoint(
+    shared: &Shared,
+    resource: &Arc<str>,
+    scope: Option<&str>,
+    partition: &Arc<str>,
+    position: Option<String>,
+) -> Checkpoint {
+    let name = stored_name(scope, partition);
     Checkpoint {
         resource: Arc::clone(resource),
-        partition: shared.fetcher.redactor.store(partition).into(),
+        partition: shared.fetcher.redactor.store(&name).into(),
         position,
     }
 }

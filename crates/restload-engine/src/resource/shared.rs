@@ -1,18 +1,21 @@
 //! What the parts of a resource's task have in common.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
+use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::names::Names;
 use restload_model::normalizer::{NormalizePlan, Normalizer};
 use restload_source::extraction::{ExtractError, Progress};
+use restload_source::incremental::KeptCursor;
 use restload_source::plan::{ParentLink, ResourcePlan};
 use restload_source::request::Request;
 use restload_source::template::Context;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::windows::Tracker;
 use crate::fetch::{Fetcher, Traffic};
 use crate::report::PartitionFailure;
 use crate::writing::Message;
@@ -25,12 +28,18 @@ const MOST_NOTES: usize = 20;
 pub(crate) struct Spawned {
     pub(crate) partition: Arc<str>,
     pub(crate) progress: Progress,
+    /// Windows of it that an interrupted load has begun.
+    pub(crate) windows: Vec<Progress>,
 }
 
 /// The way to a child resource.
 #[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) resource: Arc<str>,
+    pub(crate) plan: Arc<ResourcePlan>,
+    pub(crate) scope: Option<Arc<str>>,
+    /// The cursors that its partitions start from.
+    pub(crate) cursors: Arc<Cursors>,
     /// What it takes from its parents.
     pub(crate) links: Vec<ParentLink>,
     pub(crate) partitions: mpsc::Sender<Spawned>,
@@ -40,6 +49,9 @@ pub(crate) struct Child {
     /// Whether its partitions are stored, so that they survive a crash.
     pub(crate) is_resumable: bool,
 }
+
+/// Where the last load has left the partitions of a resource.
+pub(crate) type Cursors = HashMap<Arc<str>, KeptCursor>;
 
 /// What a resource's task shares with the threads that decode its pages.
 #[derive(Debug)]
@@ -55,6 +67,16 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Semaphore>,
     pub(crate) children: Vec<Child>,
     pub(crate) is_resumable: bool,
+    /// What the names of stored partitions begin with, in a load whose range is given.
+    pub(crate) scope: Option<Arc<str>>,
+    /// Where the last load has left the resource's partitions.
+    pub(crate) cursors: Arc<Cursors>,
+    /// Whether this load moves them.
+    pub(crate) keeps_cursors: bool,
+    /// Cursors that are stored when the load has ended well, because until then children depend on where they were.
+    pub(crate) held: Option<Arc<Mutex<Vec<Checkpoint>>>>,
+    pub(crate) windows: Tracker,
+    pub(crate) window_permits: Arc<Semaphore>,
     /// Pages that an interrupted load has stored already; they are read again for the children's sake only.
     pub(crate) pages_to_skip: u64,
     /// Records that may still come, where the user has set a limit.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use restload_source::extraction::{Answer, ExtractError, Progress, Walk, settle_missing};
+use restload_source::incremental::IncrementalPlan;
 use restload_source::paginators::Position;
-use restload_source::plan::partition_context;
 use restload_source::request::{Request, Response};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -56,7 +56,8 @@ pub(super) async fn walk_partition(
         }
         Err(error) => return Err(stop(shared, progress.pages + 1, None, &error)),
     }
-    let context = partition_context(&shared.context, &progress.parents);
+    let context = shared.plan.scope(&shared.context, &progress);
+    let context = context.map_err(|error| stop(shared, progress.pages + 1, None, &error))?;
     let is_repeatable = shared.plan.endpoint().is_none_or(|endpoint| !endpoint.has_side_effects);
     let mut walk = Walk::new(Arc::clone(&shared.plan), progress);
     let mut ahead = Ahead::new(shared, is_repeatable);
@@ -138,6 +139,9 @@ fn wanted(
 ) -> Result<Wanted, ExtractError> {
     let mut wanted = vec![(walk.progress().position.clone(), walk.request(context)?)];
     let mut most = shared.fetcher.limits.concurrency.saturating_sub(1);
+    if stops_early(shared) {
+        most = 0;
+    }
     if let Some(remaining) = &shared.remaining {
         // No more pages than the user's limit of records leaves room for.
         let remaining = usize::try_from(remaining.load(Ordering::Relaxed)).unwrap_or(0);
@@ -146,6 +150,12 @@ fn wanted(
     }
     wanted.extend(walk.requests_ahead(context, most));
     Ok(wanted)
+}
+
+/// Whether the order of records can end the walk: then no page is asked for before the one before it is looked at.
+fn stops_early(shared: &Shared) -> bool {
+    let incremental = shared.plan.incremental.as_ref();
+    incremental.is_some_and(IncrementalPlan::stops_early)
 }
 
 pub(super) async fn fetch(shared: &Shared, request: &Request, attempts: &mut Attempts) -> Result<Response, Stopped> {
@@ -183,12 +193,20 @@ fn decode(
     let is_over = shared.remaining.as_ref().is_some_and(|remaining| {
         remaining.load(Ordering::Relaxed) <= record_count as i64 && shared.plan.steps.is_empty()
     });
-    let wants_next = page.has_next && !is_over;
-    if wants_next && let Ok(wanted) = wanted(shared, &walk, context, Some(record_count)) {
-        let _ = next_requests.send(wanted);
-    } else {
-        // What was sent ahead is not wanted any more.
-        let _ = next_requests.send(Vec::new());
+    let mut wants_next = page.has_next && !is_over;
+    let mut next_requests = Some(next_requests);
+    let mut ask = |walk: &Walk, wants_next: bool| {
+        let Some(sender) = next_requests.take() else { return };
+        // Without a next page, what was sent ahead is not wanted any more.
+        let requests = if wants_next {
+            wanted(shared, walk, context, Some(record_count)).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let _ = sender.send(requests);
+    };
+    if !stops_early(shared) {
+        ask(&walk, wants_next);
     }
     shared.counts.pages.fetch_add(1, Ordering::Relaxed);
     if page.ignored {
@@ -204,12 +222,16 @@ fn decode(
             text,
         });
     }
-    let records = match walk.process(page.records) {
-        Ok(records) => records,
+    let taken = match walk.process(partition, page.records) {
+        Ok(taken) => taken,
         Err(error) => return Decoded::Failed(number, error),
     };
-    let parents = &walk.progress().parents;
-    let outcome = normalise(shared, partition, parents, number, records);
+    wants_next &= !taken.is_beyond;
+    ask(&walk, wants_next);
+    let outcome = match normalise(shared, partition, &walk.progress().parents, number, taken) {
+        Ok(outcome) => outcome,
+        Err(error) => return Decoded::Failed(number, error),
+    };
     let has_next = wants_next && !shared.is_full();
     Decoded::Page(PageDone {
         walk,

@@ -58,6 +58,7 @@ pub struct Normalizer {
     misfit: Option<Misfit>,
     /// The declared columns that take no NULL, each with its place once it has one.
     required: Vec<(Arc<str>, Option<usize>)>,
+    only_if_new: Vec<u32>,
     page_ids: PageIds,
     page: u64,
     record: u64,
@@ -113,6 +114,7 @@ impl Normalizer {
             tables: vec![root],
             rejects: Vec::new(),
             findings: Vec::new(),
+            only_if_new: Vec::new(),
             page_ids,
             page: 0,
             record: 0,
@@ -142,14 +144,29 @@ impl Normalizer {
 
     /// Adds the rows of one record, or a reject.
     pub fn push(&mut self, record: &Value<'_>) {
+        self.push_with(record, None, false);
+    }
+
+    /// The same with an id that the record has in every load. Where `only_if_new`, its rows are added only when no row
+    /// with that id is there.
+    pub fn push_as(&mut self, record: &Value<'_>, id: &str, only_if_new: bool) {
+        self.push_with(record, Some(id), only_if_new);
+    }
+
+    fn push_with(&mut self, record: &Value<'_>, id: Option<&str>, only_if_new: bool) {
         self.record += 1;
         if self.is_root_refused {
             self.refuse_record(record);
             return;
         }
-        let pushed = self.push_record(record);
+        let row = self.tables[0].rows;
+        let pushed = self.push_record(record, id);
         if pushed.is_err() || !self.findings.is_empty() {
             self.settle(record, pushed.err());
+        }
+        // A record that is refused after all has left no row.
+        if only_if_new && self.tables[0].rows > row {
+            self.only_if_new.push(row as u32);
         }
     }
 
@@ -169,16 +186,20 @@ impl Normalizer {
             page: self.page,
             tables,
             rejects: std::mem::take(&mut self.rejects),
+            only_if_new: std::mem::take(&mut self.only_if_new),
         }
     }
 
-    fn push_record(&mut self, record: &Value<'_>) -> Result<(), Fault> {
+    fn push_record(&mut self, record: &Value<'_>, id: Option<&str>) -> Result<(), Fault> {
         let row = self.tables[0].rows;
         self.tables[0].rows += 1;
         let mut lists = Vec::new();
         self.put_row(0, row, record, self.plan.max_nesting, &mut lists)?;
         self.check_required(row)?;
-        let id = self.root_id(row, record).map_err(Fault::Unstorable)?;
+        let id = match id {
+            Some(id) => id.to_owned(),
+            None => self.root_id(row, record).map_err(Fault::Unstorable)?,
+        };
         self.tables[0].ids.put(row, Cell::Text(&id));
         let above = Above {
             parent_id: &id,

@@ -14,6 +14,7 @@ fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
         ..ColumnHint::default()
     };
     Target {
+        finds_rows_by_id: false,
         resource: "t".into(),
         table: "t".into(),
         write_disposition: if primary_key.is_empty() {

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::client::{auth_choice, auth_schema, paginator, paginator_schema};
+use super::incremental::IncrementalConfig;
 use crate::auth::AuthChoice;
 use crate::paginators::PaginatorConfig;
 use crate::response_actions::ResponseActionConfig;
@@ -22,7 +23,8 @@ pub struct EndpointConfig {
     #[serde(default)]
     pub method: Option<String>,
     /// Query parameters. A list repeats its parameter, null leaves it out. `{type: resolve, resource: …, field: …}`
-    /// takes a field of a parent's record for use in the path.
+    /// takes a field of a parent's record for use in the path; `{type: incremental, cursor_path: …}` takes the start of
+    /// an incremental load, and has the keys of `incremental`.
     #[serde(default)]
     #[schemars(with = "Option<std::collections::BTreeMap<String, ParamValue>>")]
     pub params: Option<IndexMap<String, ParamValue>>,
@@ -57,6 +59,9 @@ pub struct EndpointConfig {
     /// Whether a page may lack what `data_selector` picks. Otherwise that is an error, as a typo would be.
     #[serde(default)]
     pub allow_missing_data: bool,
+    /// Load only what is new: records whose cursor lies beyond the furthest one stored.
+    #[serde(default)]
+    pub incremental: Option<IncrementalConfig>,
     /// What answers mean that are not plainly good, or only look so; the first that matches counts. They are looked at
     /// before `client.retry` is, so that an action on a status decides whether it is sent again. Without a match, a
     /// status that the client retries is sent again, and any other of 300 or more fails.
@@ -87,6 +92,7 @@ impl Default for EndpointConfig {
             max_pages: None,
             data_selector: None,
             allow_missing_data: false,
+            incremental: None,
             response_actions: None,
             auth: None,
             allow_side_effects: None,
@@ -142,7 +148,8 @@ impl JsonSchema for ParamValue {
         "ParamValue".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let incremental = IncrementalConfig::param_schema(generator);
         json_schema!({
             "anyOf": [
                 { "type": ["string", "number", "boolean", "null"] },
@@ -158,6 +165,7 @@ impl JsonSchema for ParamValue {
                     "required": ["type", "resource", "field"],
                     "additionalProperties": false,
                 },
+                incremental,
             ]
         })
     }

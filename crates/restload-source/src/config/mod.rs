@@ -5,6 +5,7 @@ mod columns;
 mod contract;
 mod disposition;
 mod endpoint;
+mod incremental;
 mod resource;
 
 pub use client::{ClientConfig, RateLimitConfig, RetryConfig};
@@ -13,6 +14,9 @@ pub use contract::{ContractConfig, ContractMode, ContractModes};
 pub use disposition::{Disposition, DispositionConfig, DispositionOptions, Strategy};
 pub(crate) use endpoint::data_schema;
 pub use endpoint::{EndpointConfig, GraphqlConfig, ParamValue};
+pub use incremental::{
+    IncrementalConfig, LastValueFunc, OnMissing, RangeBound, RowOrder, StepLength, WindowConfig, WindowEnd,
+};
 pub use resource::{
     Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, RecordsConfig, ResourceConfig, Selected,
     SelectedWhen, expand_resource, merge_defaults,

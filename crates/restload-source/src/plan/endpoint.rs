@@ -416,10 +416,12 @@ impl EndpointPlan {
             for header in client.headers.iter().chain(&self.headers) {
                 match &header.value {
                     Some(value) => {
-                        let value = value.text(context)?;
-                        draft
-                            .set_header(header.name.as_str(), &value)
-                            .map_err(DraftError::Invalid)?;
+                        // A header whose one placeholder is null is left out, as a parameter is.
+                        if let Some(text) = scalar_text(&value.value(context)?) {
+                            draft
+                                .set_header(header.name.as_str(), &text)
+                                .map_err(DraftError::Invalid)?;
+                        }
                     }
                     None => {
                         draft.headers.remove(&header.name);

@@ -4,6 +4,7 @@
 mod body;
 mod endpoint;
 pub(crate) mod graphql;
+mod incremental;
 mod merging;
 mod parents;
 mod resource;
@@ -20,12 +21,14 @@ use restload_model::secret::{Redactor, Secret};
 
 use crate::auth::{Binding, Exchange, Exchanges};
 use crate::config::{ClientConfig, ResourceConfig};
+use crate::incremental::RunFacts;
 use crate::parent_fields::Parents;
 use crate::template::{Context, Template, to_value};
 
 pub(crate) use body::JsonTemplate;
 pub(crate) use endpoint::parse_url;
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
+pub use incremental::RunRange;
 pub use parents::ParentLink;
 pub use resource::{MissingFieldPolicy, RecordSource, ResourcePlan};
 
@@ -63,6 +66,8 @@ pub struct PlanOptions {
     pub base_url: Option<String>,
     /// The moment the run started, ISO 8601.
     pub started_at: String,
+    /// The range of a backfill; only incremental resources are loaded then.
+    pub range: RunRange,
     /// Whether a missing secret only warns, because nothing will be requested.
     pub offline: bool,
 }
@@ -84,6 +89,8 @@ pub struct Plan {
     pub context: Context,
     /// Removes secrets from whatever is shown or stored.
     pub redactor: Redactor,
+    /// The range that is given for this run.
+    pub range: RunRange,
 }
 
 /// A resource that is not loaded.
@@ -145,6 +152,15 @@ pub fn plan(
 
     let read = config.resources.iter().map(|(_, resource)| resource.name.as_str());
     let names: Vec<&str> = read.chain(config.unreadable.iter().map(String::as_str)).collect();
+    let scheduled = RunRange {
+        from: lookup.env("DLT_INTERVAL_START"),
+        until: lookup.env("DLT_INTERVAL_END"),
+    };
+    let run = RunFacts {
+        started_at: &options.started_at,
+        range: &options.range,
+        scheduled: &scheduled,
+    };
     let mut seen = BTreeSet::new();
     let mut compiled: Vec<(KeyPath, &ResourceConfig, Option<ResourcePlan>)> = Vec::new();
     for (path, resource) in &config.resources {
@@ -154,7 +170,7 @@ pub fn plan(
                 format_args!("two resources are named `{}`", resource.name),
             );
         }
-        let plan = resource::compile(resource, shared.as_deref(), &names, path, diagnostics);
+        let plan = resource::compile(resource, shared.as_deref(), &names, run, path, diagnostics);
         compiled.push((path.clone(), resource, plan));
     }
     for (path, resource, plan) in &compiled {
@@ -273,6 +289,7 @@ pub fn plan(
         left_out,
         context: context.context,
         redactor: Redactor::new(secrets),
+        range: options.range.clone(),
     })
 }
 
@@ -347,6 +364,9 @@ fn check_variables(
 ) {
     let mut templates: Vec<&Template> = base_url.into_iter().collect();
     templates.extend(shared.map(endpoint::ClientPlan::templates).into_iter().flatten());
+    for template in &templates {
+        incremental::check_outside(template, diagnostics);
+    }
     templates.extend(
         all.iter()
             .filter_map(|(_, _, plan)| plan.as_ref())
@@ -414,6 +434,23 @@ fn choose(
             continue;
         }
         let reason = reason_to_leave_out(config, resource, path, is_named, lookup, diagnostics);
+        let is_incremental = plan.as_ref().is_some_and(|plan| plan.incremental.is_some());
+        let reason = reason.or_else(|| {
+            if !options.range.is_given() || is_incremental {
+                return None;
+            }
+            if is_named {
+                diagnostics.error_with_help(
+                    &path.key("name"),
+                    format_args!(
+                        "`--from` and `--until` mean nothing to `{}`: it is not incremental",
+                        resource.name
+                    ),
+                    "select incremental resources only, or give its endpoint an `incremental`",
+                );
+            }
+            Some("not incremental, so that --from and --until mean nothing to it".to_owned())
+        });
         let reason = reason.or_else(|| {
             let request = refused?;
             if is_named {
@@ -623,11 +660,16 @@ fn by_path<'n>(values: impl IntoIterator<Item = (&'n str, &'n str)>) -> serde_js
 }
 
 /// The context of a partition: the run's, and the fields of its parents' records under `resources`.
-pub fn partition_context(run: &Context, parents: &Parents) -> Computed {
+fn partition_scope(run: &Context, parents: &Parents) -> Context {
     if parents.is_empty() {
-        return run.to_value();
+        return run.clone();
     }
-    run.with("resources", to_value(parents)).to_value()
+    run.with("resources", to_value(parents))
+}
+
+/// The same, for expressions.
+pub fn partition_context(run: &Context, parents: &Parents) -> Computed {
+    partition_scope(run, parents).to_value()
 }
 
 #[cfg(test)]

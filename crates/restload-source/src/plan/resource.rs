@@ -9,10 +9,12 @@ use serde_json::Value;
 
 use super::body::JsonTemplate;
 use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
+use super::incremental;
 use super::parents::{ParentLink, compile_parents};
 use super::target;
 use crate::auth::{Auth, Binding, Exchanges};
 use crate::config::{MissingFieldConfig, MissingFieldWord, OnError, RecordsConfig, ResourceConfig};
+use crate::incremental::{IncrementalPlan, RunFacts};
 use crate::json_path::JsonPath;
 use crate::paginators::Position;
 use crate::request::Request;
@@ -41,6 +43,8 @@ pub struct ResourcePlan {
     pub on_missing_parent_field: MissingFieldPolicy,
     /// Whether a partition that fails leaves the others going on.
     pub continues_on_error: bool,
+    /// How only what is new is loaded.
+    pub incremental: Option<IncrementalPlan>,
     /// What is done to its records.
     pub steps: Vec<Step>,
     /// Whether some column wants every digit of a number.
@@ -109,6 +113,7 @@ pub(super) fn compile(
     config: &ResourceConfig,
     client: Option<&ClientPlan>,
     names: &[&str],
+    run: RunFacts<'_>,
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) -> Option<ResourcePlan> {
@@ -116,7 +121,8 @@ pub(super) fn compile(
         diagnostics.error(&path.key("name"), "the name is empty");
     }
     let endpoint_path = path.key("endpoint");
-    let endpoint_config = config.endpoint.clone().unwrap_or_default();
+    let mut endpoint_config = config.endpoint.clone().unwrap_or_default();
+    let incremental_config = incremental::take(&mut endpoint_config, &endpoint_path, diagnostics);
     let source = match &config.records {
         Some(records) => {
             if config.endpoint.is_some() {
@@ -133,10 +139,16 @@ pub(super) fn compile(
         .collect();
     let (target, exact_numbers) = target::compile(config, path, diagnostics);
     let source = source?;
+    let incremental = match &incremental_config {
+        Some((path, block)) => Some(IncrementalPlan::compile(block, config, run, path, diagnostics)?),
+        None => None,
+    };
     let parents = compile_parents(&source, names, diagnostics);
-    Some(ResourcePlan {
+    let mut target = target?;
+    target.finds_rows_by_id = incremental.as_ref().is_some_and(IncrementalPlan::recognises_rows);
+    let plan = ResourcePlan {
         name: config.name.as_str().into(),
-        target: target?,
+        target,
         max_nesting: config.max_table_nesting.unwrap_or(DEFAULT_NESTING),
         is_loaded: true,
         source,
@@ -148,12 +160,16 @@ pub(super) fn compile(
         },
         continues_on_error: config.on_error == OnError::Continue,
         exact_numbers: exact_numbers || steps.iter().any(Step::wants_exact_numbers),
+        incremental,
         steps,
         max_rejects: config.max_rejects,
         found_selector: OnceLock::new(),
         path_text: endpoint_config.path.unwrap_or_else(|| config.name.clone()),
         client: OnceLock::new(),
-    })
+    };
+    let block_path = incremental_config.map_or_else(|| endpoint_path.clone(), |(path, _)| path);
+    incremental::check(&plan, &block_path, diagnostics);
+    Some(plan)
 }
 
 fn compile_records(records: &RecordsConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<RecordSource> {
@@ -207,6 +223,7 @@ impl ResourcePlan {
     pub(super) fn own_templates(&self) -> Vec<&Template> {
         let mut templates = self.source.own_templates();
         self.steps.iter().for_each(|step| step.templates(&mut templates));
+        templates.extend(self.incremental.iter().flat_map(IncrementalPlan::templates));
         templates
     }
 

@@ -93,6 +93,7 @@ pub(super) fn compile(
             .unwrap_or_default(),
         variants: config.variants,
         max_rejects: config.max_rejects,
+        finds_rows_by_id: false,
     };
     (Some(target), exact)
 }

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use restload_source::paginators::Position;
-use restload_source::plan::{Plan, RecordSource, ResourcePlan, partition_context};
+use restload_source::plan::{Plan, RecordSource, ResourcePlan};
 use serde_json::{Value, json};
 
 use super::{OK, Outcome};
@@ -85,9 +84,7 @@ fn describe(resource: &ResourcePlan, plan: &Plan) -> Value {
 fn first_request(resource: &ResourcePlan, plan: &Plan) -> Value {
     let parents = resource.parents.iter();
     let parents = parents.map(|link| (link.resource.clone(), link.fields.stand_in("")));
-    let context = partition_context(&plan.context, &parents.collect());
-    let start = Position::Start;
-    let request = match resource.request(&start, &context) {
+    let request = match resource.first_request(&plan.context, parents.collect()) {
         Ok(request) => request,
         Err(error) => return json!({ "unknown": plan.redactor.redact(&error.to_string()) }),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use restload_destination::{Destination, OpenOptions, Refresh};
 use restload_engine::{Moment, Outcome as RunOutcome, RunOptions, new_load_id, run as run_plan};
+use restload_source::plan::RunRange;
 use tokio::sync::watch;
 
 use super::place::Place;
@@ -34,6 +35,10 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
     });
     let overrides = Overrides {
         select: args.select.clone(),
+        range: RunRange {
+            from: args.from.clone(),
+            until: args.until.clone(),
+        },
         offline: false,
         demo,
     };

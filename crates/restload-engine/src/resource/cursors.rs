@@ -1,0 +1,156 @@
+//! What is stored of partitions: those that an interrupted load has left, and the cursors of the others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use restload_destination::Destination;
+use restload_model::checkpoint::Checkpoint;
+use restload_source::extraction::Progress;
+use restload_source::incremental::{Kept, KeptCursor};
+use restload_source::plan::ResourcePlan;
+
+use super::shared::Spawned;
+use crate::fetch::Fetcher;
+
+/// The stored state of a resource.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// The partitions that an interrupted load has left.
+    pub(crate) under_way: Vec<Spawned>,
+    /// The cursors of partitions, as the last load that came to its end has left them.
+    pub(crate) cursors: HashMap<Arc<str>, KeptCursor>,
+    /// What there is to say of it.
+    pub(crate) note: Option<String>,
+}
+
+impl Stored {
+    /// Reads what the destination has of a resource, in the scope of this run.
+    pub(crate) fn read(destination: &Destination, fetcher: &Fetcher, plan: &ResourcePlan, scope: Option<&str>) -> Self {
+        let mut stored = Self::default();
+        let mut windows: HashMap<String, Vec<Progress>> = HashMap::new();
+        for checkpoint in destination.checkpoints(&plan.name) {
+            let name = fetcher.redactor.restore(&checkpoint.partition);
+            let Some((partition, text)) = within(scope, &name).zip(checkpoint.position.as_deref()) else {
+                continue;
+            };
+            let text = fetcher.redactor.restore(text);
+            if let Ok(progress) = serde_json::from_str::<Progress>(&text) {
+                if progress.slice.is_some() {
+                    windows
+                        .entry(progress.whole(partition).to_owned())
+                        .or_default()
+                        .push(progress);
+                } else {
+                    stored.under_way.push(Spawned {
+                        partition: partition.into(),
+                        progress,
+                        windows: Vec::new(),
+                    });
+                }
+            } else if let Ok(kept) = serde_json::from_str::<Kept>(&text) {
+                stored.cursors.insert(partition.into(), kept.cursor);
+            }
+        }
+        for spawned in &mut stored.under_way {
+            spawned.windows = windows.remove(&*spawned.partition).unwrap_or_default();
+        }
+        stored.drop_what_does_not_fit(plan);
+        stored
+    }
+
+    /// A cursor of another field says nothing of this one, and windows of another length are others.
+    fn drop_what_does_not_fit(&mut self, plan: &ResourcePlan) {
+        let Some(incremental) = &plan.incremental else {
+            self.cursors.clear();
+            return;
+        };
+        let mut former = None;
+        self.under_way.retain_mut(|spawned| {
+            let Some(cursor) = &spawned.progress.cursor else {
+                return false;
+            };
+            if cursor.of != incremental.identity() {
+                former = Some(cursor.of.clone());
+                return false;
+            }
+            if incremental.has_same_windows(spawned.progress.windows.as_ref()) {
+                return true;
+            }
+            if let Some(kept) = cursor.unmoved() {
+                self.cursors.insert(Arc::clone(&spawned.partition), kept.cursor);
+            }
+            false
+        });
+        self.cursors.retain(|_, kept| {
+            let fits = incremental.knows(kept);
+            if !fits {
+                former = Some(kept.of.clone());
+            }
+            fits
+        });
+        self.note = former.map(|former| {
+            format!(
+                "its cursor was `{former}` and is `{}` now: the stored value says nothing of it, so that {} is loaded again",
+                incremental.identity(),
+                incremental.whole_range()
+            )
+        });
+    }
+
+    /// The cursors that a load which begins anew starts from: those of partitions that were under way are where they
+    /// were before.
+    pub(crate) fn begin_anew(mut self) -> HashMap<Arc<str>, KeptCursor> {
+        for spawned in self.under_way {
+            if let Some(kept) = spawned.progress.cursor.and_then(|cursor| cursor.unmoved()) {
+                self.cursors.insert(spawned.partition, kept.cursor);
+            }
+        }
+        self.cursors
+    }
+}
+
+/// How a partition is stored. A load whose range is given does not meet what others have left.
+pub(crate) fn stored_name(scope: Option<&str>, partition: &str) -> String {
+    match scope {
+        None => partition.to_owned(),
+        Some(scope) => format!("{scope} {partition}"),
+    }
+}
+
+/// The partition that a stored name is of, if it is one of this scope.
+pub(crate) fn within<'n>(scope: Option<&str>, name: &'n str) -> Option<&'n str> {
+    match scope {
+        None => (!name.starts_with('@')).then_some(name),
+        Some(scope) => name.strip_prefix(scope)?.strip_prefix(' '),
+    }
+}
+
+/// What becomes of a stored partition once its load has ended well: its cursor, where there is one to keep. None for a
+/// row that stays as it is.
+pub(crate) fn settled(checkpoint: &Checkpoint, fetcher: &Fetcher, keeps_cursor: bool) -> Option<Checkpoint> {
+    let text = fetcher.redactor.restore(checkpoint.position.as_deref()?);
+    let position = match serde_json::from_str::<Progress>(&text) {
+        Ok(progress) if keeps_cursor && progress.slice.is_none() => {
+            let cursor = progress.cursor.as_ref();
+            let kept = if progress.done {
+                cursor.and_then(restload_source::incremental::CursorProgress::moved)
+            } else {
+                cursor.and_then(restload_source::incremental::CursorProgress::unmoved)
+            };
+            kept.map(|kept| position_of(&kept, fetcher))
+        }
+        Err(_) if serde_json::from_str::<Kept>(&text).is_ok() => return None,
+        _ => None,
+    };
+    Some(Checkpoint {
+        position,
+        ..checkpoint.clone()
+    })
+}
+
+/// What is stored of a progress or a cursor.
+pub(crate) fn position_of(value: &impl serde::Serialize, fetcher: &Fetcher) -> String {
+    fetcher
+        .redactor
+        .store(&serde_json::to_string(value).unwrap_or_default())
+}

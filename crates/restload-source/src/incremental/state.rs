@@ -1,0 +1,93 @@
+//! What is remembered of a cursor: while its partition is under way, and after the load.
+
+use serde::{Deserialize, Serialize};
+
+use super::value::Bound;
+
+/// The cursor of a partition that is under way. `start` does not move until the partition has come to its end, however
+/// often the load is interrupted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CursorProgress {
+    /// What the values are of: the cursor's path, and `min` where that counts.
+    pub of: String,
+    /// Where the last load that came to its end has left the cursor.
+    #[serde(default, skip_serializing_if = "Bound::is_none")]
+    pub before: Bound,
+    /// Where this load starts from.
+    #[serde(default, skip_serializing_if = "Bound::is_none")]
+    pub start: Bound,
+    /// The furthest value seen.
+    #[serde(default, skip_serializing_if = "Bound::is_none")]
+    pub last: Bound,
+}
+
+/// A cursor between loads; all that is kept of a partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptCursor {
+    /// As in [`CursorProgress`].
+    pub of: String,
+    /// The furthest value of the rows that are stored.
+    pub last: Bound,
+}
+
+/// A stored partition that is not under way: its cursor, and nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// The cursor.
+    pub cursor: KeptCursor,
+}
+
+impl CursorProgress {
+    /// The cursor once the partition has come to its end; none while no row has had a value.
+    pub fn moved(&self) -> Option<Kept> {
+        self.kept(&self.last)
+    }
+
+    /// The cursor of a partition that has not come to its end: where it was before.
+    pub fn unmoved(&self) -> Option<Kept> {
+        self.kept(&self.before)
+    }
+
+    fn kept(&self, value: &Bound) -> Option<Kept> {
+        (!value.is_none()).then(|| Kept {
+            cursor: KeptCursor {
+                of: self.of.clone(),
+                last: value.clone(),
+            },
+        })
+    }
+}
+
+/// A partition that is walked in windows: where they end, and how many from the first on are loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Windows {
+    /// The end of the last one, frozen as the start is.
+    pub end: Bound,
+    /// How long each is, as the config had it.
+    pub step: String,
+    /// Windows that are loaded, without a gap.
+    pub done: u64,
+}
+
+/// One window of a partition, as its requests name it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slice {
+    /// Its number, from 0.
+    pub index: u64,
+    /// The first value in it.
+    pub start: Bound,
+    /// The first value after it.
+    pub end: Bound,
+    /// Whether none follows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_last: bool,
+}
+
+impl Slice {
+    /// What the name of its partition ends with.
+    pub fn suffix(&self) -> String {
+        format!(" {}..{}", self.start.0.to_text(), self.end.0.to_text())
+    }
+}

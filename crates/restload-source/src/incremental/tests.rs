@@ -1,0 +1,505 @@
+use restload_model::diagnostics::{Diagnostics, KeyPath};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::config::{expand_resource, merge_defaults};
+
+const NOW: &str = "2024-03-01T12:00:00Z";
+
+fn compiled(block: &Json, resource: &Json, range: &RunRange) -> Result<IncrementalPlan, String> {
+    let mut full = expand_resource(&json!({"name": "items"}));
+    full.as_object_mut()
+        .unwrap()
+        .extend(resource.as_object().cloned().unwrap_or_default());
+    merge_defaults(&mut full, &json!({}));
+    let resource: ResourceConfig = serde_json::from_value(full).unwrap();
+    let config: IncrementalConfig = serde_json::from_value(block.clone()).unwrap();
+    let mut diagnostics = Diagnostics::default();
+    let facts = RunFacts {
+        started_at: NOW,
+        range,
+        scheduled: &RunRange::default(),
+    };
+    let path = KeyPath::root().key("incremental");
+    let plan = IncrementalPlan::compile(&config, &resource, facts, &path, &mut diagnostics);
+    let found = diagnostics.into_vec();
+    if found
+        .iter()
+        .any(|found| found.severity == restload_model::diagnostics::Severity::Error)
+    {
+        return Err(found[0].message.clone());
+    }
+    plan.ok_or_else(|| "none".to_owned())
+}
+
+fn plan(block: &Json) -> IncrementalPlan {
+    compiled(block, &json!({}), &RunRange::default()).unwrap()
+}
+
+fn kept(of: &str, last: &Json) -> KeptCursor {
+    KeptCursor {
+        of: of.to_owned(),
+        last: Bound(last.clone().into()),
+    }
+}
+
+/// The cursors of the records taken, in the form `taken | last | flags`. A `!` marks those at the start.
+fn take(plan: &IncrementalPlan, stored: Option<&Json>, values: &[Json]) -> String {
+    let cursor = plan.begin(stored.map(|last| kept(&plan.identity(), last)).as_ref());
+    let mut cursor = cursor.unwrap();
+    let records = values.iter().map(|value| match value {
+        Json::String(text) if text == "missing" => json!({"id": 1}).into(),
+        value => json!({ "at": value }).into(),
+    });
+    let taken = match plan.take(&mut cursor, None, "", records.collect()) {
+        Ok(taken) => taken,
+        Err(error) => return format!("error: {error}"),
+    };
+    let shown = taken.records.iter().zip(&taken.at_start).map(|(record, at_start)| {
+        let value = record.as_object().and_then(|members| members.get("at"));
+        let mark = if *at_start { "!" } else { "" };
+        format!(
+            "{}{mark}",
+            value.map_or_else(|| "-".to_owned(), |value| value.to_text().into_owned())
+        )
+    });
+    let shown: Vec<String> = shown.collect();
+    let beyond = if taken.is_beyond { " | over" } else { "" };
+    format!("{} | {}{beyond}", shown.join(" "), cursor.last.0.to_text())
+}
+
+#[test]
+fn takes_what_lies_in_the_range() {
+    let day = |day: u32| json!(format!("2024-01-{day:02}"));
+    for (block, stored, values, expected) in [
+        // No start: everything.
+        (json!({}), None, vec![json!(2), json!(1)], "2 1 | 2"),
+        (
+            json!({"initial_value": 2}),
+            None,
+            vec![json!(1), json!(2), json!(3)],
+            "2! 3 | 3",
+        ),
+        // Below the furthest seen, not below the start: pages need no order.
+        (
+            json!({"initial_value": 0}),
+            Some(json!(5)),
+            vec![json!(9), json!(5), json!(7), json!(4)],
+            "9 5! 7 | 9",
+        ),
+        (
+            json!({"range_start": "open"}),
+            Some(json!(5)),
+            vec![json!(5), json!(6)],
+            "6 | 6",
+        ),
+        (
+            json!({"initial_value": 0, "end_value": 5}),
+            Some(json!(4)),
+            vec![json!(0), json!(4), json!(5), json!(6)],
+            "0! 4 | 4",
+        ),
+        (
+            json!({"initial_value": 0, "end_value": 5, "range_end": "closed"}),
+            None,
+            vec![json!(5), json!(6)],
+            "5 | 5",
+        ),
+        (
+            json!({"last_value_func": "min", "initial_value": 9}),
+            None,
+            vec![json!(10), json!(8), json!(9)],
+            "8 9! | 8",
+        ),
+        // The cursor does not move backwards, and stays where nothing comes.
+        (json!({}), Some(json!(5)), vec![json!(1)], " | 5"),
+        (json!({}), Some(json!(5)), vec![], " | 5"),
+        // A lag loads what lies within it again; the furthest stays.
+        (
+            json!({"lag": 2}),
+            Some(json!(5)),
+            vec![json!(2), json!(3), json!(4)],
+            "3! 4 | 5",
+        ),
+        (
+            json!({"lag": 9, "initial_value": 1}),
+            Some(json!(5)),
+            vec![json!(0), json!(1)],
+            "1! | 5",
+        ),
+        (
+            json!({"lag": 1}),
+            Some(day(5)),
+            vec![day(3), day(4), day(6)],
+            "2024-01-04! 2024-01-06 | 2024-01-06",
+        ),
+        (
+            json!({"lag": 60}),
+            Some(json!("2024-01-01T00:01:00Z")),
+            vec![json!("2024-01-01T00:00:00Z"), json!("2023-12-31T23:59:59Z")],
+            "2024-01-01T00:00:00Z! | 2024-01-01T00:01:00Z",
+        ),
+        // Moments in other zones and precisions.
+        (
+            json!({}),
+            Some(json!("2024-01-01T00:00:00Z")),
+            vec![
+                json!("2024-01-01T01:00:00+02:00"),
+                json!("2024-01-01T02:00:00+02:00"),
+                json!("2024-01-01 00:00:00.5"),
+            ],
+            "2024-01-01T02:00:00+02:00! 2024-01-01 00:00:00.5 | 2024-01-01 00:00:00.5",
+        ),
+        // Without a cursor.
+        (
+            json!({}),
+            None,
+            vec![json!(1), json!("missing")],
+            "error: record 2 of `items` has no `at`, its cursor",
+        ),
+        (
+            json!({}),
+            None,
+            vec![json!(null)],
+            "error: record 1 of `items` has no `at`, its cursor",
+        ),
+        (
+            json!({"on_cursor_value_missing": "include"}),
+            Some(json!(1)),
+            vec![json!(2), json!("missing")],
+            "2 - | 2",
+        ),
+        (
+            json!({"on_cursor_value_missing": "exclude"}),
+            Some(json!(1)),
+            vec![json!(2), json!("missing")],
+            "2 | 2",
+        ),
+        // Of another kind.
+        (
+            json!({"initial_value": 5}),
+            None,
+            vec![json!("2024-01-01")],
+            "error: the cursor `at` of record 1 of `items` is \"2024-01-01\", which cannot be compared with 5",
+        ),
+        (
+            json!({}),
+            None,
+            vec![json!(1), json!("x")],
+            "error: the cursor `at` of record 2 of `items` is \"x\", which cannot be compared with 1",
+        ),
+        (
+            json!({}),
+            None,
+            vec![json!(true)],
+            "error: the cursor `at` of record 1 of `items` is a boolean, which has no order",
+        ),
+        // The order of records ends the walk.
+        (
+            json!({"row_order": "desc"}),
+            Some(json!(5)),
+            vec![json!(7), json!(5)],
+            "7 5! | 7",
+        ),
+        (
+            json!({"row_order": "desc"}),
+            Some(json!(5)),
+            vec![json!(7), json!(4), json!(6)],
+            "7 6 | 7 | over",
+        ),
+        (
+            json!({"row_order": "asc", "initial_value": 1, "end_value": 5}),
+            None,
+            vec![json!(4), json!(5)],
+            "4 | 4 | over",
+        ),
+        (
+            json!({"row_order": "asc"}),
+            Some(json!(5)),
+            vec![json!(4), json!(6)],
+            "6 | 6",
+        ),
+        (
+            json!({"row_order": "asc", "last_value_func": "min"}),
+            Some(json!(5)),
+            vec![json!(4), json!(6)],
+            "4 | 4 | over",
+        ),
+    ] {
+        let mut full = json!({"cursor_path": "at"});
+        full.as_object_mut().unwrap().extend(block.as_object().unwrap().clone());
+        assert_eq!(
+            take(&plan(&full), stored.as_ref(), &values),
+            expected,
+            "{block} {values:?}"
+        );
+    }
+}
+
+#[test]
+fn n_12_n_13_n_14_o_24_placeholders_have_the_values_of_the_range() {
+    for (block, stored, expected) in [
+        (
+            json!({"initial_value": 0, "end_value": 86_400, "convert": "date('%Y-%m-%d')"}),
+            None,
+            json!({"start_value": "1970-01-01", "last_value": "1970-01-01", "initial_value": "1970-01-01",
+                   "end_value": "1970-01-02", "lag": null, "cursor_path": "at"}),
+        ),
+        // A null end is not converted.
+        (
+            json!({"initial_value": 0, "convert": "date('%Y-%m-%d')"}),
+            None,
+            json!({"start_value": "1970-01-01", "last_value": "1970-01-01", "initial_value": "1970-01-01",
+                   "end_value": null, "lag": null, "cursor_path": "at"}),
+        ),
+        (
+            json!({"initial_value": 1, "lag": 360.5}),
+            Some(json!(1000)),
+            json!({"start_value": 639.5, "last_value": 639.5, "initial_value": 1, "end_value": null, "lag": 360.5,
+                   "cursor_path": "at"}),
+        ),
+        (
+            json!({"lag": 10}),
+            None,
+            json!({"start_value": null, "last_value": null, "initial_value": null, "end_value": null, "lag": 10,
+                   "cursor_path": "at"}),
+        ),
+        (
+            json!({"initial_value": "2024-01-01"}),
+            Some(json!("2024-02-01")),
+            json!({"start_value": "2024-02-01", "last_value": "2024-02-01", "initial_value": "2024-01-01",
+                   "end_value": null, "lag": null, "cursor_path": "at"}),
+        ),
+    ] {
+        let mut full = json!({"cursor_path": "at"});
+        full.as_object_mut().unwrap().extend(block.as_object().unwrap().clone());
+        let plan = plan(&full);
+        let cursor = plan.begin(stored.map(|last| kept("at", &last)).as_ref()).unwrap();
+        let found = serde_json::to_value(plan.placeholders(&cursor).unwrap()).unwrap();
+        let sorted = |value: Json| serde_json::from_value::<std::collections::BTreeMap<String, Json>>(value).unwrap();
+        assert_eq!(sorted(found), sorted(expected), "{block}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    for (block, message) in [
+        (json!({"cursor_path": "a["}), "`a[` is not a JSONPath"),
+        (json!({"cursor_path": " "}), "the path of the cursor is empty"),
+        (
+            json!({"cursor_path": "at", "end_value": 5}),
+            "`end_value` needs `initial_value`",
+        ),
+        (
+            json!({"cursor_path": "at", "initial_value": 5, "end_value": 5}),
+            "`end_value` 5 is not beyond `initial_value` 5",
+        ),
+        (
+            json!({"cursor_path": "at", "initial_value": 5, "end_value": "2024-01-01"}),
+            "`end_value` \"2024-01-01\" is of another kind than `initial_value` 5",
+        ),
+        (
+            json!({"cursor_path": "at", "convert": "lambda epoch: pendulum.from_timestamp(epoch)"}),
+            "`lambda epoch: pendulum.from_timestamp(epoch)` is a Python function, which cannot run here",
+        ),
+        (
+            json!({"cursor_path": "at", "convert": "dte('%s')"}),
+            "`{value | dte('%s')}` uses the filter `dte`, which is unknown",
+        ),
+        (
+            json!({"cursor_path": "at", "window": {"step": "1d"}}),
+            "`window` needs `initial_value`",
+        ),
+        (
+            json!({"cursor_path": "at", "initial_value": "x", "window": {"step": "1d"}}),
+            "windows of time cannot start at `x`, which is no moment",
+        ),
+        (
+            json!({"cursor_path": "at", "initial_value": 0, "window": {"step": 10}}),
+            "a step that is a number needs `end_value`",
+        ),
+        (
+            json!({"cursor_path": "at", "initial_value": 0, "end_value": 5, "window": {"step": 0}}),
+            "a window of 0 never comes to an end",
+        ),
+        (
+            json!({"cursor_path": "at", "initial_value": "2024-01-01", "window": {"step": "soon"}}),
+            "`soon` is no length of time",
+        ),
+        (
+            json!({"cursor_path": "at", "initial_value": "2024-01-01", "last_value_func": "min", "window": {"step": "1d"}}),
+            "windows go forward",
+        ),
+        (
+            json!({"cursor_path": "at", "allow_external_schedulers": true}),
+            "environment variable DLT_INTERVAL_START is not set",
+        ),
+    ] {
+        let found = compiled(&block, &json!({}), &RunRange::default())
+            .err()
+            .unwrap_or_default();
+        assert!(found.starts_with(message), "{block}: {found}");
+    }
+}
+
+#[test]
+fn n_15_transform_is_convert_by_its_former_name() {
+    let block = json!({"cursor_path": "at", "initial_value": 0, "transform": "date('%Y-%m-%d')"});
+    let plan = plan(&block);
+    let cursor = plan.begin(None).unwrap();
+    let found = plan.placeholders(&cursor).unwrap();
+    assert_eq!(found.get_attr("start_value").unwrap().as_str(), Some("1970-01-01"));
+    let config: IncrementalConfig = serde_json::from_value(block).unwrap();
+    let mut diagnostics = Diagnostics::default();
+    assert!(compile_convert(&config, &KeyPath::root(), &mut diagnostics).is_ok());
+    assert_eq!(diagnostics.into_vec()[0].message, "`transform` is a former name");
+}
+
+#[test]
+fn a_range_of_the_run_takes_the_place_of_the_stored_one() {
+    let range = |from: Option<&str>, until: Option<&str>| RunRange {
+        from: from.map(ToOwned::to_owned),
+        until: until.map(ToOwned::to_owned),
+    };
+    for (initial, range, expected) in [
+        (json!("2024-01-01"), range(Some("2024-02-01"), None), "2024-02-01.."),
+        (
+            json!("2024-01-01"),
+            range(None, Some("2024-02-01")),
+            "2024-01-01..2024-02-01",
+        ),
+        (json!(5), range(Some("7"), Some("9")), "7..9"),
+        (
+            json!(null),
+            range(Some("2024-02-01"), Some("2024-03-01")),
+            "2024-02-01..2024-03-01",
+        ),
+        (
+            json!(5),
+            range(Some("2024-02-01"), None),
+            "error: `--from 2024-02-01` is not a number, as the cursor's `initial_value` 5 is",
+        ),
+        (
+            json!("2024-01-01"),
+            range(Some("2024-03-01"), Some("2024-02-01")),
+            "error: the range from 2024-03-01 until 2024-02-01 holds nothing",
+        ),
+    ] {
+        let block = json!({"cursor_path": "at", "initial_value": initial});
+        let found = match compiled(&block, &json!({}), &range) {
+            Ok(plan) => {
+                assert!(plan.is_backfill());
+                let start = plan.begin(Some(&kept("at", &json!("2030-01-01")))).unwrap().start;
+                assert_eq!(start, plan.initial, "the stored cursor has no part in it");
+                plan.scope().unwrap().trim_start_matches('@').to_owned()
+            }
+            Err(message) => format!("error: {message}"),
+        };
+        assert_eq!(found, expected, "{initial}");
+    }
+}
+
+#[test]
+fn windows_give_every_record_once() {
+    let block = json!({"cursor_path": "at", "initial_value": "2024-01-01", "end_value": "2024-01-04",
+        "on_cursor_value_missing": "include", "window": {"step": "1d"}});
+    let plan = plan(&block);
+    let cursor = plan.begin(None).unwrap();
+    let windows = plan.windows(&cursor).unwrap().unwrap();
+    let slices = plan.slices(&cursor.start, &windows.end).unwrap();
+    let mut shown = Vec::new();
+    let mut index = 0;
+    while let Some(slice) = slices.slice(index).unwrap() {
+        // The server gives everything, whatever it is asked for.
+        let records = [
+            "2023-12-31",
+            "2024-01-01",
+            "2024-01-01T23:59:59Z",
+            "2024-01-02",
+            "2024-01-03T12:00:00Z",
+            "2024-01-04",
+        ];
+        let mut records: Vec<Value<'_>> = records.iter().map(|at| json!({ "at": at }).into()).collect();
+        records.push(json!({"at": null}).into());
+        let taken = plan.take(&mut cursor.clone(), Some(&slice), "", records).unwrap();
+        shown.extend(taken.records.iter().map(Value::to_json));
+        index += 1;
+    }
+    assert_eq!(
+        shown,
+        [
+            r#"{"at":"2024-01-01"}"#,
+            r#"{"at":"2024-01-01T23:59:59Z"}"#,
+            r#"{"at":null}"#,
+            r#"{"at":"2024-01-02"}"#,
+            r#"{"at":"2024-01-03T12:00:00Z"}"#
+        ]
+    );
+}
+
+#[test]
+fn z_19_a_cursor_of_another_field_is_not_taken_for_this_one() {
+    let renamed = plan(&json!({"cursor_path": "at", "initial_value": 1}));
+    assert_eq!(
+        renamed.begin(Some(&kept("updated", &json!(9)))).unwrap().start,
+        Bound(json!(1).into())
+    );
+    assert_eq!(
+        renamed.begin(Some(&kept("at", &json!(9)))).unwrap().start,
+        Bound(json!(9).into())
+    );
+}
+
+#[test]
+fn rows_at_the_start_are_recognised_by_key_or_by_content() {
+    let ids = |resource: Json, block: Json, partition: &str, records: Vec<Json>| {
+        let mut full = json!({"cursor_path": "at"});
+        full.as_object_mut().unwrap().extend(block.as_object().unwrap().clone());
+        let plan = compiled(&full, &resource, &RunRange::default()).unwrap();
+        let mut cursor = plan.begin(None).unwrap();
+        let records = records.into_iter().map(Value::from).collect();
+        plan.take(&mut cursor, None, partition, records).unwrap().ids
+    };
+    let same = |resource: Json, block: Json, left: Json, right: Json| {
+        let found = ids(resource, block, "", vec![left, right]);
+        found.first().map(|first| *first == found[1])
+    };
+    let (a, b) = (json!({"id": 1, "at": 5, "x": 1}), json!({"x": 2, "at": 5, "id": 1}));
+    let reordered = json!({"x": 1, "id": 1, "at": 5});
+    assert_eq!(same(json!({}), json!({}), a.clone(), b.clone()), Some(false));
+    assert_eq!(same(json!({}), json!({}), a.clone(), reordered), Some(true));
+    assert_eq!(
+        same(json!({"primary_key": "id"}), json!({}), a.clone(), b.clone()),
+        Some(true)
+    );
+    assert_eq!(
+        same(
+            json!({"primary_key": "x"}),
+            json!({"primary_key": ["id"]}),
+            a.clone(),
+            b.clone()
+        ),
+        Some(true)
+    );
+    // Another version of the record is another row.
+    let later = json!({"id": 1, "at": 6, "x": 1});
+    assert_eq!(
+        same(json!({"primary_key": "id"}), json!({}), a.clone(), later),
+        Some(false)
+    );
+    // Records without their key are told apart by all of themselves.
+    let (c, d) = (json!({"at": 5, "x": 1}), json!({"at": 5, "x": 2}));
+    assert_eq!(same(json!({"primary_key": "id"}), json!({}), c, d), Some(false));
+    for (resource, block) in [
+        (json!({}), json!({"primary_key": []})),
+        (json!({}), json!({"range_start": "open"})),
+        (json!({}), json!({"lag": 1})),
+        (json!({}), json!({"initial_value": 0, "end_value": 9})),
+        (json!({"write_disposition": "merge", "primary_key": "id"}), json!({})),
+        (json!({"write_disposition": "replace"}), json!({})),
+    ] {
+        assert_eq!(same(resource, block.clone(), a.clone(), b.clone()), None, "{block}");
+    }
+    let of = |partition| ids(json!({}), json!({}), partition, vec![a.clone()]);
+    assert_ne!(of("1"), of("2"), "two parents may have the same record");
+}
