@@ -139,7 +139,7 @@ fn unknown_paginator() {
        |                ^^^^^^^ did you mean `cursor`?
        |
        = in resources[0].endpoint
-       = help: known: `auto`, `single_page`, `page_number`, `cursor`, `keyset`, `json_link`, `header_link`, `header_cursor`, `json_response`
+       = help: known: `auto`, `single_page`, `page_number`, `cursor`, `json_link`, `header_link`, `header_cursor`, `json_response`
 
     1 error in shop.yaml
     exit code 2
@@ -250,7 +250,15 @@ fn resources_in_a_circle() {
 fn two_parents() {
     let patch = "resources: { shops: {}, lines: { endpoint: { path: '{resources.shops.id}/{resources.orders.id}' } } }";
     assert_snapshot!(check(patch), @"
-    error: `lines` has two parents, `orders` and `shops`; one is possible
+    error: `lines` has several parents; say whose `id` it is
+      --> shop.yaml:23:5
+       |
+    23 |   - id
+       |     ^^ write `shops.id` or `orders.id`
+       |
+       = in resources[1].include_from_parent
+
+    error: `lines` has two parents, `shops` and `orders`; one is possible
       --> shop.yaml:25:11
        |
     25 |     path: '{resources.shops.id}/{resources.orders.id}'
@@ -258,7 +266,7 @@ fn two_parents() {
        |
        = in resources[1].endpoint
 
-    1 error in shop.yaml
+    2 errors in shop.yaml
     exit code 2
     ");
 }
@@ -267,12 +275,12 @@ fn two_parents() {
 fn parent_fields_without_a_parent() {
     assert_snapshot!(check("resources: { orders: { include_from_parent: [id] } }"), @"
     error: `orders` has no parent to include fields from
-      --> shop.yaml:21:3
+      --> shop.yaml:22:5
        |
-    21 |   include_from_parent:
-       |   ^^^^^^^^^^^^^^^^^^^
+    22 |   - id
+       |     ^^
        |
-       = in resources[0]
+       = in resources[0].include_from_parent
        = help: refer to the parent in the endpoint: `{resources.parent.field}`
 
     1 error in shop.yaml
@@ -878,27 +886,29 @@ fn step_that_is_unknown_or_does_nothing() {
       --> shop.yaml:22:5
        |
     22 |   - {}
-       |     ^^ name an action: unpivot, select, drop or rename
+       |     ^^
        |
        = in resources[0].processing_steps
+       = help: name an action: filter, set, cast, explode, unpivot, hash, jq, select, drop or rename
 
     1 error in shop.yaml
     exit code 2
     ");
-    assert_snapshot!(check("resources: { orders: { processing_steps: [{}, { filter: x }] } }"), @"
+    assert_snapshot!(check("resources: { orders: { processing_steps: [{}, { filters: x }] } }"), @"
     error: this step does nothing
       --> shop.yaml:22:5
        |
     22 |   - {}
-       |     ^^ name an action: unpivot, select, drop or rename
+       |     ^^
        |
        = in resources[0].processing_steps
+       = help: name an action: filter, set, cast, explode, unpivot, hash, jq, select, drop or rename
 
-    error: unknown key `filter`
+    error: unknown key `filters`
       --> shop.yaml:23:5
        |
-    23 |   - filter: x
-       |     ^^^^^^ known here: `unpivot`, `select`, `drop`, `rename`
+    23 |   - filters: x
+       |     ^^^^^^^ did you mean `filter`?
        |
        = in resources[0].processing_steps[1]
 

@@ -85,22 +85,22 @@ fn without_members(line: &str) -> String {
 /// Log lines with those of each resource together, and schema changes with those of each table: resources run
 /// concurrently, and their lines come in any order. What else there is (errors and the summary) stays as it is.
 pub(crate) fn in_order(stderr: &str) -> String {
-    let lines: Vec<&str> = stderr.lines().collect();
-    let is_log = |line: &&str| {
+    let mut lines: Vec<&str> = stderr.lines().collect();
+    let is_log = |line: &str| {
         let resource = line.split(": ").next().unwrap_or_default();
-        line.contains(": ") && !["error", "warning", "help", "note"].contains(&resource)
+        line.contains(": ")
+            && !line.starts_with(' ')
+            && !["error", "warning", "help", "note", "schema"].contains(&resource)
     };
-    let end = lines.iter().position(|line| !is_log(line)).unwrap_or(lines.len());
-    let (log, rest) = lines.split_at(end);
-    let mut log = log.to_vec();
-    log.sort_by_key(|line| line.split(": ").next().unwrap_or_default().to_owned());
-    let mut rest = rest.to_vec();
-    for changes in rest.chunk_by_mut(|a, b| a.starts_with("schema: ") && b.starts_with("schema: ")) {
+    for log in lines.chunk_by_mut(|a, b| is_log(a) && is_log(b)) {
+        log.sort_by_key(|line| line.split(": ").next().unwrap_or_default().to_owned());
+    }
+    for changes in lines.chunk_by_mut(|a, b| a.starts_with("schema: ") && b.starts_with("schema: ")) {
         // "table `items` created", "table `items`: column …"
         changes.sort_by_key(|line| (line.split('`').nth(1).unwrap_or_default().to_owned(), *line));
     }
     let mut text = String::new();
-    for line in log.iter().chain(&rest) {
+    for line in &lines {
         text.push_str(line);
         text.push('\n');
     }

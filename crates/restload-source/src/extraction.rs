@@ -397,9 +397,7 @@ impl Walk {
         let max_pages = endpoint.max_pages.unwrap_or(u64::MAX);
         let has_next = match step {
             Step::Next(_) if self.progress.pages >= max_pages => {
-                notes.push(format!(
-                    "more follows after {max_pages} pages, and `max_pages` leaves it out"
-                ));
+                notes.push(format!("more pages follow, which `max_pages: {max_pages}` leaves out"));
                 false
             }
             Step::Next(position) => {
