@@ -66,7 +66,7 @@ fn ids_of_test(line: &str) -> Vec<String> {
     parts.map(str::to_ascii_uppercase).collect()
 }
 
-/// The ids that tests name: in test code and in the scripts of scenarios.
+/// The ids that tests name: in test code, and in the configs and scripts of scenarios.
 fn named(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -75,7 +75,7 @@ fn named(folder: &Path, found: &mut BTreeSet<String>) {
             continue;
         }
         let is_test = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("yaml") => path.ends_with("api.yaml"),
+            Some("yaml") => path.ends_with("api.yaml") || path.ends_with("pipeline.yaml"),
             Some("rs") => !path.ends_with("checklist.rs"),
             _ => false,
         };
@@ -83,7 +83,8 @@ fn named(folder: &Path, found: &mut BTreeSet<String>) {
             let text = std::fs::read_to_string(&path).unwrap();
             // In a source file with tests only these count, not the code that they are about.
             let inside = path.to_string_lossy().contains("/src/");
-            let own = path.ends_with("tests.rs") || path.to_string_lossy().contains("/conformance/");
+            let whole = ["/tests.rs", "/tests/", "/conformance/"];
+            let own = whole.iter().any(|part| path.to_string_lossy().contains(part));
             let text = match text.find("#[cfg(test)]") {
                 _ if !inside || own => text.as_str(),
                 Some(start) => &text[start..],
