@@ -1,5 +1,6 @@
 //! One run of a plan.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -125,6 +126,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         .map(|plan| scope(plan, &range).map(Arc::from))
         .collect();
     let mut stored = Vec::with_capacity(resources.len());
+    let mut begun = Vec::with_capacity(resources.len());
     let mut cursors = Vec::with_capacity(resources.len());
     for ((plan, resumption), scope) in resources.iter().zip(&resumptions).zip(&scopes) {
         let mut found = Stored::read(&destination, &fetcher, plan, scope.as_deref());
@@ -132,6 +134,13 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
             let resource = Arc::clone(&plan.name);
             reporter.report(Event::Note { resource, text });
         }
+        // A child that is read again for its own children takes all of its partitions again.
+        let goes_on = *resumption == Resumption::Continue;
+        begun.push(if goes_on {
+            std::mem::take(&mut found.begun)
+        } else {
+            HashSet::new()
+        });
         match resumption {
             Resumption::Restart => {
                 let is_reset = is_replaced(plan);
@@ -163,7 +172,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         cursors: &cursors,
         held: Arc::clone(&held),
     };
-    let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored), writer.run(received));
+    let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored, begun), writer.run(received));
     for report in &mut reports {
         report.rejected += writer.totals.refused.get(&report.resource).copied().unwrap_or(0);
     }
@@ -248,6 +257,7 @@ impl Tasks<'_> {
         resources: &[Arc<ResourcePlan>],
         resumptions: &[Resumption],
         mut stored: Vec<Vec<Spawned>>,
+        mut begun: Vec<HashSet<u128>>,
     ) -> Vec<ResourceReport> {
         let budget = Arc::new(Semaphore::new(BUDGET_KIB));
         let mut inputs: Vec<Option<mpsc::Receiver<Spawned>>> = resources.iter().map(|_| None).collect();
@@ -258,11 +268,12 @@ impl Tasks<'_> {
                 if child.direct_parents().any(|link| *link.resource == *plan.name) {
                     let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
                     inputs[child_index] = Some(receiver);
-                    // What is stored already stands in the queue.
-                    let known = stored[child_index].iter();
-                    let known = known.map(|spawned| row_id::of_partition(&spawned.partition));
+                    // What is stored already stands in the queue, or is loaded.
+                    let mut known = std::mem::take(&mut begun[child_index]);
+                    let queued = stored[child_index].iter();
+                    known.extend(queued.map(|spawned| row_id::of_partition(&spawned.partition)));
                     children.push(Child {
-                        known: std::sync::Mutex::new(known.collect()),
+                        known: std::sync::Mutex::new(known),
                         resource: Arc::clone(&child.name),
                         plan: Arc::clone(child),
                         scope: self.scopes[child_index].clone(),

@@ -1,16 +1,44 @@
 //! What is stored of partitions: those that an interrupted load has left, and the cursors of the others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use restload_destination::Destination;
 use restload_model::checkpoint::Checkpoint;
+use restload_model::row_id;
 use restload_source::extraction::Progress;
 use restload_source::incremental::{Kept, KeptCursor};
 use restload_source::plan::ResourcePlan;
+use serde::{Deserialize, Serialize};
 
 use super::shared::Spawned;
 use crate::fetch::Fetcher;
+
+/// The partitions that a parent's page has given rise to. It is stored with that page and removed when the load has
+/// ended well, so that parents' records alike are requested for once even if the load is interrupted between them: of a
+/// partition that is loaded nothing else may be left.
+#[derive(Debug, Serialize, Deserialize)]
+struct Begun {
+    begun: Vec<String>,
+}
+
+impl Begun {
+    fn digests(&self) -> impl Iterator<Item = u128> {
+        self.begun
+            .iter()
+            .filter_map(|digest| u128::from_str_radix(digest, 16).ok())
+    }
+}
+
+/// What is stored, besides themselves, of the partitions that a page has given rise to: a name and a text. The first
+/// of them gives the name: a partition begins once in a load, so no other page's takes its place.
+pub(crate) fn begun(partitions: &[Spawned]) -> Option<(String, String)> {
+    let digest = |spawned: &Spawned| format!("{:x}", row_id::of_partition(&spawned.partition));
+    let begun: Vec<String> = partitions.iter().map(digest).collect();
+    let name = format!("begun {}", begun.first()?);
+    let text = serde_json::to_string(&Begun { begun }).unwrap_or_default();
+    Some((name, text))
+}
 
 /// The stored state of a resource.
 #[derive(Debug, Default)]
@@ -19,6 +47,8 @@ pub(crate) struct Stored {
     pub(crate) under_way: Vec<Spawned>,
     /// The cursors of partitions, as the last load that came to its end has left them.
     pub(crate) cursors: HashMap<Arc<str>, KeptCursor>,
+    /// The partitions that the interrupted load has begun, those that it has finished among them: 16 bytes each.
+    pub(crate) begun: HashSet<u128>,
     /// What there is to say of it.
     pub(crate) note: Option<String>,
 }
@@ -49,6 +79,8 @@ impl Stored {
                 }
             } else if let Ok(kept) = serde_json::from_str::<Kept>(&text) {
                 stored.cursors.insert(partition.into(), kept.cursor);
+            } else if let Ok(page) = serde_json::from_str::<Begun>(&text) {
+                stored.begun.extend(page.digests());
             }
         }
         for spawned in &mut stored.under_way {
@@ -65,6 +97,7 @@ impl Stored {
             return;
         };
         let mut former = None;
+        let count = self.under_way.len();
         self.under_way.retain_mut(|spawned| {
             let Some(cursor) = &spawned.progress.cursor else {
                 return false;
@@ -81,6 +114,10 @@ impl Stored {
             }
             false
         });
+        if self.under_way.len() < count {
+            // What is dropped begins again where the parent's record comes again.
+            self.begun.clear();
+        }
         self.cursors.retain(|_, kept| {
             let fits = incremental.knows(kept);
             if !fits {

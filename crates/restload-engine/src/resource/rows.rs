@@ -12,7 +12,7 @@ use restload_source::extraction::{ExtractError, Progress, partitions_for};
 use restload_source::incremental::{CursorProgress, Taken};
 use restload_source::parent_fields::Parents;
 
-use super::cursors::{position_of, stored_name};
+use super::cursors::{begun, position_of, stored_name};
 use super::shared::{Child, Shared, Spawned, Stopped};
 use crate::report::Event;
 use crate::writing::{BUDGET_KIB, Message, PageRows};
@@ -171,6 +171,16 @@ pub(super) async fn hand_over(
     for (index, partitions) in &spawned {
         let child = &shared.children[*index];
         if child.is_resumable {
+            let begun = begun(partitions).map(|(name, text)| {
+                checkpoint(
+                    shared,
+                    &child.resource,
+                    child.scope.as_deref(),
+                    &Arc::from(name),
+                    Some(text),
+                )
+            });
+            checkpoints.extend(begun);
             checkpoints.extend(partitions.iter().map(|spawned| {
                 let position = position_of(&spawned.progress, &shared.fetcher);
                 checkpoint(

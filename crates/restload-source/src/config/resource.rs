@@ -35,8 +35,8 @@ pub struct ResourceConfig {
     /// What happens when a parent's record lacks a field that the endpoint or `include_from_parent` names: `fail` (the
     /// default), `skip` (nothing is requested for that record; the summary counts them), or a value that takes its
     /// place. A null in a path counts as missing; elsewhere null is a value: it leaves a query parameter out, and is
-    /// null in JSON. Parents' records whose named fields are all the same are requested for once in a run, for which
-    /// 16 bytes are kept of each.
+    /// null in JSON. Parents' records whose named fields are all the same are requested for once in a load, also
+    /// when it is interrupted between them; a digest of each is kept for that, in the state too until the load has ended.
     ///
     /// ```yaml
     /// on_missing_parent_field: { default: 0 }
@@ -45,7 +45,9 @@ pub struct ResourceConfig {
     pub on_missing_parent_field: MissingFieldConfig,
     /// What happens when the requests for one of the parent's records fail, after all tries: `fail` (the default) fails
     /// the resource; `continue` goes on with the others. The summary counts those that failed and names the first five,
-    /// the exit code is 1, and the next load asks for them again.
+    /// the exit code is 1, and the next load asks for them again. With `write_disposition: replace` the table then holds
+    /// the rows of the others only: those that an earlier load stored for the ones that failed are gone. `fail` keeps
+    /// what was there.
     ///
     /// ```yaml
     /// on_error: continue

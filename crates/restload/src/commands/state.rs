@@ -168,6 +168,10 @@ fn in_words(checkpoint: &Value) -> String {
                 .map(|pages| format!("{} loaded", count(pages, "page"))),
         );
     }
+    // The digests of partitions say nothing to a reader.
+    if let Some(Value::Array(begun)) = rest.remove("begun") {
+        words.push(format!("{} begun", count(begun.len() as u64, "partition")));
+    }
     // The partition's own name tells the parent.
     rest.remove("parent");
     words.extend(rest.iter().map(|(key, value)| format!("{key} {value}")));
@@ -201,6 +205,7 @@ mod tests {
     fn known_keys_are_put_in_words_and_others_shown_as_they_are() {
         for (checkpoint, words) in [
             (json!({"position": "start", "pages": 0}), "next: the first page"),
+            (json!({"begun": ["1f", "20"]}), "2 partitions begun"),
             (
                 json!({"position": {"page": 3}, "pages": 2}),
                 "next: page 3; 2 pages loaded",
