@@ -15,6 +15,7 @@ mod diagnostics;
 mod generated;
 mod incremental;
 mod kill;
+mod mistakes;
 mod proxy;
 mod pushover;
 mod resume;

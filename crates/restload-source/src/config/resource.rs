@@ -302,6 +302,7 @@ mod tests {
 
     use super::*;
 
+    /// C-14: null in a resource takes a default away.
     #[test]
     fn merges_as_dlt_does() {
         let defaults = json!({
