@@ -21,7 +21,7 @@ fn points() -> u64 {
     std::env::var("RESTLOAD_CUTS")
         .ok()
         .and_then(|number| number.parse().ok())
-        .unwrap_or(12)
+        .unwrap_or(3)
 }
 
 /// The arguments that lead through the proxy.

@@ -45,6 +45,11 @@ pub(crate) struct RootConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DestinationConfig {
     /// `sqlite:shop.db`, or `postgres://user@host/database`. Placeholders may refer to `vars`, `env` and `secrets`.
+    ///
+    /// The address may be PgBouncer's, in session or transaction mode; statement mode allows no transactions and cannot
+    /// be used. A run holds one connection with an open transaction, its lock, from beginning to end, and writes through
+    /// another one. So the pool has to give each run two server connections, and PgBouncer's
+    /// `idle_transaction_timeout` has to exceed the run's time, or be off for its user.
     pub(crate) url: String,
     /// The Postgres schema that takes the tables; the pipeline's name when absent.
     #[serde(default)]

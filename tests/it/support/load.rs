@@ -25,6 +25,16 @@ pub(crate) const DISPOSITIONS: &[Disposition] = &[
     disposition("append", "write_disposition: append", false),
     disposition("replace", "write_disposition: replace", true),
     disposition("merge", "write_disposition: merge, primary_key: id", false),
+    disposition(
+        "delete-insert",
+        "write_disposition: {disposition: merge, strategy: delete-insert}, primary_key: id",
+        false,
+    ),
+    disposition(
+        "delete_missing",
+        "write_disposition: {disposition: merge, delete_missing: true}, primary_key: id",
+        false,
+    ),
 ];
 
 const fn disposition(name: &'static str, keys: &'static str, is_replaced: bool) -> Disposition {
