@@ -90,7 +90,10 @@ fn named(folder: &Path, found: &mut BTreeSet<String>) {
                 Some(start) => &text[start..],
                 None => continue,
             };
-            found.extend(ids(text).map(str::to_owned));
+            // The conformance suite calls its loads L1, L2 and so on.
+            let names_loads = path.to_string_lossy().contains("/restload-destination/");
+            let of_load = |id: &&str| names_loads && id.starts_with('L') && !id.contains('-');
+            found.extend(ids(text).filter(|id| !of_load(id)).map(str::to_owned));
             found.extend(text.lines().flat_map(ids_of_test));
         }
     }
@@ -134,12 +137,10 @@ fn the_table_of_cases_is_true() {
                 let id = id(prefix, number);
                 let is_beside = beside.contains(&*id);
                 let is_tested = tested.contains(&id);
-                let column = if is_tested {
-                    0
-                } else if is_beside {
-                    1
-                } else {
-                    2
+                let column = match (is_beside, is_tested) {
+                    (true, _) => 1,
+                    (false, true) => 0,
+                    (false, false) => 2,
                 };
                 counts[column] += 1;
                 sums[column] += 1;
