@@ -25,8 +25,8 @@ pub use value::{Bound, compare};
 pub use window::Slices;
 
 use crate::config::{
-    Disposition, IncrementalConfig, Keys, LastValueFunc, OnMissing, RangeBound, ResourceConfig, RowOrder, StepLength,
-    WindowConfig, WindowEnd,
+    ColumnsConfig, Disposition, IncrementalConfig, Keys, LastValueFunc, OnMissing, RangeBound, ResourceConfig,
+    RowOrder, StepLength, Strategy, WindowConfig, WindowEnd,
 };
 use crate::extraction::ExtractError;
 use crate::json_path::JsonPath;
@@ -148,6 +148,7 @@ impl IncrementalPlan {
             check_window_bounds(window, &initial, &end, run_started, path, diagnostics);
         }
         warn_of_repeated_rows(config, resource, path, diagnostics);
+        refuse_absence_as_deletion(resource, path, diagnostics);
         Some(Self {
             resource: resource.name.as_str().into(),
             cursor: cursor?,
@@ -603,6 +604,31 @@ fn warn_of_repeated_rows(
             Some("use `write_disposition: merge` with a `primary_key`".to_owned()),
         );
     }
+}
+
+/// A load of what is new says nothing of what it leaves out.
+fn refuse_absence_as_deletion(resource: &ResourceConfig, path: &KeyPath, diagnostics: &mut Diagnostics) {
+    let Some(options) = resource.write_disposition.options() else {
+        return;
+    };
+    let has_groups = resource.merge_key.is_some()
+        || match &resource.columns {
+            Some(ColumnsConfig::Map(columns)) => columns.values().any(|column| column.merge_key == Some(true)),
+            Some(ColumnsConfig::List(columns)) => columns.iter().any(|column| column.merge_key == Some(true)),
+            None => false,
+        };
+    let taker = if options.delete_missing {
+        "`delete_missing` would delete"
+    } else if options.strategy == Some(Strategy::Scd2) && !has_groups {
+        "`scd2` without a `merge_key` would give an end to"
+    } else {
+        return;
+    };
+    diagnostics.error_with_help(
+        path,
+        format_args!("a load of what is new does not hold everything that exists, and {taker} the rest"),
+        "leave out one of the two",
+    );
 }
 
 /// Notes placeholders that `incremental` and `window` have no value for. `has_windows` is none for a place that no

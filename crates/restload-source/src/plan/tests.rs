@@ -368,6 +368,14 @@ fn finds_every_mistake() {
             "resources[0].columns.gone.hard_delete: `hard_delete` has no place in `scd2`, which deletes nothing\nresources[0].write_disposition.validity_column_names: expected two names, found 1",
         ),
         (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "delete_missing": true}, "primary_key": "id", "endpoint": {"incremental": {"cursor_path": "at"}}}]}),
+            "resources[0].endpoint.incremental: a load of what is new does not hold everything that exists, and `delete_missing` would delete the rest",
+        ),
+        (
+            json!({"resources": [{"name": "a", "write_disposition": {"disposition": "merge", "strategy": "scd2"}, "endpoint": {"incremental": {"cursor_path": "at"}}}]}),
+            "resources[0].endpoint.incremental: a load of what is new does not hold everything that exists, and `scd2` without a `merge_key` would give an end to the rest",
+        ),
+        (
             json!({"resources": [{"name": "a", "endpoint": {"json": {}, "data": {}}}]}),
             "resources[0].endpoint.data: `json` and `data` exclude each other: a request has one body",
         ),

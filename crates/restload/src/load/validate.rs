@@ -297,8 +297,9 @@ impl<'s> Check<'s, '_> {
     fn unknown_tag(&mut self, tag: &str, forms: &[&Form<'s>], path: &KeyPath) {
         let known: Vec<&str> = forms.iter().filter_map(|form| form.tag()).collect();
         let message = match last_name(path) {
-            Some(name) => format!("unknown {name} type `{tag}`"),
-            None => format!("unknown type `{tag}`"),
+            Some(name @ ("paginator" | "auth")) => format!("unknown {name} type `{tag}`"),
+            // A name that the user has given says nothing here.
+            _ => format!("unknown type `{tag}`"),
         };
         self.diagnostics
             .error_with_help(&path.key("type"), message, suggestion(tag, &known));
