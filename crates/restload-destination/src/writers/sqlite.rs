@@ -27,6 +27,8 @@ const ROWS_PER_STATEMENT: usize = 50;
 const MOST_PARAMETERS: usize = 32_766;
 /// How long a transaction waits for another program's to end. One that swaps large tables may take a while.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two attempts to open a file that another program is opening or closing.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Doubles that are converted at once.
 const CONVERSION_CHUNK: usize = 2_000;
 
@@ -36,6 +38,28 @@ pub(crate) struct Sqlite {
     pub(crate) dialect: Dialect,
     // Dropped last: the lock outlives the connection.
     _lock: FileLock,
+}
+
+/// Opens the file. Where another program makes the write-ahead log, or removes it as the last one to close the file,
+/// SQLite answers that it is busy at once, whatever the busy timeout says; so the wait is ours.
+async fn open(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match SqliteConnection::connect_with(options).await {
+            Err(error) if is_busy(&error) && waited < PATIENCE => {
+                tokio::time::sleep(PAUSE).await;
+                waited += PAUSE;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Whether the error is `SQLITE_BUSY`, of any kind.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
 }
 
 impl Sqlite {
@@ -67,7 +91,7 @@ impl Sqlite {
             .busy_timeout(PATIENCE)
             .foreign_keys(false)
             .disable_statement_logging();
-        let connection = SqliteConnection::connect_with(&options)
+        let connection = open(&options)
             .await
             .map_err(|error| Cause::from(error).during(format!("cannot open {destination}"), &destination))?;
         Ok(Self {
@@ -297,7 +321,7 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<Option<SqliteConnection>
         .busy_timeout(PATIENCE)
         .pragma("query_only", "1")
         .disable_statement_logging();
-    Ok(Some(SqliteConnection::connect_with(&options).await?))
+    Ok(Some(open(&options).await?))
 }
 
 /// The keys of rows, bound for statements of some hundred rows each, with their numbers.
