@@ -69,6 +69,7 @@ fn plan_shows_resources_in_order_and_first_requests() {
       x-key: ***
       content-type: application/json
       {"region":"eu","key":"***","page":{"offset":0,"limit":50}}
+      1 request or more
 
     lines -> table lines (append)
       one request for each record of orders
@@ -85,6 +86,9 @@ fn plan_shows_resources_in_order_and_first_requests() {
       x-key: ***
       cookie: ***
       authorization: ***
+      1 request or more
+
+    in all 2 requests or more
 
     left out:
       conditional: `vars.none` is empty
@@ -105,12 +109,15 @@ fn plan_of_some_resources() {
       x-key: ***
       content-type: application/json
       {"region":"us","key":"***","page":{"offset":0,"limit":50}}
+      1 request or more
 
     lines -> table lines (append)
       one request for each record of orders
       GET https://shop.example.com/v1/orders/<id>/lines?since=<since>&token=***
       x-tenant: acme
       x-key: ***
+
+    in all 1 request or more
     exit code 0
     "#);
 }
@@ -126,6 +133,10 @@ fn plan_for_programs() {
           "table": "orders",
           "write_disposition": "merge",
           "loaded": false,
+          "requests": {
+            "least": 1,
+            "most": null
+          },
           "primary_key": [
             "id",
             "region"
@@ -147,6 +158,10 @@ fn plan_for_programs() {
           "table": "lines",
           "write_disposition": "append",
           "loaded": true,
+          "requests": {
+            "least": 0,
+            "most": null
+          },
           "parent": "orders",
           "first_request": {
             "method": "GET",
@@ -163,6 +178,10 @@ fn plan_for_programs() {
           "table": "regions",
           "write_disposition": "append",
           "loaded": true,
+          "requests": {
+            "least": 0,
+            "most": 0
+          },
           "records_given": 2
         },
         {
@@ -170,6 +189,10 @@ fn plan_for_programs() {
           "table": "hidden",
           "write_disposition": "append",
           "loaded": true,
+          "requests": {
+            "least": 1,
+            "most": null
+          },
           "first_request": {
             "method": "GET",
             "url": "https://shop.example.com/v1/hidden?token=***",
@@ -181,7 +204,12 @@ fn plan_for_programs() {
           }
         }
       ],
-      "left_out": []
+      "left_out": [],
+      "requests": {
+        "least": 2,
+        "most": null
+      },
+      "least_secs": null
     }
     exit code 0
     "#);
@@ -210,9 +238,13 @@ fn plan_of_the_pushover_config() {
 
     sounds -> table sounds (replace)
       GET https://api.pushover.net/1/sounds.json?token=***
+      1 request
 
     limits -> table limits (replace)
       GET https://api.pushover.net/1/apps/limits.json?token=***
+      1 request
+
+    in all 2 requests
 
     left out:
       receipts: `vars.receipts` is empty
@@ -264,10 +296,11 @@ fn help() {
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-      -v, --verbose...  Say more: once for requests sent again and commits, twice for every page
-      -q, --quiet       Say nothing but errors and the result
-      -h, --help        Print help
-      -V, --version     Print version
+      -v, --verbose...           Say more: once for requests sent again and commits, twice for every page
+      -q, --quiet                Say nothing but errors and the result
+          --log-format <FORMAT>  How messages are written: text for people, or JSON, a line each [default: text] [possible values: text, json]
+      -h, --help                 Print help
+      -V, --version              Print version
 
     Exit codes:
       0  everything was loaded, or nothing was wrong
@@ -278,15 +311,15 @@ fn help() {
     assert_snapshot!(run(&["run", "--help"]), @"
     Load a pipeline's resources into its destination
 
-    Usage: restload run [OPTIONS] <CONFIG>
+    Usage: restload run [OPTIONS] <CONFIG>...
 
     Arguments:
-      <CONFIG>
-              The config file, such as `configs/pushover.yaml`
+      <CONFIG>...
+              The config files, such as `configs/pushover.yaml`. Several are loaded at the same time; those of one API share its limits, the strictest of what they say
 
     Options:
           --var <NAME=VALUE>
-              Give one of the config's `vars` another value; JSON, or text
+              Give one of the configs' `vars` another value; JSON, or text
 
           --to <URL>
               The destination: `sqlite:FILE` or `postgres://user@host/database`
@@ -295,7 +328,7 @@ fn help() {
               The Postgres schema that takes the tables
 
           --select <RESOURCE,…>
-              Load only these resources, also ones that the config does not select
+              Load only these resources, also ones that the config does not select. It takes one config
 
           --limit <RECORDS>
               Load at most this many records of each resource, as a sample. A table that is replaced then holds no others
@@ -326,6 +359,12 @@ fn help() {
           --demo
               Load from a simulator of the API on this machine; no account is needed
 
+          --log-format <FORMAT>
+              How messages are written: text for people, or JSON, a line each
+              
+              [default: text]
+              [possible values: text, json]
+
           --format <FORMAT>
               Text for people, or JSON for programs, on standard output
 
@@ -353,9 +392,9 @@ fn usage_errors_end_with_2() {
     ");
     assert_snapshot!(run(&["run"]), @"
     error: the following required arguments were not provided:
-      <CONFIG>
+      <CONFIG>...
 
-    Usage: restload run <CONFIG>
+    Usage: restload run <CONFIG>...
 
     For more information, try '--help'.
     exit code 2
@@ -369,7 +408,7 @@ fn usage_errors_end_with_2() {
     assert_snapshot!(run(&["run", "shop.yaml", "--limit", "5", "--full-refresh"]), @"
     error: the argument '--limit <RECORDS>' cannot be used with '--full-refresh'
 
-    Usage: restload run --limit <RECORDS> <CONFIG>
+    Usage: restload run --limit <RECORDS> <CONFIG>...
 
     For more information, try '--help'.
     exit code 2

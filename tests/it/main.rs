@@ -19,4 +19,5 @@ mod mistakes;
 mod proxy;
 mod pushover;
 mod resume;
+mod several;
 mod stored;

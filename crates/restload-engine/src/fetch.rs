@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::auth::{Authenticator, Verdict};
 use crate::clock::Moment;
 use crate::http::{Http, TransportError};
-use crate::limiter::Limiter;
+use crate::limiter::{Limit, Limiter};
 use crate::report::{Event, Reporter};
 
 /// First delay before a further try; it doubles from try to try.
@@ -107,7 +107,7 @@ impl Fetcher {
             let sent = tokio::select! {
                 biased;
                 () = self.cancellation() => return Err(FetchError::Cancelled),
-                sent = self.send_once(&self.http, &authorized, traffic) => sent,
+                sent = self.send_once(&self.http, resource, &authorized, traffic) => sent,
             };
             let response = match sent {
                 Ok(response) => response,
@@ -133,12 +133,26 @@ impl Fetcher {
     }
 
     /// Sends a login, which is not sent on to another address.
-    pub(crate) async fn send_login(&self, request: &Request, traffic: &Traffic) -> Result<Response, TransportError> {
-        self.send_once(&self.http_for_logins, request, traffic).await
+    pub(crate) async fn send_login(
+        &self,
+        resource: &Arc<str>,
+        request: &Request,
+        traffic: &Traffic,
+    ) -> Result<Response, TransportError> {
+        self.send_once(&self.http_for_logins, resource, request, traffic).await
     }
 
-    async fn send_once(&self, http: &Http, request: &Request, traffic: &Traffic) -> Result<Response, TransportError> {
-        let _permit = self.limiter.admit().await;
+    async fn send_once(
+        &self,
+        http: &Http,
+        resource: &Arc<str>,
+        request: &Request,
+        traffic: &Traffic,
+    ) -> Result<Response, TransportError> {
+        let _permit = self
+            .limiter
+            .admit(|limit| Waiting::begin(&self.reporter, resource, limit))
+            .await;
         traffic.requests.fetch_add(1, Ordering::Relaxed);
         let response = http.send(request).await?;
         traffic.bytes.fetch_add(response.body.len() as u64, Ordering::Relaxed);
@@ -219,6 +233,39 @@ impl Fetcher {
         if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// A request that waits for a limit; the wait is over when this is dropped, also when nobody wants the request any more.
+struct Waiting<'w> {
+    reporter: &'w Reporter,
+    resource: &'w Arc<str>,
+    limit: Limit,
+}
+
+impl<'w> Waiting<'w> {
+    fn begin(reporter: &'w Reporter, resource: &'w Arc<str>, limit: Limit) -> Self {
+        let waiting = Self {
+            reporter,
+            resource,
+            limit,
+        };
+        waiting.report(true);
+        waiting
+    }
+
+    fn report(&self, begins: bool) {
+        self.reporter.report(Event::Waiting {
+            resource: Arc::clone(self.resource),
+            limit: self.limit,
+            begins,
+        });
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.report(false);
     }
 }
 

@@ -16,5 +16,6 @@ mod run;
 mod writing;
 
 pub use clock::{Moment, new_load_id};
-pub use report::{Event, Outcome, PartitionFailure, Report, ResourceReport, ResourceStatus, TableTotals};
+pub use limiter::{Limit, SharedLimits};
+pub use report::{CursorMove, Event, Outcome, PartitionFailure, Report, ResourceReport, ResourceStatus, TableTotals};
 pub use run::{RunError, RunOptions, run};

@@ -6,6 +6,8 @@ use std::time::Duration;
 use restload_destination::StepReport;
 use serde::Serialize;
 
+use crate::limiter::Limit;
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
@@ -20,6 +22,15 @@ pub enum Event {
         resource: Arc<str>,
         /// Records on it.
         records: u64,
+    },
+    /// A request begins to wait for a limit, or has waited long enough.
+    Waiting {
+        /// The resource.
+        resource: Arc<str>,
+        /// What it waits for.
+        limit: Limit,
+        /// Whether the wait begins; else it is over.
+        begins: bool,
     },
     /// A request is about to be sent again.
     Retrying {
@@ -49,7 +60,7 @@ pub enum Event {
     /// A resource has come to its end.
     Finished {
         /// How it went.
-        resource: ResourceReport,
+        resource: Box<ResourceReport>,
     },
 }
 
@@ -133,6 +144,9 @@ pub struct ResourceReport {
     /// The first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<PartitionFailure>,
+    /// How far its cursors have moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursors: Option<CursorMove>,
     /// Why it failed, redacted.
     pub error: Option<String>,
     /// What to do about it.
@@ -146,6 +160,17 @@ pub struct PartitionFailure {
     pub partition: String,
     /// Why, redacted.
     pub error: String,
+}
+
+impl CursorMove {
+    /// Adds a cursor's move; the texts are redacted. `is_only` says that the resource has no other.
+    pub(crate) fn add(&mut self, from: Option<String>, to: String, is_only: bool) {
+        self.moved += 1;
+        if is_only {
+            self.from = from;
+            self.to = Some(to);
+        }
+    }
 }
 
 impl ResourceReport {
@@ -177,6 +202,19 @@ pub struct TableTotals {
     pub duplicates: u64,
     /// Rows left out because an earlier load had added them.
     pub already_there: u64,
+}
+
+/// How far a load has moved the cursors of a resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CursorMove {
+    /// How many have moved: one for each parent's record, or the one of a resource without parents.
+    pub moved: u64,
+    /// Where the one of a resource without parents was before; none at its first load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Where it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// What became of a run.

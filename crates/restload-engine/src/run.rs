@@ -23,9 +23,9 @@ use crate::auth::Authenticator;
 use crate::clock::Moment;
 use crate::fetch::{Fetcher, Traffic};
 use crate::http::Http;
-use crate::limiter::Limiter;
+use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
-use crate::resource::{self, Child, Counts, Cursors, Shared, Spawned, Stored, Tracker, settled, within};
+use crate::resource::{self, Child, Counts, Cursors, Shared, Spawned, Stored, Tracker, note_move, settled, within};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
@@ -41,6 +41,8 @@ pub struct RunOptions {
     pub refresh: Option<Refresh>,
     /// Records per resource at most.
     pub limit: Option<u64>,
+    /// Limits that are shared with other runs; a plan that they do not know has its own.
+    pub shared_limits: SharedLimits,
     /// The folder that the files of a config are relative to.
     pub folder: PathBuf,
     /// Takes events as they happen.
@@ -74,6 +76,7 @@ enum Resumption {
 /// Moves the records of a plan into a destination.
 pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) -> Result<Report, RunError> {
     let started = Instant::now();
+    let limiter = options.shared_limits.limiter(&plan);
     let Plan {
         limits,
         resources,
@@ -95,7 +98,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         http,
         http_for_logins,
         authenticator: Authenticator::new(exchanges, &options.folder),
-        limiter: Limiter::new(&limits),
+        limiter,
         limits,
         redactor,
         cancelled: options.cancelled.clone(),
@@ -182,17 +185,26 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     let mut at_rest: Vec<Checkpoint> = Vec::new();
     if written.is_ok() && options.limit.is_none() {
         let finished = reports_to_forget(&resources, &reports, outcome);
-        for (plan, scope) in resources
+        for ((plan, scope), former) in resources
             .iter()
             .zip(&scopes)
-            .filter(|(plan, _)| finished.contains(&plan.name))
+            .zip(&cursors)
+            .filter(|((plan, _), _)| finished.contains(&plan.name))
         {
             let stored = writer.destination.checkpoints(&plan.name).iter();
             let own = stored.filter(|checkpoint| {
                 let name = fetcher.redactor.restore(&checkpoint.partition);
                 within(scope.as_deref(), &name).is_some()
             });
-            at_rest.extend(own.filter_map(|checkpoint| settled(checkpoint, &fetcher, keeps_cursors(plan, &options))));
+            for checkpoint in own {
+                let Some(settled) = settled(checkpoint, &fetcher, keeps_cursors(plan, &options)) else {
+                    continue;
+                };
+                if let Some(report) = reports.iter_mut().find(|report| report.resource == *plan.name) {
+                    note_move(report, plan, former, (checkpoint, &settled), &fetcher);
+                }
+                at_rest.push(settled);
+            }
             at_rest.extend(writer.destination.kept_load(&plan.name));
         }
         let held = std::mem::take(&mut *held.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
@@ -395,7 +407,7 @@ impl Tasks<'_> {
             let _ = self.messages.send(Message::Complete(Arc::clone(&plan.name)));
         }
         self.fetcher.reporter.report(Event::Finished {
-            resource: report.clone(),
+            resource: Box::new(report.clone()),
         });
     }
 }

@@ -16,6 +16,9 @@ pub(crate) struct Cli {
     /// Say nothing but errors and the result.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// How messages are written: text for people, or JSON, a line each.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
 }
 
 const EXIT_CODES: &str = "\
@@ -72,15 +75,20 @@ pub(crate) struct PlanArgs {
 /// What `run` takes.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
+    /// The config files, such as `configs/pushover.yaml`. Several are loaded at the same time; those of one API share
+    /// its limits, the strictest of what they say.
+    #[arg(required = true, value_name = "CONFIG")]
+    pub(crate) configs: Vec<PathBuf>,
+    /// Give one of the configs' `vars` another value; JSON, or text.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    pub(crate) vars: Vec<(String, serde_json::Value)>,
     /// The destination: `sqlite:FILE` or `postgres://user@host/database`.
     #[arg(long, value_name = "URL")]
     pub(crate) to: Option<String>,
     /// The Postgres schema that takes the tables.
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
-    /// Load only these resources, also ones that the config does not select.
+    /// Load only these resources, also ones that the config does not select. It takes one config.
     #[arg(long, value_name = "RESOURCE,…", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
     /// Load at most this many records of each resource, as a sample. A table that is replaced then holds no others.
@@ -167,6 +175,13 @@ pub(crate) struct LoadsArgs {
     /// Show so many at most, the newest first.
     #[arg(long, value_name = "LOADS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: u64,
+}
+
+/// How messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 /// How results are printed.

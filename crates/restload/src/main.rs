@@ -21,7 +21,7 @@ use terminal::Terminal;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let terminal = Terminal::new(cli.verbose, cli.quiet);
+    let terminal = Terminal::new(cli.verbose, cli.quiet, cli.log_format);
     match dispatch(&cli, &terminal) {
         Ok(code) => code,
         Err(error) => {

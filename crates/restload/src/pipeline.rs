@@ -60,11 +60,22 @@ pub(crate) struct Planned {
 pub(crate) struct Refused(pub(crate) String);
 
 impl Pipeline {
-    /// Reads a config and its surroundings.
+    /// Reads a config and its surroundings, and gives its variables the values of the command line.
     pub(crate) fn read(args: &ConfigArgs, terminal: &Terminal) -> Result<Self, Refused> {
+        let mut pipeline = Self::open(&args.config, terminal)?;
+        for (var, value) in &args.vars {
+            if !pipeline.set_var(var, value) {
+                pipeline.refuse_var(var);
+            }
+        }
+        Ok(pipeline)
+    }
+
+    /// Reads a config and its surroundings.
+    pub(crate) fn open(config: &Path, terminal: &Terminal) -> Result<Self, Refused> {
         let refused = |error: crate::load::LoadError| Refused(error.render(terminal.color));
-        let document = Document::read(&args.config).map_err(refused)?;
-        let folder = folder_of(&args.config);
+        let document = Document::read(config).map_err(refused)?;
+        let folder = folder_of(config);
         let secrets = Secrets::open(&folder).map_err(refused)?;
         let mut shape = Diagnostics::default();
         validate(document.value(), &schema(), &mut shape);
@@ -74,23 +85,9 @@ impl Pipeline {
             let found = [shape, diagnostics.into_vec()].concat();
             return Err(Refused(render(Some(&document), &found, terminal.color)));
         };
-        let name = root.name.clone().unwrap_or_else(|| stem_of(&args.config));
+        let name = root.name.clone().unwrap_or_else(|| stem_of(config));
         let secrets = secrets.for_pipeline(&name);
-        let mut vars = root.vars.clone().unwrap_or_default();
-        for (var, value) in &args.vars {
-            if !vars.contains_key(var) {
-                let help = did_you_mean(var, vars.keys().map(String::as_str)).map_or_else(
-                    || "the config's `vars` name what can be given".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                diagnostics.error_with_help(
-                    &KeyPath::root().key("vars"),
-                    format_args!("`--var {var}=…`: the config has no such variable"),
-                    help,
-                );
-            }
-            vars.insert(var.clone(), value.clone());
-        }
+        let vars = root.vars.clone().unwrap_or_default();
         let (resources, unreadable) = expand(&root, &shape, &mut diagnostics);
         let (destination, destination_path) = destination(&root);
         let source = SourceConfig {
@@ -109,6 +106,28 @@ impl Pipeline {
             shape,
             diagnostics,
         })
+    }
+
+    /// Gives a variable another value; false where the config has no such variable.
+    pub(crate) fn set_var(&mut self, var: &str, value: &Value) -> bool {
+        let own = self.source.vars.get_mut(var);
+        own.map(|own| own.clone_from(value)).is_some()
+    }
+
+    /// Notes that a variable of the command line is not one of the config's.
+    pub(crate) fn refuse_var(&mut self, var: &str) {
+        let vars = &mut self.source.vars;
+        let help = did_you_mean(var, vars.keys().map(String::as_str)).map_or_else(
+            || "the config's `vars` name what can be given".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        self.diagnostics.error_with_help(
+            &KeyPath::root().key("vars"),
+            format_args!("`--var {var}=…`: the config has no such variable"),
+            help,
+        );
+        // So that what refers to it is not a mistake of its own.
+        vars.insert(var.to_owned(), Value::Null);
     }
 
     /// The pipeline's name.

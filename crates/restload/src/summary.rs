@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use restload_engine::{Outcome, Report, ResourceReport, ResourceStatus, TableTotals};
+use restload_engine::{CursorMove, Outcome, Report, ResourceReport, ResourceStatus, TableTotals};
 use restload_source::plan::{LeftOut, NOT_SELECTED};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::progress::seconds;
 use crate::terminal::Terminal;
@@ -27,16 +27,8 @@ pub(crate) fn as_text(
             }
         }
     }
-    let duration = seconds(Duration::from_millis(report.duration_ms));
     let tables = tables(report);
-    let ended = match (report.outcome, tables.is_empty()) {
-        (Outcome::Completed, _) => "loaded into",
-        (Outcome::Incomplete | Outcome::Failed, false) => "loaded in part into",
-        (Outcome::Incomplete | Outcome::Failed, true) => "loaded nothing into",
-        (Outcome::Interrupted, false) => "stopped; loaded in part into",
-        (Outcome::Interrupted, true) => "stopped; loaded nothing into",
-    };
-    let _ = writeln!(text, "{} {ended} {destination} in {duration}", terminal.bold(pipeline));
+    let _ = writeln!(text, "{}", headline(pipeline, destination, report, terminal));
     text.push_str(&tables);
     let _ = writeln!(
         text,
@@ -52,6 +44,11 @@ pub(crate) fn as_text(
     );
     for change in &report.schema_changes {
         let _ = writeln!(text, "schema: {change}");
+    }
+    for resource in &report.resources {
+        if let Some(moved) = &resource.cursors {
+            let _ = writeln!(text, "{}: {}", resource.resource, cursor_move(moved));
+        }
     }
     for warning in &report.warnings {
         let _ = writeln!(text, "{} {warning}", terminal.yellow("warning:"));
@@ -98,6 +95,28 @@ pub(crate) fn as_text(
         _ => text.push_str("the next run goes on from here; --full-refresh starts over\n"),
     }
     text
+}
+
+/// How the run ended, in a line.
+pub(crate) fn headline(pipeline: &str, destination: &str, report: &Report, terminal: &Terminal) -> String {
+    let duration = seconds(Duration::from_millis(report.duration_ms));
+    let ended = match (report.outcome, tables(report).is_empty()) {
+        (Outcome::Completed, _) => "loaded into",
+        (Outcome::Incomplete | Outcome::Failed, false) => "loaded in part into",
+        (Outcome::Incomplete | Outcome::Failed, true) => "loaded nothing into",
+        (Outcome::Interrupted, false) => "stopped; loaded in part into",
+        (Outcome::Interrupted, true) => "stopped; loaded nothing into",
+    };
+    format!("{} {ended} {destination} in {duration}", terminal.bold(pipeline))
+}
+
+/// How far the cursors of a resource have come.
+fn cursor_move(moved: &CursorMove) -> String {
+    match (&moved.from, &moved.to) {
+        (Some(from), Some(to)) => format!("cursor moved from {from} to {to}"),
+        (None, Some(to)) => format!("cursor is at {to}"),
+        _ => format!("{} moved", count(moved.moved, "cursor")),
+    }
 }
 
 /// The partitions that failed while the others went on.
@@ -207,19 +226,30 @@ pub(crate) fn left_out(resources: &[LeftOut]) -> String {
 }
 
 /// The summary for programs.
-pub(crate) fn as_json(pipeline: &str, destination: &str, report: &Report, left_out: &[LeftOut]) -> String {
+pub(crate) fn as_json(pipeline: &str, destination: &str, report: &Report, left_out: &[LeftOut]) -> Value {
     let left_out: Vec<_> = left_out
         .iter()
         .map(|left_out| json!({ "resource": left_out.resource, "reason": left_out.reason }))
         .collect();
     let mut summary = json!({ "pipeline": pipeline, "destination": destination });
-    if let (Some(summary), Ok(serde_json::Value::Object(report))) =
-        (summary.as_object_mut(), serde_json::to_value(report))
-    {
+    if let (Some(summary), Ok(Value::Object(report))) = (summary.as_object_mut(), serde_json::to_value(report)) {
         summary.extend(report);
         summary.insert("left_out".to_owned(), left_out.into());
     }
-    serde_json::to_string_pretty(&summary).unwrap_or_default()
+    summary
+}
+
+/// A number with commas between its thousands.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A number of things: `1 page`, `2 pages`.

@@ -74,6 +74,7 @@ mod tests {
             is_interactive: false,
             verbosity: 0,
             quiet: false,
+            log_format: crate::cli::LogFormat::Text,
         };
         assert_eq!(table.render(&terminal), "name        n\n東京     1000\na b c d     2\n");
     }

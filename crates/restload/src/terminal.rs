@@ -2,6 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 
+use restload_engine::Moment;
+use serde_json::{Map, Value, json};
+
+use crate::cli::LogFormat;
 use crate::load::settings;
 
 /// Where messages for people go: standard error. Standard output is for data.
@@ -15,33 +19,86 @@ pub(crate) struct Terminal {
     pub(crate) verbosity: u8,
     /// Say nothing but errors.
     pub(crate) quiet: bool,
+    /// How messages are written.
+    pub(crate) log_format: LogFormat,
+}
+
+/// How much a message wants to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 impl Terminal {
     /// The terminal of this process.
-    pub(crate) fn new(verbosity: u8, quiet: bool) -> Self {
-        let is_terminal = std::io::stderr().is_terminal() && !settings::is_dumb_terminal();
+    pub(crate) fn new(verbosity: u8, quiet: bool, log_format: LogFormat) -> Self {
+        let is_terminal =
+            log_format == LogFormat::Text && std::io::stderr().is_terminal() && !settings::is_dumb_terminal();
         let color = is_terminal && !settings::no_color();
         Self {
             color,
             is_interactive: is_terminal && !quiet,
             verbosity,
             quiet,
+            log_format,
         }
+    }
+
+    /// Whether messages are JSON, a line each.
+    pub(crate) fn logs_json(&self) -> bool {
+        self.log_format == LogFormat::Json
     }
 
     /// Writes a message, unless the user wants quiet.
     pub(crate) fn say(&self, message: &str) {
         if !self.quiet {
-            self.error(message);
+            self.write(Level::Info, message);
         }
     }
 
     /// Writes a message, whatever the user wants.
-    #[expect(clippy::unused_self, reason = "who writes has a terminal to write to")]
     pub(crate) fn error(&self, message: &str) {
-        // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(std::io::stderr().lock(), "{}", message.trim_end());
+        self.write(Level::Error, message);
+    }
+
+    fn write(&self, level: Level, message: &str) {
+        if self.logs_json() {
+            self.log(level, "message", message, &Map::new());
+        } else {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr().lock(), "{}", message.trim_end());
+        }
+    }
+
+    /// Writes a line of JSON: the moment, the level, what happened, the message for people and the fields for programs.
+    #[expect(clippy::unused_self, reason = "who writes has a terminal to write to")]
+    pub(crate) fn log(&self, level: Level, event: &str, message: &str, fields: &Map<String, Value>) {
+        let mut line = json!({
+            "time": Moment::now().to_iso(),
+            "level": level.name(),
+            "event": event,
+            "message": message.trim_end(),
+        });
+        if let Value::Object(line) = &mut line {
+            for (name, value) in fields {
+                line.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
 
     /// Writes data to standard output.

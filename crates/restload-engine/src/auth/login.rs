@@ -270,7 +270,7 @@ impl Renewal<'_> {
             let sent = tokio::select! {
                 biased;
                 () = fetcher.cancellation(), if !is_awaited => return Err(FetchError::Cancelled),
-                sent = fetcher.send_login(request, self.traffic) => sent,
+                sent = fetcher.send_login(self.resource, request, self.traffic) => sent,
             };
             attempts.count();
             match sent {

@@ -7,12 +7,13 @@ use restload_destination::Destination;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::row_id;
 use restload_source::extraction::Progress;
-use restload_source::incremental::{Kept, KeptCursor};
+use restload_source::incremental::{Bound, Kept, KeptCursor};
 use restload_source::plan::ResourcePlan;
 use serde::{Deserialize, Serialize};
 
 use super::shared::Spawned;
 use crate::fetch::Fetcher;
+use crate::report::{CursorMove, ResourceReport};
 
 /// The partitions that a parent's page has given rise to. It is stored with that page and removed when the load has
 /// ended well, so that parents' records alike are requested for once even if the load is interrupted between them: of a
@@ -183,6 +184,43 @@ pub(crate) fn settled(checkpoint: &Checkpoint, fetcher: &Fetcher, keeps_cursor: 
         position,
         ..checkpoint.clone()
     })
+}
+
+/// Notes that settling a checkpoint has moved a cursor, if it has. `former` are the cursors that the load has begun
+/// with: windows advance what the progress itself says of them.
+pub(crate) fn note_move(
+    report: &mut ResourceReport,
+    plan: &ResourcePlan,
+    former: &HashMap<Arc<str>, KeptCursor>,
+    (checkpoint, settled): (&Checkpoint, &Checkpoint),
+    fetcher: &Fetcher,
+) {
+    let text = |checkpoint: &Checkpoint| Some(fetcher.redactor.restore(checkpoint.position.as_deref()?));
+    let progress = text(checkpoint).and_then(|text| serde_json::from_str::<Progress>(&text).ok());
+    let kept = text(settled).and_then(|text| serde_json::from_str::<Kept>(&text).ok());
+    if let Some((progress, kept)) = progress.and_then(|progress| progress.cursor).zip(kept) {
+        let before = former.get("").map_or(&progress.before, |former| &former.last);
+        add_move(&mut report.cursors, plan, before, &kept, fetcher);
+    }
+}
+
+/// Adds the move of a cursor, if it is one.
+pub(crate) fn add_move(
+    moves: &mut Option<CursorMove>,
+    plan: &ResourcePlan,
+    before: &Bound,
+    kept: &Kept,
+    fetcher: &Fetcher,
+) {
+    let now = &kept.cursor.last;
+    if before == now {
+        return;
+    }
+    let shown = |bound: &Bound| fetcher.redactor.redact(&bound.0.to_text());
+    let from = (!before.is_none()).then(|| shown(before));
+    moves
+        .get_or_insert_default()
+        .add(from, shown(now), plan.parents.is_empty());
 }
 
 /// What is stored of a progress or a cursor.

@@ -19,7 +19,7 @@ use restload_source::plan::RecordSource;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::cursors::{Stored, settled, within};
+pub(crate) use self::cursors::{Stored, note_move, settled, within};
 pub(crate) use self::shared::{Child, Counts, Cursors, Shared, Spawned};
 pub(crate) use self::windows::Tracker;
 
@@ -81,6 +81,12 @@ pub(crate) async fn load(
         skipped: load(&shared.counts.skipped),
         failed_partitions: failures.count,
         failures: failures.first,
+        cursors: shared
+            .counts
+            .cursors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone(),
         error,
         help,
     }

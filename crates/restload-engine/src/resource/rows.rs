@@ -12,7 +12,7 @@ use restload_source::extraction::{ExtractError, Progress, partitions_for};
 use restload_source::incremental::{CursorProgress, Taken};
 use restload_source::parent_fields::Parents;
 
-use super::cursors::{begun, position_of, stored_name};
+use super::cursors::{add_move, begun, position_of, stored_name};
 use super::shared::{Child, Shared, Spawned, Stopped};
 use crate::report::Event;
 use crate::writing::{BUDGET_KIB, Message, PageRows};
@@ -232,6 +232,12 @@ pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Pr
     let kept = kept.and_then(CursorProgress::moved);
     if kept.is_none() && !shared.is_resumable {
         return None;
+    }
+    if let Some((cursor, kept)) = progress.cursor.as_ref().zip(kept.as_ref()) {
+        let mut moves = shared.counts.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = shared.cursors.get(&**partition);
+        let before = former.map_or(&cursor.before, |former| &former.last);
+        add_move(&mut moves, &shared.plan, before, kept, &shared.fetcher);
     }
     let checkpoint = make(kept.map(|kept| position_of(&kept, &shared.fetcher)));
     match &shared.held {

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::windows::Tracker;
 use crate::fetch::{Fetcher, Traffic};
-use crate::report::PartitionFailure;
+use crate::report::{CursorMove, PartitionFailure};
 use crate::writing::Message;
 
 /// The notes told of one resource.
@@ -99,6 +99,8 @@ pub(crate) struct Counts {
     /// Partitions that lack a field of a parent's record, where that is tolerated.
     pub(crate) skipped: AtomicU64,
     pub(crate) failures: Mutex<Failures>,
+    /// How far the cursors of partitions that have come to their end have moved.
+    pub(crate) cursors: Mutex<Option<CursorMove>>,
 }
 
 /// The partitions that failed while the others went on.

@@ -269,6 +269,16 @@ impl Paginator {
         }
     }
 
+    /// How many pages there are: at least, and at most where that is configured.
+    pub fn page_bounds(&self) -> (u64, Option<u64>) {
+        match self {
+            Self::SinglePage => (1, Some(1)),
+            Self::PageNumber(paginator) => paginator.page_bounds(),
+            Self::Offset(paginator) => paginator.page_bounds(),
+            _ => (1, None),
+        }
+    }
+
     /// The places in the JSON body that it writes to; a form body leaves no room for any.
     pub fn body_paths(&self) -> Vec<&str> {
         match self {

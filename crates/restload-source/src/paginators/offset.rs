@@ -162,6 +162,10 @@ impl Offset {
             .collect()
     }
 
+    pub(super) fn page_bounds(&self) -> (u64, Option<u64>) {
+        self.stop.page_bounds(self.first, self.limit)
+    }
+
     /// How many records a full page has.
     pub(super) fn limit(&self) -> i64 {
         self.limit

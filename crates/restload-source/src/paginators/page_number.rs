@@ -144,6 +144,10 @@ impl PageNumber {
         (first + 1..end).take(most).map(Position::Page).collect()
     }
 
+    pub(super) fn page_bounds(&self) -> (u64, Option<u64>) {
+        self.stop.page_bounds(self.first, 1)
+    }
+
     pub(super) fn body_paths(&self) -> Vec<&str> {
         self.placement.body_path().into_iter().collect()
     }

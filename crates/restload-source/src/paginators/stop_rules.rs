@@ -181,6 +181,19 @@ impl StopRules {
             .flatten()
     }
 
+    /// How many pages there are from a position on, before any has come: at least, and at most.
+    pub(super) fn page_bounds(&self, first: i64, step: i64) -> (u64, Option<u64>) {
+        // The first page is asked for whatever the maximum is.
+        let until = |end: i64| {
+            let positions = end.saturating_sub(first).max(1).cast_unsigned();
+            positions.div_ceil(step.max(1).cast_unsigned())
+        };
+        (
+            self.certain_end(None).filter(|_| self.total.is_none()).map_or(1, until),
+            self.maximum.map(until),
+        )
+    }
+
     fn told_end(&self, page: &Page<'_>, base: i64) -> Result<Option<i64>, PaginateError> {
         let total = match &self.total {
             None => None,

@@ -3,6 +3,7 @@
 
 mod body;
 mod endpoint;
+mod estimate;
 pub(crate) mod graphql;
 mod incremental;
 mod merging;
@@ -28,6 +29,7 @@ use crate::template::{Context, Template, to_value};
 pub(crate) use body::JsonTemplate;
 pub(crate) use endpoint::parse_url;
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
+pub use estimate::Estimate;
 pub use incremental::RunRange;
 pub use parents::ParentLink;
 pub use resource::{MissingFieldPolicy, RecordSource, ResourcePlan};
@@ -77,6 +79,8 @@ pub struct PlanOptions {
 pub struct Plan {
     /// The pipeline's name.
     pub name: String,
+    /// Scheme, host and port of the client's base URL: plans of one run that ask the same API share its limits.
+    pub origin: String,
     /// The limits of the client.
     pub limits: Limits,
     /// Parents stand before their children. Holds what is loaded and what a loaded child needs.
@@ -267,6 +271,9 @@ pub fn plan(
     let client = &config.client;
     Some(Plan {
         name: config.name.clone(),
+        origin: home
+            .as_ref()
+            .map_or_else(|| base.clone(), |home| home.origin().ascii_serialization()),
         limits: Limits {
             concurrency: client.concurrency.max(1),
             rate: client.rate_limit.as_ref().map(|limit| {

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use restload_source::plan::{Plan, RecordSource, ResourcePlan};
+use restload_source::plan::{Estimate, Plan, RecordSource, ResourcePlan};
 use serde_json::{Value, json};
 
 use super::{OK, Outcome};
 use crate::cli::{Format, PlanArgs};
 use crate::pipeline::{Overrides, Pipeline};
+use crate::progress::seconds;
 use crate::summary::count;
 use crate::summary::left_out;
 use crate::terminal::Terminal;
@@ -25,7 +26,8 @@ pub(crate) fn plan(args: &PlanArgs, terminal: &Terminal) -> Outcome {
         .plan
         .resources
         .iter()
-        .map(|resource| describe(resource, &planned.plan))
+        .zip(planned.plan.requests())
+        .map(|(resource, requests)| describe(resource, requests, &planned.plan))
         .collect();
     match args.format {
         Format::Json => {
@@ -35,7 +37,13 @@ pub(crate) fn plan(args: &PlanArgs, terminal: &Terminal) -> Outcome {
                 .iter()
                 .map(|left_out| json!({ "resource": left_out.resource, "reason": left_out.reason }))
                 .collect();
-            let all = json!({ "pipeline": planned.plan.name, "resources": described, "left_out": left_out });
+            let all = json!({
+                "pipeline": planned.plan.name,
+                "resources": described,
+                "left_out": left_out,
+                "requests": bounds(planned.plan.all_requests()),
+                "least_secs": planned.plan.least_time().map(|time| time.as_secs_f64()),
+            });
             terminal.print(&serde_json::to_string_pretty(&all).unwrap_or_default())?;
         }
         Format::Text => terminal.print(&as_text(&planned.plan, &described, terminal))?,
@@ -43,12 +51,33 @@ pub(crate) fn plan(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     Ok(ExitCode::from(OK))
 }
 
-fn describe(resource: &ResourcePlan, plan: &Plan) -> Value {
+/// How many requests there are, for programs; `most` is null where there is no telling.
+fn bounds(requests: Estimate) -> Value {
+    json!({ "least": requests.least, "most": requests.most })
+}
+
+/// The same for people.
+fn in_words(requests: Estimate) -> String {
+    match requests {
+        Estimate {
+            least,
+            most: Some(most),
+        } if least == most => count(least, "request"),
+        Estimate {
+            least,
+            most: Some(most),
+        } => format!("{least} to {}", count(most, "request")),
+        Estimate { least, most: None } => format!("{} or more", count(least, "request")),
+    }
+}
+
+fn describe(resource: &ResourcePlan, requests: Estimate, plan: &Plan) -> Value {
     let mut described = json!({
         "resource": &*resource.name,
         "table": &*resource.target.table,
         "write_disposition": resource.target.write_disposition,
         "loaded": resource.is_loaded,
+        "requests": bounds(requests),
     });
     let Value::Object(members) = &mut described else {
         return described;
@@ -124,7 +153,7 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
         count(described.len() as u64, "resource"),
         count(plan.limits.concurrency as u64, "request")
     );
-    for (resource, described) in plan.resources.iter().zip(described) {
+    for ((resource, described), requests) in plan.resources.iter().zip(described).zip(plan.requests()) {
         let stored = if resource.is_loaded {
             format!(
                 "-> table {} ({})",
@@ -169,7 +198,21 @@ fn as_text(plan: &Plan, described: &[Value], terminal: &Terminal) -> String {
         if let Some(body) = request.get("body").and_then(Value::as_str) {
             let _ = writeln!(text, "  {body}");
         }
+        // Of a child nothing is known before its parents' records have come.
+        if requests.least > 0 {
+            let _ = writeln!(text, "  {}", in_words(requests));
+        }
     }
+    let _ = write!(text, "\nin all {}", in_words(plan.all_requests()));
+    let _ = match (plan.limits.rate, plan.least_time()) {
+        (Some((requests, period)), Some(time)) if time.as_secs() > 0 => writeln!(
+            text,
+            "; at {requests} in {} s they take {} or more",
+            period.as_secs(),
+            seconds(time)
+        ),
+        _ => writeln!(text),
+    };
     if !plan.left_out.is_empty() {
         let _ = write!(text, "\n{}", left_out(&plan.left_out));
     }
