@@ -169,11 +169,11 @@ impl Model {
             .filter(|resource| resource.ended == Some(ResourceStatus::Failed));
         let elapsed = now.saturating_duration_since(self.started);
         let mut text = format!(
-            "  {} of {} done, {} records, {} pages, {}",
+            "  {} of {} done, {}, {}, {}",
             ended.count(),
             count(self.resources.len() as u64, "resource"),
-            thousands(sum(|resource| resource.records)),
-            thousands(sum(|resource| resource.pages)),
+            counted(sum(|resource| resource.records), "record"),
+            counted(sum(|resource| resource.pages), "page"),
             seconds(elapsed),
         );
         let (failed, retries) = (failed.count(), sum(|resource| resource.retries));
@@ -199,9 +199,9 @@ impl Resource {
             let elapsed = now.saturating_duration_since(first).as_secs_f64();
             let _ = write!(
                 text,
-                "{} records, {} pages",
-                thousands(self.records),
-                thousands(self.pages)
+                "{}, {}",
+                counted(self.records, "record"),
+                counted(self.pages, "page")
             );
             // A rate over a moment says nothing.
             if elapsed > 1.0 {
@@ -224,6 +224,11 @@ impl Resource {
         }
         text.trim_start_matches(", ").to_owned()
     }
+}
+
+/// A number of things, with commas.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 fn of_retries(retries: u64) -> String {
@@ -270,7 +275,7 @@ mod tests {
         let mut events = started(1);
         assert_snapshot!(lines(&events), @"* resource_1  waiting for the first page");
         events.push(page("resource_1", 45_000));
-        assert_snapshot!(lines(&events), @"* resource_1  45,000 records, 1 pages, 1,500/s");
+        assert_snapshot!(lines(&events), @"* resource_1  45,000 records, 1 page, 1,500/s");
         events.push(Event::Retrying {
             resource: "resource_1".into(),
             reason: "answered 503".to_owned(),
@@ -278,7 +283,7 @@ mod tests {
             max_attempts: 5,
             delay: Duration::from_secs(4),
         });
-        assert_snapshot!(lines(&events), @"* resource_1  45,000 records, 1 pages, 1,500/s, 1 retry, try 2 of 5 in 4.0 s: answered 503");
+        assert_snapshot!(lines(&events), @"* resource_1  45,000 records, 1 page, 1,500/s, 1 retry, try 2 of 5 in 4.0 s: answered 503");
     }
 
     #[test]
@@ -296,8 +301,8 @@ mod tests {
             limit("resource_1", Limit::Concurrency),
         ]);
         assert_snapshot!(lines(&events), @"
-        * resource_7    20 records, 1 pages, 0/s, waiting for the rate limit
-        * resource_150  10 records, 1 pages, 0/s
+        * resource_7    20 records, 1 page, 0/s, waiting for the rate limit
+        * resource_150  10 records, 1 page, 0/s
         * resource_1    waiting for its turn
         * resource_2    waiting for the first page
         * resource_3    waiting for the first page
