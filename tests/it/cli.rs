@@ -287,8 +287,10 @@ fn help() {
 
     Commands:
       run          Load a pipeline's resources into its destination
-      check        Show every mistake in a config. Nothing is requested
+      check        Show every mistake in a config. With --connect its API is tried, else nothing is requested
       plan         Show the resources in order and the first request of each. Nothing is requested
+      preview      Show a few records of a resource, and the tables they would make. Nothing is written
+      discover     Propose what a config could say of a resource, by a page or two of it. Nothing is written
       state        Show what is stored of a pipeline's resources, or forget it
       loads        Show how a pipeline's runs went
       schema       Print the JSON Schema of a config, for editors
@@ -347,23 +349,11 @@ fn help() {
           --from <VALUE>
               Load incremental resources from here instead of from their stored cursor, which stays where it is: a backfill
 
-      -v, --verbose...
-              Say more: once for requests sent again and commits, twice for every page
-
-      -q, --quiet
-              Say nothing but errors and the result
-
           --until <VALUE>
               Load incremental resources up to here, without what is there itself, from `--from` or from `initial_value` on
 
           --demo
               Load from a simulator of the API on this machine; no account is needed
-
-          --log-format <FORMAT>
-              How messages are written: text for people, or JSON, a line each
-              
-              [default: text]
-              [possible values: text, json]
 
           --format <FORMAT>
               Text for people, or JSON for programs, on standard output
@@ -373,6 +363,18 @@ fn help() {
               - json: For programs
               
               [default: text]
+
+      -v, --verbose...
+              Say more: once for requests sent again and commits, twice for every page
+
+      -q, --quiet
+              Say nothing but errors and the result
+
+          --log-format <FORMAT>
+              How messages are written: text for people, or JSON, a line each
+              
+              [default: text]
+              [possible values: text, json]
 
       -h, --help
               Print help (see a summary with '-h')

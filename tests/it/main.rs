@@ -12,6 +12,7 @@ mod bad_input;
 mod checklist;
 mod cli;
 mod diagnostics;
+mod exploring;
 mod generated;
 mod incremental;
 mod kill;

@@ -14,7 +14,7 @@ pub(crate) struct Filter {
 }
 
 /// JSON members whose values vary.
-const VARYING: [&str; 3] = ["duration_ms", "bytes", "started_at"];
+const VARYING: [&str; 4] = ["duration_ms", "bytes", "millis", "started_at"];
 
 impl Filter {
     pub(crate) fn apply(&self, text: &str) -> String {
@@ -43,7 +43,7 @@ impl Filter {
     }
 }
 
-/// `0.3 s` becomes `TIME`, `1.2 kB` becomes `SIZE`.
+/// `0.3 s` becomes `TIME`, `1.2 kB` becomes `SIZE`; what milliseconds are aligned with goes.
 fn without_measures(line: &str) -> String {
     let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
     let mut index = 0;
@@ -52,18 +52,23 @@ fn without_measures(line: &str) -> String {
             && words[index]
                 .chars()
                 .all(|character| character.is_ascii_digit() || character == '.');
-        let (unit, after) = match words[index + 1].find(|character: char| !character.is_ascii_alphabetic()) {
-            Some(end) => words[index + 1].split_at(end),
-            None => (words[index + 1].as_str(), ""),
+        let next = words[index + 1].clone();
+        let (unit, after) = match next.find(|character: char| !character.is_ascii_alphabetic()) {
+            Some(end) => next.split_at(end),
+            None => (next.as_str(), ""),
         };
         let name = match unit {
-            "s" => "TIME",
+            "s" | "ms" => "TIME",
             "bytes" | "kB" | "MB" => "SIZE",
             _ => "",
         };
         if is_number && !name.is_empty() {
             words[index] = format!("{name}{after}");
             words.remove(index + 1);
+            while unit == "ms" && index > 0 && words[index - 1].is_empty() {
+                words.remove(index - 1);
+                index -= 1;
+            }
         }
         index += 1;
     }

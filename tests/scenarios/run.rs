@@ -143,8 +143,9 @@ impl Place<'_> {
         let given = script.args.iter().chain(&run.args);
         let given: Vec<String> = given.map(|argument| self.fill(&api.fill(argument))).collect();
         let written = std::fs::read_to_string(self.scenario.join(config)).unwrap_or_default();
-        let mut arguments = vec!["run".to_owned(), config.to_owned()];
-        if script.to != Some(false) && !written.contains("{{TO}}") {
+        let name = run.command.as_deref().unwrap_or("run");
+        let mut arguments = vec![name.to_owned(), config.to_owned()];
+        if name == "run" && script.to != Some(false) && !written.contains("{{TO}}") {
             arguments.extend(["--to".to_owned(), self.url.clone()]);
             if self.database == Database::Postgres {
                 arguments.extend(["--dataset".to_owned(), self.dataset.clone()]);
@@ -171,7 +172,7 @@ impl Place<'_> {
             .map_err(|error| format!("restload does not start: {error}"))?;
         let (code, stdout, stderr) = finish(child)?;
 
-        let mut log = format!("$ restload run {config}");
+        let mut log = format!("$ restload {name} {config}");
         for argument in run.args.iter().chain(&script.args) {
             let _ = write!(log, " {argument}");
         }

@@ -16,7 +16,8 @@
 //! ```
 //!
 //! A file that is a list has one run; a map has `runs`, each with its `exchanges`, and `args`, `env` and `config` for
-//! one run or for all.
+//! one run or for all. A run's `command` is another command than `run`, which is given the config and the arguments, and
+//! no destination.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,6 +64,8 @@ impl Database {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Run {
+    /// The command; `run` when absent.
+    pub(crate) command: Option<String>,
     /// Further arguments.
     pub(crate) args: Vec<String>,
     /// More of the environment.

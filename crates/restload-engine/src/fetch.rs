@@ -1,10 +1,12 @@
 //! One request until there is an answer: limits, retries and their delays.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use restload_model::secret::Redactor;
+use restload_source::auth::Exchange;
 use restload_source::plan::Limits;
 use restload_source::request::{Request, Response};
 use tokio::sync::watch;
@@ -41,6 +43,8 @@ pub(crate) struct Traffic {
     pub(crate) requests: AtomicU64,
     pub(crate) retries: AtomicU64,
     pub(crate) bytes: AtomicU64,
+    /// Microseconds from the sending of requests to the end of their answers.
+    pub(crate) wire_micros: AtomicU64,
 }
 
 /// Why there is no answer.
@@ -66,6 +70,7 @@ impl Traffic {
             (&self.requests, &other.requests),
             (&self.retries, &other.retries),
             (&self.bytes, &other.bytes),
+            (&self.wire_micros, &other.wire_micros),
         ] {
             own.fetch_add(other.load(Ordering::Relaxed), Ordering::Relaxed);
         }
@@ -92,6 +97,33 @@ impl Attempts {
 }
 
 impl Fetcher {
+    /// What the resources of a plan fetch with. Token files are relative to `folder`, the config's.
+    pub(crate) fn new(
+        (limits, exchanges, redactor): (Limits, Vec<Exchange>, Redactor),
+        limiter: Limiter,
+        folder: &Path,
+        reporter: Reporter,
+        cancelled: watch::Receiver<bool>,
+    ) -> Result<Arc<Self>, String> {
+        let http = Http::new(&limits)?;
+        // Setting up a second client takes milliseconds, which most runs need not spend.
+        let http_for_logins = if exchanges.is_empty() {
+            http.clone()
+        } else {
+            Http::without_redirects(&limits)?
+        };
+        Ok(Arc::new(Self {
+            http,
+            http_for_logins,
+            authenticator: Authenticator::new(exchanges, folder),
+            limiter,
+            limits,
+            redactor,
+            cancelled,
+            reporter,
+        }))
+    }
+
     /// Sends a request until something answers. Credentials that are refused are renewed, and the request is sent once
     /// more, which does not count as a try.
     pub(crate) async fn fetch(
@@ -154,7 +186,11 @@ impl Fetcher {
             .admit(|limit| Waiting::begin(&self.reporter, resource, limit))
             .await;
         traffic.requests.fetch_add(1, Ordering::Relaxed);
-        let response = http.send(request).await?;
+        let started = Instant::now();
+        let sent = http.send(request).await;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        traffic.wire_micros.fetch_add(micros, Ordering::Relaxed);
+        let response = sent?;
         traffic.bytes.fetch_add(response.body.len() as u64, Ordering::Relaxed);
         Ok(response)
     }
@@ -281,7 +317,7 @@ fn delay(limits: &Limits, tries: u32, asked: Option<Duration>, chance: f64) -> D
 }
 
 /// The delay that an answer asks for: seconds, or a date. A delay of 0 or a date in the past says nothing.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.header("retry-after")?.trim();
     let seconds = text.parse().ok().or_else(|| Moment::seconds_until_http_date(text))?;
     (seconds > 0).then(|| Duration::from_secs(seconds))

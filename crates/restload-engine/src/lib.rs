@@ -5,6 +5,7 @@
 //! being fetched; a single task writes. What is under way is bounded in bytes, so a slow database slows the requests
 //! and nothing piles up.
 
+mod asking;
 mod auth;
 mod clock;
 mod fetch;
@@ -15,6 +16,9 @@ mod resource;
 mod run;
 mod writing;
 
+pub use asking::{
+    Answer, Asked, Asker, AskerOptions, Discovery, Enough, Exchange, Failure, Page, Paging, Probe, Stage,
+};
 pub use clock::{Moment, new_load_id};
 pub use limiter::{Limit, SharedLimits};
 pub use report::{CursorMove, Event, Outcome, PartitionFailure, Report, ResourceReport, ResourceStatus, TableTotals};

@@ -19,10 +19,8 @@ use restload_source::plan::{Plan, ResourcePlan, RunRange};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::auth::Authenticator;
 use crate::clock::Moment;
 use crate::fetch::{Fetcher, Traffic};
-use crate::http::Http;
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
 use crate::resource::{self, Child, Counts, Cursors, Shared, Spawned, Stored, Tracker, note_move, settled, within};
@@ -86,24 +84,15 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         range,
         ..
     } = plan;
-    let http = Http::new(&limits).map_err(RunError::Client)?;
-    // Setting up a second client takes milliseconds, which most runs need not spend.
-    let http_for_logins = if exchanges.is_empty() {
-        http.clone()
-    } else {
-        Http::without_redirects(&limits).map_err(RunError::Client)?
-    };
     let reporter = Reporter(Arc::clone(&options.events));
-    let fetcher = Arc::new(Fetcher {
-        http,
-        http_for_logins,
-        authenticator: Authenticator::new(exchanges, &options.folder),
+    let fetcher = Fetcher::new(
+        (limits, exchanges, redactor),
         limiter,
-        limits,
-        redactor,
-        cancelled: options.cancelled.clone(),
-        reporter: reporter.clone(),
-    });
+        &options.folder,
+        reporter.clone(),
+        options.cancelled.clone(),
+    )
+    .map_err(RunError::Client)?;
     let resources: Vec<Arc<ResourcePlan>> = resources.into_iter().map(Arc::new).collect();
     if let Some(mode) = options.refresh {
         let loaded = resources.iter().filter(|plan| plan.is_loaded);

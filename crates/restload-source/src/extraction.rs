@@ -19,7 +19,7 @@ use crate::json_path::JsonPath;
 use crate::paginators::{self, Page, PaginateError, Paginator, Position, Step};
 use crate::parent_fields::{MissingField, Parents};
 use crate::plan::graphql::{self, GraphqlPlan};
-use crate::plan::{DraftError, EndpointPlan, Limits, MissingFieldPolicy, ParentLink, RecordSource, ResourcePlan};
+use crate::plan::{DraftError, EndpointPlan, Limits, MissingFieldPolicy, ParentLink, ResourcePlan};
 use crate::request::{Request, Response};
 use crate::response_actions::{Action, response_value};
 use crate::steps;
@@ -225,50 +225,17 @@ impl Walk {
         context: &Computed,
     ) -> Result<Answer<'b>, ExtractError> {
         let plan = Arc::clone(&self.plan);
-        let RecordSource::Endpoint(endpoint) = &plan.source else {
+        let Some(endpoint) = plan.endpoint() else {
             return Err(ExtractError::new("there is nothing to request"));
         };
-        let decoded = decode_json(&response.body, plan.exact_numbers);
-        let action = endpoint
-            .actions
-            .iter()
-            .find(|action| action.matches(response, decoded.as_ref().ok()));
-        let action = match action {
-            Some(action) if action.action == Action::Fail => {
-                return Err(refusal(
-                    action.message.as_ref(),
-                    response,
-                    decoded.as_ref().ok(),
-                    context,
-                ));
-            }
-            Some(action) => Some(action.action),
-            None => None,
-        };
-        match action {
-            Some(Action::Retry) => return Ok(Answer::Retry(bad_status(response))),
-            Some(Action::Ignore) => return Ok(self.end_without_records(true)),
-            Some(Action::SkipPage) => return self.skip_page(endpoint, response),
-            Some(Action::Stop | Action::Fail) | None => {}
+        match read(&plan, endpoint, response, limits, context)? {
+            Reading::Retry(reason) => Ok(Answer::Retry(reason)),
+            Reading::Skipped => self.skip_page(endpoint, response),
+            Reading::Ended { ignored } => Ok(self.end_without_records(ignored)),
+            Reading::Body { body, is_last, notes } => self
+                .take_page(endpoint, response, body, is_last, notes)
+                .map(Answer::Page),
         }
-        let mut notes = Vec::new();
-        if action.is_none() {
-            if limits.retries(response.status) && !endpoint.has_side_effects {
-                return Ok(Answer::Retry(bad_status(response)));
-            }
-            if response.status >= 300 {
-                return Err(bad_status(response));
-            }
-            if let (Some(graphql), Ok(body)) = (&endpoint.graphql, &decoded) {
-                notes.extend(graphql_errors(graphql, body)?);
-            }
-            if response.status == 204 {
-                return Ok(self.end_without_records(false));
-            }
-        }
-        let body = decoded.map_err(|error| not_json(response, &error.to_string()))?;
-        self.take_page(endpoint, response, body, action == Some(Action::Stop), notes)
-            .map(Answer::Page)
     }
 
     fn take_page<'b>(
@@ -467,6 +434,80 @@ impl Walk {
     }
 }
 
+/// What an answer is, before its records are looked for.
+#[derive(Debug)]
+pub enum Reading<'b> {
+    /// The same request is to be sent again, as the limits allow.
+    Retry(ExtractError),
+    /// A response action passes the page over.
+    Skipped,
+    /// There is no page: no content, or a response action ignores the answer.
+    Ended {
+        /// Whether an action ignores it.
+        ignored: bool,
+    },
+    /// A page.
+    Body {
+        /// The decoded answer.
+        body: Value<'b>,
+        /// Whether a response action makes it the last.
+        is_last: bool,
+        /// What is to be said once.
+        notes: Vec<String>,
+    },
+}
+
+/// Reads an answer by its status, the response actions and what it holds.
+pub fn read<'b>(
+    plan: &ResourcePlan,
+    endpoint: &EndpointPlan,
+    response: &'b Response,
+    limits: &Limits,
+    context: &Computed,
+) -> Result<Reading<'b>, ExtractError> {
+    let decoded = decode_json(&response.body, plan.exact_numbers);
+    let action = endpoint
+        .actions
+        .iter()
+        .find(|action| action.matches(response, decoded.as_ref().ok()));
+    let action = match action {
+        Some(action) if action.action == Action::Fail => {
+            return Err(refusal(
+                action.message.as_ref(),
+                response,
+                decoded.as_ref().ok(),
+                context,
+            ));
+        }
+        Some(action) => Some(action.action),
+        None => None,
+    };
+    match action {
+        Some(Action::Retry) => return Ok(Reading::Retry(bad_status(response))),
+        Some(Action::Ignore) => return Ok(Reading::Ended { ignored: true }),
+        Some(Action::SkipPage) => return Ok(Reading::Skipped),
+        Some(Action::Stop | Action::Fail) | None => {}
+    }
+    let mut notes = Vec::new();
+    if action.is_none() {
+        if limits.retries(response.status) && !endpoint.has_side_effects {
+            return Ok(Reading::Retry(bad_status(response)));
+        }
+        if response.status >= 300 {
+            return Err(bad_status(response));
+        }
+        if let (Some(graphql), Ok(body)) = (&endpoint.graphql, &decoded) {
+            notes.extend(graphql_errors(graphql, body)?);
+        }
+        if response.status == 204 {
+            return Ok(Reading::Ended { ignored: false });
+        }
+    }
+    let body = decoded.map_err(|error| not_json(response, &error.to_string()))?;
+    let is_last = action == Some(Action::Stop);
+    Ok(Reading::Body { body, is_last, notes })
+}
+
 /// Adds the parents' fields to records and puts them through the resource's steps.
 pub fn process<'b>(
     plan: &ResourcePlan,
@@ -594,7 +635,8 @@ fn pick<'v, 'b>(
     }
 }
 
-fn take_records<'b>(selector: &JsonPath, body: &mut Value<'b>) -> Vec<Value<'b>> {
+/// Takes the records that a selector picks out of an answer.
+pub fn take_records<'b>(selector: &JsonPath, body: &mut Value<'b>) -> Vec<Value<'b>> {
     let mut found = selector.take(body);
     if found.len() == 1 {
         return match found.remove(0) {
@@ -626,7 +668,7 @@ pub(crate) fn describe(body: &Value<'_>) -> String {
 }
 
 /// Names that a list of records usually has.
-const USUAL_NAMES: [&str; 11] = [
+pub(crate) const USUAL_NAMES: [&str; 11] = [
     "data", "items", "results", "entries", "records", "rows", "entities", "payload", "content", "objects", "values",
 ];
 
@@ -637,7 +679,7 @@ fn find_records(body: &Value<'_>) -> Result<Option<JsonPath>, ExtractError> {
         return whole().map(Some);
     }
     let mut lists = Vec::new();
-    collect_lists(body, &mut Vec::new(), &mut lists);
+    collect_lists(body, 3, &mut Vec::new(), &mut lists);
     let records: Vec<&FoundList> = lists.iter().filter(|list| list.holds_objects).collect();
     let usual: Vec<&&FoundList> = records.iter().filter(|list| list.has_usual_name()).collect();
     match (usual.as_slice(), records.as_slice(), lists.as_slice()) {
@@ -665,14 +707,14 @@ fn find_records(body: &Value<'_>) -> Result<Option<JsonPath>, ExtractError> {
     }
 }
 
-struct FoundList {
-    path: Vec<String>,
-    holds_objects: bool,
-    is_empty: bool,
+pub(crate) struct FoundList {
+    pub(crate) path: Vec<String>,
+    pub(crate) holds_objects: bool,
+    pub(crate) is_empty: bool,
 }
 
 impl FoundList {
-    fn has_usual_name(&self) -> bool {
+    pub(crate) fn has_usual_name(&self) -> bool {
         self.path
             .last()
             .is_some_and(|name| USUAL_NAMES.contains(&name.as_str()))
@@ -684,8 +726,8 @@ impl FoundList {
     }
 }
 
-/// Lists at most three levels down, through objects only, as dlt looks for them.
-fn collect_lists(value: &Value<'_>, path: &mut Vec<String>, out: &mut Vec<FoundList>) {
+/// Lists at most so many levels down, through objects only: dlt looks for them on three.
+pub(crate) fn collect_lists(value: &Value<'_>, deepest: usize, path: &mut Vec<String>, out: &mut Vec<FoundList>) {
     let Value::Object(members) = value else { return };
     for (key, member) in &members.0 {
         path.push(key.to_string());
@@ -695,7 +737,7 @@ fn collect_lists(value: &Value<'_>, path: &mut Vec<String>, out: &mut Vec<FoundL
                 holds_objects: elements.iter().any(|element| matches!(element, Value::Object(_))),
                 is_empty: elements.is_empty(),
             }),
-            Value::Object(_) if path.len() < 3 => collect_lists(member, path, out),
+            Value::Object(_) if path.len() < deepest => collect_lists(member, deepest, path, out),
             _ => {}
         }
         path.pop();

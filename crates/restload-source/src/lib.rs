@@ -4,6 +4,8 @@ pub mod auth;
 pub mod choice;
 pub mod config;
 pub mod decoders;
+pub mod discovery;
+pub mod examination;
 pub mod extraction;
 pub mod incremental;
 pub mod json_path;

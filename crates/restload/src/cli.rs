@@ -11,13 +11,13 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// Say more: once for requests sent again and commits, twice for every page.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, display_order = 101, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
     /// Say nothing but errors and the result.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 102)]
     pub(crate) quiet: bool,
     /// How messages are written: text for people, or JSON, a line each.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    #[arg(long, global = true, display_order = 103, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,
 }
 
@@ -32,10 +32,14 @@ Exit codes:
 pub(crate) enum Command {
     /// Load a pipeline's resources into its destination.
     Run(RunArgs),
-    /// Show every mistake in a config. Nothing is requested.
-    Check(ConfigArgs),
+    /// Show every mistake in a config. With --connect its API is tried, else nothing is requested.
+    Check(CheckArgs),
     /// Show the resources in order and the first request of each. Nothing is requested.
     Plan(PlanArgs),
+    /// Show a few records of a resource, and the tables they would make. Nothing is written.
+    Preview(PreviewArgs),
+    /// Propose what a config could say of a resource, by a page or two of it. Nothing is written.
+    Discover(DiscoverArgs),
     /// Show what is stored of a pipeline's resources, or forget it.
     State(StateArgs),
     /// Show how a pipeline's runs went.
@@ -59,6 +63,25 @@ pub(crate) struct ConfigArgs {
     pub(crate) vars: Vec<(String, serde_json::Value)>,
 }
 
+/// What `check` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Ask for one page of each resource, too, and look whether it is as the config says. Nothing is written.
+    #[arg(long)]
+    pub(crate) connect: bool,
+    /// Only these resources.
+    #[arg(long, value_name = "RESOURCE,…", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Ask a simulator of the API on this machine; no account is needed.
+    #[arg(long, requires = "connect")]
+    pub(crate) demo: bool,
+    /// Text for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
 /// What `plan` takes.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
@@ -68,6 +91,45 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "RESOURCE,…", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
     /// Text for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// What `preview` takes.
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// The config file, such as `configs/pushover.yaml`.
+    pub(crate) config: PathBuf,
+    /// The resource; what it needs of its parents is asked for, too.
+    pub(crate) resource: String,
+    /// Give one of the config's `vars` another value; JSON, or text.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    pub(crate) vars: Vec<(String, serde_json::Value)>,
+    /// Show so many records at most.
+    #[arg(long, value_name = "RECORDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) limit: u64,
+    /// Ask a simulator of the API on this machine; no account is needed.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Text for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// What `discover` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DiscoverArgs {
+    /// The config file, such as `configs/pushover.yaml`.
+    pub(crate) config: PathBuf,
+    /// A resource of the config, or a path with a `/` that is to become one.
+    pub(crate) resource: String,
+    /// Give one of the config's `vars` another value; JSON, or text.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    pub(crate) vars: Vec<(String, serde_json::Value)>,
+    /// Ask a simulator of the API on this machine; no account is needed.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// YAML for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }

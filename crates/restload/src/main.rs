@@ -4,12 +4,17 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod grid;
 mod load;
 mod pipeline;
+mod probes;
 mod progress;
+mod proposal;
+mod sample;
 mod summary;
 mod table;
 mod terminal;
+mod yaml;
 
 use std::process::ExitCode;
 
@@ -33,6 +38,7 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
     match &cli.command {
+        Command::Check(args) if args.connect => threads()?.block_on(commands::check::connect(args, terminal)),
         Command::Check(args) => commands::check::check(args, terminal),
         Command::Plan(args) => commands::plan::plan(args, terminal),
         Command::Schema => {
@@ -45,6 +51,8 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
             terminal.print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::from(OK))
         }
+        Command::Discover(args) => threads()?.block_on(commands::discover::discover(args, terminal)),
+        Command::Preview(args) => threads()?.block_on(commands::preview::preview(args, terminal)),
         Command::Run(args) => threads()?.block_on(commands::run::run(args, terminal)),
         Command::State(args) => threads()?.block_on(commands::state::state(args, terminal)),
         Command::Loads(args) => threads()?.block_on(commands::loads::loads(args, terminal)),

@@ -10,12 +10,13 @@ use restload_model::secret::Secret;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
 use restload_source::plan::{Lookup, Plan, PlanOptions, RunRange, SourceConfig, bind, plan};
 use restload_source::template::Template;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cli::ConfigArgs;
 use crate::config::{DestinationConfig, RootConfig, schema};
+use crate::load::Mistake;
 use crate::load::document::Document;
-use crate::load::render::render;
+use crate::load::render::{mistakes, render};
 use crate::load::secrets::Secrets;
 use crate::load::validate::validate;
 use crate::terminal::Terminal;
@@ -30,6 +31,8 @@ pub(crate) struct Pipeline {
     /// Mistakes in the shape of the document that leave the rest of it readable: unknown keys.
     shape: Vec<Diagnostic>,
     diagnostics: Diagnostics,
+    /// Resources that the command line adds, with their paths.
+    added: BTreeMap<String, String>,
 }
 
 /// What a run differs in from what the config says.
@@ -53,11 +56,27 @@ pub(crate) struct Demo {
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) destination: Option<DestinationConfig>,
+    /// What is worth a look and does not keep the config from being used; people have been told.
+    pub(crate) warnings: Vec<Mistake>,
 }
 
-/// A report that was shown to the user; the config cannot be used.
+/// A config that cannot be used.
 #[derive(Debug)]
-pub(crate) struct Refused(pub(crate) String);
+pub(crate) struct Refused {
+    /// The report for people.
+    pub(crate) report: String,
+    /// The same for programs.
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+impl Refused {
+    fn new(document: &Document, found: &[Diagnostic], terminal: &Terminal) -> Self {
+        Self {
+            report: render(Some(document), found, terminal.color),
+            mistakes: mistakes(document, found),
+        }
+    }
+}
 
 impl Pipeline {
     /// Reads a config and its surroundings, and gives its variables the values of the command line.
@@ -73,7 +92,10 @@ impl Pipeline {
 
     /// Reads a config and its surroundings.
     pub(crate) fn open(config: &Path, terminal: &Terminal) -> Result<Self, Refused> {
-        let refused = |error: crate::load::LoadError| Refused(error.render(terminal.color));
+        let refused = |error: crate::load::LoadError| Refused {
+            report: error.render(terminal.color),
+            mistakes: error.mistakes(),
+        };
         let document = Document::read(config).map_err(refused)?;
         let folder = folder_of(config);
         let secrets = Secrets::open(&folder).map_err(refused)?;
@@ -83,7 +105,7 @@ impl Pipeline {
         let mut diagnostics = Diagnostics::default();
         let Some(root) = typed(without_unknown_keys(document.value(), &shape), &shape, &mut diagnostics) else {
             let found = [shape, diagnostics.into_vec()].concat();
-            return Err(Refused(render(Some(&document), &found, terminal.color)));
+            return Err(Refused::new(&document, &found, terminal));
         };
         let name = root.name.clone().unwrap_or_else(|| stem_of(config));
         let secrets = secrets.for_pipeline(&name);
@@ -105,6 +127,7 @@ impl Pipeline {
             secrets,
             shape,
             diagnostics,
+            added: BTreeMap::new(),
         })
     }
 
@@ -135,6 +158,64 @@ impl Pipeline {
         &self.source.name
     }
 
+    /// The names of its resources, those that cannot be read for their mistakes too.
+    pub(crate) fn resource_names(&self) -> impl Iterator<Item = &str> {
+        let read = self.source.resources.iter().map(|(_, resource)| resource.name.as_str());
+        read.chain(self.source.unreadable.iter().map(String::as_str))
+    }
+
+    /// A resource as it is written, in full and without the defaults; none for one that the config does not have.
+    pub(crate) fn written(&self, name: &str) -> Option<Map<String, Value>> {
+        if let Some(path) = self.added.get(name) {
+            return Some(Map::from_iter([
+                ("name".to_owned(), name.into()),
+                ("endpoint".to_owned(), serde_json::json!({ "path": path })),
+            ]));
+        }
+        let mut resources = self
+            .document
+            .value()
+            .get("resources")?
+            .as_array()?
+            .iter()
+            .map(expand_resource);
+        match resources.find(|resource| resource.get("name").is_some_and(|own| own == name))? {
+            Value::Object(resource) => Some(resource),
+            _ => None,
+        }
+    }
+
+    /// Adds a resource for a path, under the defaults of the config, and gives its name: the last part of the path that
+    /// is no placeholder.
+    pub(crate) fn add_path(&mut self, path: &str) -> String {
+        let path_alone = path.split('?').next().unwrap_or(path);
+        let parts = path_alone
+            .rsplit('/')
+            .filter(|part| !part.is_empty() && !part.contains('{'));
+        let clean = |part: &str| {
+            part.trim_end_matches(".json")
+                .replace(|character: char| !character.is_ascii_alphanumeric(), "_")
+        };
+        let plain = parts.map(clean).next().unwrap_or_else(|| "records".to_owned());
+        let mut name = plain.clone();
+        let mut number = 1;
+        while self.resource_names().any(|known| known == name) {
+            number += 1;
+            name = format!("{plain}_{number}");
+        }
+        let mut full = serde_json::json!({ "name": name, "endpoint": { "path": path } });
+        if let Some(defaults) = self.document.value().get("resource_defaults") {
+            merge_defaults(&mut full, defaults);
+        }
+        let place = KeyPath::root().key("resources");
+        match serde_json::from_value(full) {
+            Ok(resource) => self.source.resources.push((place, resource)),
+            Err(error) => self.diagnostics.error(&place, error),
+        }
+        self.added.insert(name.clone(), path.to_owned());
+        name
+    }
+
     /// The address that the config gives, for choosing a simulator.
     pub(crate) fn base_url(&self) -> &str {
         &self.source.client.base_url
@@ -160,7 +241,7 @@ impl Pipeline {
         );
         if diagnostics.has_errors() {
             let found = diagnostics.into_vec();
-            return Err(Refused(render(Some(&self.document), &found, terminal.color)));
+            return Err(Refused::new(&self.document, &found, terminal));
         }
         Ok(destination)
     }
@@ -201,9 +282,13 @@ impl Pipeline {
                 if !found.is_empty() {
                     terminal.say(&render(Some(&self.document), &found, terminal.color));
                 }
-                Ok(Planned { plan, destination })
+                Ok(Planned {
+                    plan,
+                    destination,
+                    warnings: mistakes(&self.document, &found),
+                })
             }
-            _ => Err(Refused(render(Some(&self.document), &found, terminal.color))),
+            _ => Err(Refused::new(&self.document, &found, terminal)),
         }
     }
 }

@@ -8,6 +8,11 @@ use serde_json::{Map, Value, json};
 use crate::cli::LogFormat;
 use crate::load::settings;
 
+/// Where there is no terminal to fit into.
+const DEFAULT_WIDTH: usize = 100;
+/// Narrower ones are not fitted into: their lines wrap.
+const LEAST_WIDTH: usize = 40;
+
 /// Where messages for people go: standard error. Standard output is for data.
 #[derive(Debug, Clone)]
 pub(crate) struct Terminal {
@@ -110,6 +115,25 @@ impl Terminal {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
+    }
+
+    /// The same for what goes to standard output, which may be a file while messages go to a terminal.
+    pub(crate) fn of_standard_output(&self) -> Self {
+        let is_terminal = std::io::stdout().is_terminal() && !settings::is_dumb_terminal();
+        Self {
+            color: is_terminal && !settings::no_color(),
+            ..self.clone()
+        }
+    }
+
+    /// How many columns standard output has: those of the terminal, those that `COLUMNS` says, else a hundred.
+    pub(crate) fn width(&self) -> usize {
+        let _ = self;
+        let of_terminal = || Some(usize::from(console::Term::stdout().size_checked()?.1));
+        settings::columns()
+            .or_else(of_terminal)
+            .unwrap_or(DEFAULT_WIDTH)
+            .max(LEAST_WIDTH)
     }
 
     /// A text in bold, where that can be shown.

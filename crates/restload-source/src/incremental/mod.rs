@@ -5,6 +5,7 @@
 //! start is frozen when the partition is first known, and stored with its position, so that a load that is interrupted
 //! goes on with the same range.
 
+mod examination;
 mod filter;
 mod number;
 mod spelling;

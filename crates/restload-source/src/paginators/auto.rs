@@ -10,19 +10,19 @@ use crate::json_path::JsonPath;
 
 /// What an answer says of the pages that follow it.
 #[derive(Debug, Default)]
-struct Signs {
+pub(crate) struct Signs {
     /// Links to the next page, with their paths.
-    links: Vec<(Vec<String>, String)>,
+    pub(crate) links: Vec<(Vec<String>, String)>,
     /// A next token, or a number of the next page.
-    tokens: Vec<Vec<String>>,
+    pub(crate) tokens: Vec<Vec<String>>,
     /// Flags that say so.
-    flags: Vec<Vec<String>>,
+    pub(crate) flags: Vec<Vec<String>>,
     /// Numbers of pages above one.
-    page_counts: Vec<Vec<String>>,
+    pub(crate) page_counts: Vec<Vec<String>>,
     /// Numbers of records above those of the page.
-    totals: Vec<Vec<String>>,
+    pub(crate) totals: Vec<Vec<String>>,
     /// Whether a next link, token or flag is there and empty: the answer says that nothing follows.
-    is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 /// The next link of the `Link` header, else the one in the envelope of the records.
@@ -69,7 +69,7 @@ pub(super) fn explain(page: &Page<'_>) -> Option<String> {
 }
 
 impl Signs {
-    fn of(page: &Page<'_>) -> Self {
+    pub(crate) fn of(page: &Page<'_>) -> Self {
         let mut signs = Self::default();
         signs.read(page.body, page.record_count, &mut Vec::new());
         signs
@@ -131,7 +131,7 @@ impl Signs {
                         }
                         ("href" | "url" | "uri" | "link" | "cursor" | "token", Value::Null) => self.is_last = true,
                         (
-                            "cursor" | "token" | "page" | "id" | "offset" | "startingafter",
+                            "cursor" | "token" | "page" | "id" | "offset" | "after" | "startingafter",
                             Value::Text(_) | Value::Integer(_),
                         ) => {
                             self.tokens.push(path.clone());
@@ -218,7 +218,7 @@ impl Signs {
 }
 
 /// A key without what spellings differ in: `@odata.nextLink`, `next_link` and `nextLink` are `nextlink`.
-fn plain_name(key: &str) -> String {
+pub(crate) fn plain_name(key: &str) -> String {
     let key = key.strip_prefix("@odata.").unwrap_or(key);
     key.chars()
         .filter(|character| character.is_alphanumeric())
@@ -227,7 +227,7 @@ fn plain_name(key: &str) -> String {
 }
 
 /// Whether an object of that name is likely to tell of pages; others are data.
-fn is_about_paging(name: &str) -> bool {
+pub(crate) fn is_about_paging(name: &str) -> bool {
     ["link", "pag", "meta", "cursor", "info", "responsemeta"]
         .iter()
         .any(|known| name.starts_with(known))

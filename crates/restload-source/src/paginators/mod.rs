@@ -24,6 +24,7 @@ use url::Url;
 use crate::json_path::JsonPath;
 use crate::request::Draft;
 
+pub(crate) use auto::{Signs, is_about_paging, plain_name};
 pub use cursor::CursorConfig;
 pub use header_cursor::HeaderCursorConfig;
 pub use header_link::HeaderLinkConfig;
@@ -308,6 +309,11 @@ impl Paginator {
 /// How a config would say what `auto` has followed.
 pub(crate) fn explain_auto(page: &Page<'_>) -> Option<String> {
     auto::explain(page)
+}
+
+/// Whether an answer has a `Link` header with a next page.
+pub(crate) fn has_next_link(headers: &HeaderMap) -> bool {
+    header_link::find(headers, "next").is_some()
 }
 
 /// Compiles a JSONPath that a member is configured with.

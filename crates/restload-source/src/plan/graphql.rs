@@ -24,6 +24,13 @@ pub(crate) struct GraphqlPlan {
     variables: BTreeSet<String>,
 }
 
+impl GraphqlPlan {
+    /// The variables that the query has.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(String::as_str)
+    }
+}
+
 /// Compiles the block to what answers need of it, and the body; mistakes are noted.
 pub(super) fn compile(
     endpoint: &EndpointConfig,

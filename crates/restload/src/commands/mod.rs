@@ -1,9 +1,12 @@
 //! One file per command. A command gives the process its exit code.
 
+mod asking;
 pub(crate) mod check;
+pub(crate) mod discover;
 pub(crate) mod loads;
 mod place;
 pub(crate) mod plan;
+pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod state;
 
@@ -46,7 +49,7 @@ impl From<crate::pipeline::Refused> for CommandError {
     fn from(refused: crate::pipeline::Refused) -> Self {
         Self {
             code: USAGE,
-            message: refused.0,
+            message: refused.report,
         }
     }
 }

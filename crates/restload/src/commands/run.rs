@@ -93,7 +93,7 @@ async fn prepare(args: &RunArgs, terminal: &Terminal) -> Result<Vec<Prepared>, C
     for config in &args.configs {
         match Pipeline::open(config, terminal) {
             Ok(pipeline) => opened.push((config, pipeline)),
-            Err(mistakes) => refused.push(mistakes.0),
+            Err(mistakes) => refused.push(mistakes.report),
         }
     }
     for (var, value) in &args.vars {

@@ -22,6 +22,7 @@ use std::fmt;
 
 use restload_model::diagnostics::Severity;
 use restload_model::system_error;
+use serde::Serialize;
 
 use source::{Source, Span};
 
@@ -47,6 +48,39 @@ impl Problem {
             within: None,
         }
     }
+
+    fn as_mistake(&self, file: &str) -> Mistake {
+        Mistake {
+            severity: match self.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            file: file.to_owned(),
+            line: self.span.map(|span| span.line),
+            column: self.span.map(|span| span.column),
+            length: self.span.map(|span| span.length),
+            path: String::new(),
+            message: self.message.clone(),
+            help: self.help.clone(),
+        }
+    }
+}
+
+/// A mistake as programs read it; lines and columns count from 1, columns and lengths in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Mistake {
+    /// `error` or `warning`.
+    pub(crate) severity: &'static str,
+    /// The file, as the command line names it.
+    file: String,
+    /// Where it stands; none where it is about the whole file.
+    line: Option<usize>,
+    column: Option<usize>,
+    length: Option<usize>,
+    /// The key that it is about, such as `resources[0].endpoint.path`; empty for the whole file.
+    path: String,
+    message: String,
+    help: Option<String>,
 }
 
 /// A file that cannot be used: every mistake found in it.
@@ -74,6 +108,16 @@ impl LoadError {
     /// The report, with colours if the reader's terminal shows them.
     pub(crate) fn render(&self, color: bool) -> String {
         render::report(Some(&self.source), self.problems.clone(), color)
+    }
+
+    /// The same for programs.
+    pub(crate) fn mistakes(&self) -> Vec<Mistake> {
+        let problems = self.problems.iter();
+        let mistakes = problems.map(|problem| Mistake {
+            path: problem.within.clone().unwrap_or_default(),
+            ..problem.as_mistake(self.source.file_name())
+        });
+        mistakes.collect()
     }
 }
 

@@ -7,10 +7,10 @@ use restload_model::diagnostics::{Diagnostic, Severity};
 use restload_model::secret::MASK;
 use unicode_width::UnicodeWidthChar as _;
 
-use super::Problem;
 use super::document::{Document, within};
 use super::masking;
 use super::source::{Source, Span};
+use super::{Mistake, Problem};
 
 /// Longer lines are cut around the caret; they would wrap, and take the caret away from what it points at.
 const WIDEST_LINE: usize = 120;
@@ -25,20 +25,32 @@ const TAB_STOP: usize = 4;
 
 /// The report of a document's mistakes; without a document it names no places.
 pub(crate) fn render(document: Option<&Document>, diagnostics: &[Diagnostic], color: bool) -> String {
-    let mut problems = Vec::new();
-    for diagnostic in diagnostics {
-        problems.push(Problem {
-            severity: diagnostic.severity,
-            message: diagnostic.message.clone(),
-            help: diagnostic.help.clone(),
-            span: document.map(|document| document.span(&diagnostic.path, diagnostic.anchor)),
-            within: match document {
-                Some(_) => within(&diagnostic.path),
-                None => Some(diagnostic.path.to_string()).filter(|path| !path.is_empty()),
-            },
-        });
+    let problems = diagnostics.iter().map(|diagnostic| problem(document, diagnostic));
+    report(document.map(Document::source), problems.collect(), color)
+}
+
+/// A document's mistakes for programs, in the order of the file.
+pub(crate) fn mistakes(document: &Document, diagnostics: &[Diagnostic]) -> Vec<Mistake> {
+    let mut diagnostics: Vec<&Diagnostic> = diagnostics.iter().collect();
+    diagnostics.sort_by_key(|diagnostic| document.span(&diagnostic.path, diagnostic.anchor));
+    let mistakes = diagnostics.into_iter().map(|diagnostic| Mistake {
+        path: diagnostic.path.to_string(),
+        ..problem(Some(document), diagnostic).as_mistake(document.source().file_name())
+    });
+    mistakes.collect()
+}
+
+fn problem(document: Option<&Document>, diagnostic: &Diagnostic) -> Problem {
+    Problem {
+        severity: diagnostic.severity,
+        message: diagnostic.message.clone(),
+        help: diagnostic.help.clone(),
+        span: document.map(|document| document.span(&diagnostic.path, diagnostic.anchor)),
+        within: match document {
+            Some(_) => within(&diagnostic.path),
+            None => Some(diagnostic.path.to_string()).filter(|path| !path.is_empty()),
+        },
     }
-    report(document.map(Document::source), problems, color)
 }
 
 /// The report of mistakes in a file, in the order of the file.

@@ -223,6 +223,11 @@ pub(crate) fn is_dumb_terminal() -> bool {
     std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
+/// The width of the terminal, where the user has said it.
+pub(crate) fn columns() -> Option<usize> {
+    std::env::var_os("COLUMNS")?.to_str()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -1,0 +1,67 @@
+//! `restload discover`: what the config could say of a resource, by one answer of its API and what that suggests to ask.
+
+use std::process::ExitCode;
+
+use super::{CommandError, FAILED, OK, Outcome, asking};
+use crate::cli::{ConfigArgs, DiscoverArgs, Format};
+use crate::pipeline::Pipeline;
+use crate::proposal::{Known, Proposed};
+use crate::terminal::Terminal;
+
+pub(crate) async fn discover(args: &DiscoverArgs, terminal: &Terminal) -> Outcome {
+    let config = ConfigArgs {
+        config: args.config.clone(),
+        vars: args.vars.clone(),
+    };
+    let mut pipeline = Pipeline::read(&config, terminal)?;
+    let is_path = args.resource.contains('/') && !pipeline.resource_names().any(|name| name == args.resource);
+    let resource = if is_path {
+        pipeline.add_path(&args.resource)
+    } else {
+        asking::known_resource(&pipeline, &args.config, &args.resource)?;
+        args.resource.clone()
+    };
+    let written = pipeline.written(&resource).unwrap_or_default();
+    let name = pipeline.name().to_owned();
+    let (planned, simulation) = asking::plan(pipeline, vec![resource.clone()], args.demo, terminal).await??;
+    asking::changes_nothing(&planned.plan, "discover")?;
+    asking::place_of(&planned.plan, &resource)?;
+    let mut opened = asking::open(planned, simulation, &args.config, terminal)?;
+    let found = match opened.asker.discover().await {
+        Ok(found) => found,
+        Err((exchanges, failure)) => {
+            for exchange in exchanges {
+                let status = exchange
+                    .status
+                    .map_or_else(|| "---".to_owned(), |status| status.to_string());
+                terminal.say(&format!("{} {} -> {status}", exchange.method, exchange.url));
+            }
+            let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+            return Err(CommandError {
+                code: FAILED,
+                message: format!("{} {resource}: {}{help}", terminal.red("error:"), failure.error),
+            });
+        }
+    };
+    let Some(plan) = opened.asker.resources().last() else {
+        return Err(CommandError::failed("error: the plan has no resources"));
+    };
+    let known = Known {
+        written: &written,
+        has_key: !plan.target.primary_key.is_empty(),
+        disposition: plan.target.write_disposition,
+    };
+    let proposed = Proposed::new(&known, &found, opened.asker.redactor());
+    match args.format {
+        Format::Json => terminal.print(&proposed.as_json(&name))?,
+        Format::Text => {
+            let place = if is_path {
+                format!("for the resources of {}", args.config.display())
+            } else {
+                format!("to take the place of what {} has of it", args.config.display())
+            };
+            terminal.print(&proposed.as_yaml(&format!("{resource}, {place}; it was found out by")))?;
+        }
+    }
+    Ok(ExitCode::from(OK))
+}
