@@ -293,6 +293,7 @@ fn help() {
       discover     Propose what a config could say of a resource, by a page or two of it. Nothing is written
       state        Show what is stored of a pipeline's resources, or forget it
       loads        Show how a pipeline's runs went
+      show         Show what is stored as a local web page: runs, tables, state, rejects, and SQL that only reads
       schema       Print the JSON Schema of a config, for editors
       completions  Print completions for a shell
       help         Print this message or the help of the given subcommand(s)

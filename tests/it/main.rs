@@ -21,4 +21,5 @@ mod proxy;
 mod pushover;
 mod resume;
 mod several;
+mod show;
 mod stored;

@@ -79,6 +79,21 @@ pub enum DestinationError {
         #[source]
         source: Cause,
     },
+    /// It took longer than it was given, or somebody stopped it.
+    #[error("{act}: it took too long and was stopped")]
+    Stopped {
+        /// What was tried.
+        act: String,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// What was asked in SQL is not one query that reads.
+    #[error("this is not run: {reason}")]
+    NotAQuery {
+        /// Why not.
+        reason: &'static str,
+    },
     /// Somebody changed a table so that it no longer takes our values.
     #[error(
         "column `{column}` of table `{table}` was changed to `{found}`, which cannot hold its {expected} values; to \
@@ -274,6 +289,7 @@ enum CauseKind {
     NoPermission,
     DiskFull,
     Busy,
+    Stopped,
     Duplicate,
     /// What a row holds cannot be stored.
     Refused,
@@ -337,6 +353,7 @@ impl Cause {
             CauseKind::NoPermission => DestinationError::NoPermission { act, source: self },
             CauseKind::DiskFull => DestinationError::DiskFull { act, source: self },
             CauseKind::Busy => DestinationError::Busy { act, source: self },
+            CauseKind::Stopped => DestinationError::Stopped { act, source: self },
             CauseKind::Duplicate | CauseKind::Refused | CauseKind::Other => {
                 DestinationError::Database { act, source: self }
             }
@@ -413,6 +430,7 @@ fn from_postgres(error: &sqlx::postgres::PgDatabaseError) -> Cause {
         "42501" | "28P01" | "28000" => CauseKind::NoPermission,
         "53100" => CauseKind::DiskFull,
         "55P03" | "40P01" | "40001" => CauseKind::Busy,
+        "57014" => CauseKind::Stopped,
         "23505" => CauseKind::Duplicate,
         // Values out of range, constraints, and what is too large for an index or a row.
         code if ["22", "23", "54"].contains(&&code[..2.min(code.len())]) => CauseKind::Refused,
@@ -430,6 +448,7 @@ fn from_sqlite(extended_code: u32, message: &str) -> Cause {
         (13, _) => CauseKind::DiskFull,
         (14, _) => CauseKind::Unreachable,
         (5 | 6, _) => CauseKind::Busy,
+        (9, _) => CauseKind::Stopped,
         (_, 2067 | 1555) => CauseKind::Duplicate,
         (18..=20, _) => CauseKind::Refused,
         _ => CauseKind::Other,
@@ -452,6 +471,7 @@ mod tests {
             (13, "cannot commit: the disk is full"),
             (14, "cannot reach sqlite:x.db"),
             (5, "cannot commit: another program keeps the database locked"),
+            (9, "cannot commit: it took too long and was stopped"),
             (517, "cannot commit: another program keeps the database locked"),
             (2067, "cannot commit"),
             (1, "cannot commit"),

@@ -44,9 +44,15 @@ mod conformance;
 pub use destination::{Destination, OpenOptions};
 pub use error::{Cause, DestinationError};
 pub use reading::{
-    ColumnRecord, Inspector, LoadRecord, Order, RejectRecord, RowsPage, SchemaChangeRecord, Slice, StateRecord,
-    TableRecord,
+    Answer, AskLimits, ColumnRecord, Grid, GridColumn, GridQuery, GridRow, Inspector, LoadRecord, Order, RejectRecord,
+    RowCount, RowsFrom, RowsPage, SchemaChangeRecord, Slice, StateRecord, TableRecord, ValuePart, ValueText,
 };
+/// The tables that restload keeps beside the data.
+pub const SYSTEM_TABLES: [&str; 4] = [system::LOADS, system::SCHEMA, system::STATE, system::REJECTS];
+
+/// The one of them that holds what was kept out of the tables.
+pub const REJECTS_TABLE: &str = system::REJECTS;
+
 pub use refresh::Refresh;
 pub use reset::{Forgotten, reset_state};
 pub use step::{LoadOutcome, LoadStatus, SchemaChange, Step, StepPart, StepReport, TableReport};

@@ -1,6 +1,12 @@
 //! Looking at what is stored: loads, state, tables, rejects, rows. Nothing is locked, made or changed.
 
+mod asking;
+mod looking;
+mod one_query;
+mod words;
+
 use std::collections::HashMap;
+use std::time::Duration;
 
 use restload_model::{DataType, iso_time, naming};
 use sqlx::Connection as _;
@@ -13,6 +19,9 @@ use crate::system::{LOADS, REJECTS, SCHEMA, STATE};
 use crate::url::{DestinationUrl, Kind, Place};
 use crate::writers::{Param, postgres, sqlite, table_states};
 
+pub use asking::{Answer, AskLimits};
+pub use looking::{Grid, GridColumn, GridQuery, GridRow, RowCount, RowsFrom, ValuePart, ValueText};
+
 /// The rows of one query, all text.
 type Texts = Vec<Vec<Option<String>>>;
 
@@ -24,6 +33,9 @@ pub struct Inspector {
     dialect: Dialect,
     pipeline: String,
     shown: String,
+    url: DestinationUrl,
+    /// How long one look may take.
+    most_time: Option<Duration>,
 }
 
 enum Connection {
@@ -216,9 +228,16 @@ impl Inspector {
             dialect,
             pipeline: pipeline.to_owned(),
             shown,
+            url: url.clone(),
+            most_time: None,
         };
         let columns = inspector.columns_of(LOADS).await?;
         Ok((!columns.is_empty()).then_some(inspector))
+    }
+
+    /// Ends every further look that takes longer, with [`DestinationError::Stopped`].
+    pub fn limit_time(&mut self, most_time: Duration) {
+        self.most_time = Some(most_time);
     }
 
     /// The runs of the pipeline, the newest first.
@@ -228,21 +247,46 @@ impl Inspector {
         Ok(rows.into_iter().filter_map(load_record).collect())
     }
 
+    /// One of them.
+    pub async fn load(&mut self, load_id: &str) -> Result<Option<LoadRecord>, DestinationError> {
+        let sql = self.dialect.find_load(LOADS);
+        let pipeline = self.pipeline.clone();
+        let params = [Param::Text(&pipeline), Param::Text(load_id)];
+        let rows = self.read(sql, &params, "cannot read the load").await?;
+        Ok(rows.into_iter().find_map(load_record))
+    }
+
     /// What is stored of the pipeline's resources, by resource and partition.
     pub async fn state(&mut self) -> Result<Vec<StateRecord>, DestinationError> {
         let sql = self.dialect.list_state(STATE);
         let rows = self.of_pipeline(sql, None, "cannot read the stored state").await?;
-        let record = |row: Vec<Option<String>>| {
-            let [resource, partition, checkpoint, load_id, updated_at] = <[_; 5]>::try_from(row).ok()?;
-            Some(StateRecord {
-                resource: resource?,
-                partition: partition?,
-                checkpoint: checkpoint?,
-                load_id: load_id?,
-                updated_at: updated_at?,
-            })
-        };
-        Ok(rows.into_iter().filter_map(record).collect())
+        Ok(rows.into_iter().filter_map(state_record).collect())
+    }
+
+    /// What is stored of those partitions of a resource whose names hold a text.
+    pub async fn state_of(
+        &mut self,
+        resource: &str,
+        part_of_name: &str,
+        slice: Slice,
+    ) -> Result<Vec<StateRecord>, DestinationError> {
+        let sql = self.dialect.find_state(STATE);
+        let pipeline = self.pipeline.clone();
+        let mut params = vec![Param::Text(&pipeline), Param::Text(resource), Param::Text(part_of_name)];
+        params.extend(slice.params());
+        let rows = self.read(sql, &params, "cannot read the stored state").await?;
+        Ok(rows.into_iter().filter_map(state_record).collect())
+    }
+
+    /// The resources of which something is stored, each with the number of its partitions.
+    pub async fn state_counts(&mut self) -> Result<Vec<(String, u64)>, DestinationError> {
+        let sql = self.dialect.count_state(STATE);
+        let rows = self.of_pipeline(sql, None, "cannot read the stored state").await?;
+        let counts = rows.into_iter().filter_map(|row| {
+            let [resource, count] = <[_; 2]>::try_from(row).ok()?;
+            Some((resource?, number(count)))
+        });
+        Ok(counts.collect())
     }
 
     /// The tables that the pipeline has made, by name.
@@ -298,6 +342,33 @@ impl Inspector {
             })
         });
         Ok(changes.collect())
+    }
+
+    /// What the pipeline's runs have changed in one table, the newest first.
+    pub async fn changes_of(&mut self, table: &str, slice: Slice) -> Result<Vec<SchemaChangeRecord>, DestinationError> {
+        // As `SchemaChange` puts it in words; in the database, as JSON has it.
+        let mention = format!("table `{table}`");
+        let stored = serde_json::Value::from(mention.as_str()).to_string();
+        let stored = stored.trim_matches('"');
+        let pipeline = self.pipeline.clone();
+        let mut params = vec![Param::Text(&pipeline), Param::Text(stored)];
+        params.extend(slice.params());
+        let sql = self.dialect.find_changes(LOADS);
+        let rows = self.read(sql, &params, "cannot read the changes to the table").await?;
+        let mut found = Vec::new();
+        for row in rows {
+            let Ok([Some(load_id), Some(started_at), Some(changes)]) = <[_; 3]>::try_from(row) else {
+                continue;
+            };
+            let changes: Vec<String> = serde_json::from_str(&changes).unwrap_or_default();
+            let of_table = changes.into_iter().filter(|change| change.contains(&mention));
+            found.extend(of_table.map(|change| SchemaChangeRecord {
+                load_id: load_id.clone(),
+                started_at: started_at.clone(),
+                change,
+            }));
+        }
+        Ok(found)
     }
 
     /// The records that were kept out of the tables, the newest first.
@@ -364,11 +435,7 @@ impl Inspector {
 
     /// Closes the connection.
     pub async fn close(self) {
-        // It holds nothing that could be lost.
-        match self.connection {
-            Connection::Sqlite(connection) => drop(connection.close().await),
-            Connection::Postgres(connection) => drop(connection.close().await),
-        }
+        self.connection.close().await;
     }
 
     /// A query that takes the pipeline, and then the slice.
@@ -405,27 +472,74 @@ impl Inspector {
     }
 
     async fn read(&mut self, sql: Sql, params: &[Param<'_>], act: &str) -> Result<Texts, DestinationError> {
-        let begin = self.dialect.begin_reading().into_safe();
-        let end = Dialect::rollback().into_safe();
-        let read = async {
-            match &mut self.connection {
-                Connection::Sqlite(connection) => {
-                    sqlx::raw_sql(begin).execute(&mut **connection).await?;
-                    let rows = sqlite::texts(connection, sql, params).await;
-                    sqlx::raw_sql(end).execute(&mut **connection).await?;
-                    rows
-                }
-                Connection::Postgres(connection) => {
-                    sqlx::raw_sql(begin).execute(&mut **connection).await?;
-                    let rows = postgres::texts(connection, sql, params).await;
-                    sqlx::raw_sql(end).execute(&mut **connection).await?;
-                    rows
-                }
-            }
-        };
-        let read: Result<Texts, Cause> = read.await;
+        let begin = self.begin();
+        let connection = &mut self.connection;
+        let read = connection.read(begin, self.most_time, sql, params).await;
         read.map_err(|cause| cause.during(act, &self.shown))
     }
+
+    fn begin(&self) -> Sql {
+        match self.most_time {
+            Some(most_time) => self.dialect.begin_looking(millis(most_time)),
+            None => self.dialect.begin_reading(),
+        }
+    }
+}
+
+fn millis(time: Duration) -> usize {
+    usize::try_from(time.as_millis()).unwrap_or(usize::MAX)
+}
+
+impl Connection {
+    /// Reads in a transaction of its own. SQLite's queries are stopped from here, Postgres has been told.
+    async fn read(
+        &mut self,
+        begin: Sql,
+        most_time: Option<Duration>,
+        sql: Sql,
+        params: &[Param<'_>],
+    ) -> Result<Texts, Cause> {
+        let end = Dialect::rollback().into_safe();
+        match self {
+            Self::Sqlite(connection) => {
+                sqlx::raw_sql(begin.into_safe()).execute(&mut **connection).await?;
+                if let Some(most_time) = most_time {
+                    sqlite::stop_after(connection, most_time).await?;
+                }
+                let rows = sqlite::texts(connection, sql, params).await;
+                if most_time.is_some() {
+                    sqlite::never_stop(connection).await?;
+                }
+                sqlx::raw_sql(end).execute(&mut **connection).await?;
+                rows
+            }
+            Self::Postgres(connection) => {
+                sqlx::raw_sql(begin.into_safe()).execute(&mut **connection).await?;
+                let rows = postgres::texts(connection, sql, params).await;
+                sqlx::raw_sql(end).execute(&mut **connection).await?;
+                rows
+            }
+        }
+    }
+
+    async fn close(self) {
+        // It holds nothing that could be lost.
+        match self {
+            Self::Sqlite(connection) => drop(connection.close().await),
+            Self::Postgres(connection) => drop(connection.close().await),
+        }
+    }
+}
+
+fn state_record(row: Vec<Option<String>>) -> Option<StateRecord> {
+    let [resource, partition, checkpoint, load_id, updated_at] = <[_; 5]>::try_from(row).ok()?;
+    Some(StateRecord {
+        resource: resource?,
+        partition: partition?,
+        checkpoint: checkpoint?,
+        load_id: load_id?,
+        updated_at: updated_at?,
+    })
 }
 
 fn load_record(row: Vec<Option<String>>) -> Option<LoadRecord> {

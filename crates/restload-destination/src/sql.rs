@@ -1,13 +1,15 @@
 //! Every SQL text of the crate, assembled from literals and quoted names. Values are bound or COPY-encoded, never here.
 //!
 //! [`Sql`] takes only `&'static str` and names, which it quotes, so no field name of any API can become SQL. It is the
-//! one place where the driver is told that a text is safe.
+//! one place where the driver is told that a text is safe. What a person types into the box of `restload show` is the
+//! exception: it is run as it is, by a connection that cannot write.
 
 #![expect(clippy::disallowed_types, reason = "this is where SQL text is assembled")]
 
 mod catalogue;
 mod conversion;
 mod dispositions;
+mod looking;
 mod reading;
 mod session;
 mod system;
@@ -20,6 +22,8 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::plan::{ColumnDef, Conflict, ConflictAction};
 use crate::url::Kind;
+
+pub(crate) use looking::{Places, Wanted};
 
 /// A statement under construction.
 #[derive(Debug, Default)]

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     State(StateArgs),
     /// Show how a pipeline's runs went.
     Loads(LoadsArgs),
+    /// Show what is stored as a local web page: runs, tables, state, rejects, and SQL that only reads.
+    Show(ShowArgs),
     /// Print the JSON Schema of a config, for editors.
     Schema,
     /// Print completions for a shell.
@@ -244,6 +246,25 @@ pub(crate) struct LoadsArgs {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+/// What `show` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// The destination, if it is not the config's: `sqlite:FILE` or `postgres://user@host/database`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// The Postgres schema that has the tables.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 7333)]
+    pub(crate) port: u16,
+    /// The address to listen on. Any but a loopback address lets others read what is stored.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: String,
 }
 
 /// How results are printed.

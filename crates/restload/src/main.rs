@@ -55,6 +55,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
         Command::Preview(args) => threads()?.block_on(commands::preview::preview(args, terminal)),
         Command::Run(args) => threads()?.block_on(commands::run::run(args, terminal)),
         Command::State(args) => threads()?.block_on(commands::state::state(args, terminal)),
+        Command::Show(args) => threads()?.block_on(commands::show::show(args, terminal)),
         Command::Loads(args) => threads()?.block_on(commands::loads::loads(args, terminal)),
     }
 }

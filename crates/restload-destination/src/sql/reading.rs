@@ -5,9 +5,30 @@ use restload_model::DataType;
 use super::{Dialect, Sql};
 use crate::url::Kind;
 
+const LOAD_COLUMNS: [(&str, Option<DataType>); 10] = [
+    ("load_id", None),
+    ("status", None),
+    ("started_at", Some(DataType::Timestamp)),
+    ("finished_at", Some(DataType::Timestamp)),
+    ("rows", None),
+    ("requests", None),
+    ("retries", None),
+    ("schema_changes", None),
+    ("rejects", None),
+    ("error", None),
+];
+
+const STATE_COLUMNS: [(&str, Option<DataType>); 5] = [
+    ("resource", None),
+    ("partition", None),
+    ("checkpoint", None),
+    ("load_id", None),
+    ("updated_at", Some(DataType::Timestamp)),
+];
+
 impl Dialect {
     /// A column as text.
-    fn as_text(&self, sql: Sql, column: &str, data_type: Option<DataType>) -> Sql {
+    pub(super) fn as_text(&self, sql: Sql, column: &str, data_type: Option<DataType>) -> Sql {
         match (self.kind, data_type) {
             (Kind::Postgres, Some(DataType::Timestamp)) => sql
                 .text("to_char(")
@@ -24,7 +45,7 @@ impl Dialect {
         }
     }
 
-    fn select(&self, columns: &[(&str, Option<DataType>)], table: &str) -> Sql {
+    pub(super) fn select(&self, columns: &[(&str, Option<DataType>)], table: &str) -> Sql {
         Sql::new("SELECT ")
             .list(columns, ", ", |sql, (column, data_type)| {
                 self.as_text(sql, column, *data_type)
@@ -35,19 +56,7 @@ impl Dialect {
 
     /// The loads of a pipeline, the newest first.
     pub(crate) fn list_loads(&self, loads: &str) -> Sql {
-        let columns = [
-            ("load_id", None),
-            ("status", None),
-            ("started_at", Some(DataType::Timestamp)),
-            ("finished_at", Some(DataType::Timestamp)),
-            ("rows", None),
-            ("requests", None),
-            ("retries", None),
-            ("schema_changes", None),
-            ("rejects", None),
-            ("error", None),
-        ];
-        self.select(&columns, loads)
+        self.select(&LOAD_COLUMNS, loads)
             .text(" WHERE pipeline = $1 ORDER BY ")
             .name("started_at")
             .text(" DESC, ")
@@ -55,17 +64,28 @@ impl Dialect {
             .text(" DESC LIMIT $2 OFFSET $3")
     }
 
+    /// One of them.
+    pub(crate) fn find_load(&self, loads: &str) -> Sql {
+        self.select(&LOAD_COLUMNS, loads)
+            .text(" WHERE pipeline = $1 AND load_id = $2")
+    }
+
     /// The state of a pipeline.
     pub(crate) fn list_state(&self, state: &str) -> Sql {
-        let columns = [
-            ("resource", None),
-            ("partition", None),
-            ("checkpoint", None),
-            ("load_id", None),
-            ("updated_at", Some(DataType::Timestamp)),
-        ];
-        self.select(&columns, state)
+        self.select(&STATE_COLUMNS, state)
             .text(" WHERE pipeline = $1 ORDER BY resource, \"partition\"")
+    }
+
+    /// The state of those partitions of a resource whose names hold a text.
+    pub(crate) fn find_state(&self, state: &str) -> Sql {
+        let sql = self
+            .select(&STATE_COLUMNS, state)
+            .text(" WHERE pipeline = $1 AND resource = $2 AND ");
+        let sql = sql.text(match self.kind {
+            Kind::Postgres => "strpos",
+            Kind::Sqlite => "instr",
+        });
+        sql.text("(\"partition\", $3) > 0 ORDER BY \"partition\" LIMIT $4 OFFSET $5")
     }
 
     /// The columns of the tables of a pipeline.

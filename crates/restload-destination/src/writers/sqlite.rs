@@ -5,13 +5,15 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use restload_model::DataType;
 use restload_model::batch::Cell;
 use restload_model::naming;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlStr};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _};
 
 use super::{Inserted, Param, Session, table_states};
 use crate::error::{Cause, DestinationError};
@@ -29,6 +31,10 @@ const MOST_PARAMETERS: usize = 32_766;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two attempts to open a file that another program is opening or closing.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+/// Bytes that SQLite may take for what a person types.
+const MOST_MEMORY: &str = "268435456";
 /// Doubles that are converted at once.
 const CONVERSION_CHUNK: usize = 2_000;
 
@@ -302,11 +308,41 @@ async fn fetch(
         .await?;
     let mut texts = Vec::with_capacity(rows.len());
     for row in rows {
-        let cells: Result<Vec<Option<String>>, sqlx::Error> =
-            (0..row.len()).map(|column| row.try_get(column)).collect();
+        let cells: Result<Vec<Option<String>>, sqlx::Error> = (0..row.len()).map(|column| text(&row, column)).collect();
         texts.push(cells?);
     }
     Ok(texts)
+}
+
+/// A value as text: a double with every digit that it needs, bytes as hex.
+fn text(row: &SqliteRow, column: usize) -> Result<Option<String>, sqlx::Error> {
+    let value = row.try_get_raw(column)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    match value.type_info().name() {
+        "INTEGER" => Cell::Bigint(row.try_get_unchecked(column)?).write_text(&mut text),
+        "REAL" => Cell::Double(row.try_get_unchecked(column)?).write_text(&mut text),
+        "BLOB" => Cell::Binary(row.try_get_unchecked(column)?).write_text(&mut text),
+        // SQLite takes any bytes for a text.
+        _ => text.push_str(&String::from_utf8_lossy(row.try_get_unchecked::<&[u8], _>(column)?)),
+    }
+    Ok(Some(text))
+}
+
+/// Has every query end by itself that is not done in time.
+pub(crate) async fn stop_after(connection: &mut SqliteConnection, most_time: Duration) -> Result<(), Cause> {
+    let begun = Instant::now();
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || begun.elapsed() < most_time);
+    Ok(())
+}
+
+/// Takes that back.
+pub(crate) async fn never_stop(connection: &mut SqliteConnection) -> Result<(), Cause> {
+    connection.lock_handle().await?.remove_progress_handler();
+    Ok(())
 }
 
 /// Opens a file for reading, if it is there. A connection that may not write at all could neither take up a journal
@@ -322,6 +358,19 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<Option<SqliteConnection>
         .pragma("query_only", "1")
         .disable_statement_logging();
     Ok(Some(open(&options).await?))
+}
+
+/// Opens a file that is there for what a person types. It cannot write, and it cannot take the memory of the machine:
+/// the limit is the whole process's, and cannot be lifted again.
+pub(crate) async fn open_for_typed(path: &Path) -> Result<SqliteConnection, Cause> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(PATIENCE)
+        .pragma("query_only", "1")
+        .pragma("hard_heap_limit", MOST_MEMORY)
+        .disable_statement_logging();
+    Ok(open(&options).await?)
 }
 
 /// The keys of rows, bound for statements of some hundred rows each, with their numbers.

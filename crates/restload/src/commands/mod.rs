@@ -8,6 +8,7 @@ mod place;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod run;
+pub(crate) mod show;
 pub(crate) mod state;
 
 use std::process::ExitCode;

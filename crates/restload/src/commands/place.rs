@@ -6,7 +6,7 @@ use restload_destination::{DestinationUrl, Inspector};
 use restload_model::secret::{Redactor, Secret};
 
 use super::CommandError;
-use crate::cli::StoredArgs;
+use crate::cli::{ConfigArgs, StoredArgs};
 use crate::config::DestinationConfig;
 use crate::load::settings::Settings;
 use crate::pipeline::{Pipeline, folder_of};
@@ -17,7 +17,7 @@ pub(crate) struct Place {
     pub(crate) url: DestinationUrl,
     pub(crate) dataset: Option<String>,
     pub(crate) pipeline: String,
-    redactor: Redactor,
+    pub(crate) redactor: Redactor,
 }
 
 impl Place {
@@ -52,14 +52,20 @@ impl Place {
     /// The place of a command that looks at what is stored. Of the config only the name and the destination are used, so
     /// it needs no credentials of the API.
     pub(crate) fn stored(args: &StoredArgs, terminal: &Terminal) -> Result<Self, CommandError> {
-        let pipeline = Pipeline::read(&args.config, terminal)?;
+        Self::of(&args.config, args.to.clone(), args.dataset.clone(), terminal)
+    }
+
+    /// The same, of flags that stand apart.
+    pub(crate) fn of(
+        config: &ConfigArgs,
+        to: Option<String>,
+        dataset: Option<String>,
+        terminal: &Terminal,
+    ) -> Result<Self, CommandError> {
+        let pipeline = Pipeline::read(config, terminal)?;
         let name = pipeline.name().to_owned();
         let own = pipeline.destination(terminal)?;
-        let flags = Settings {
-            to: args.to.clone(),
-            dataset: args.dataset.clone(),
-        };
-        Self::resolve(&args.config.config, &name, own, &flags, terminal)
+        Self::resolve(&config.config, &name, own, &Settings { to, dataset }, terminal)
     }
 
     /// The destination, opened for looking at it. `None` when nothing was ever loaded there.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use restload_destination::{StateRecord, reset_state};
 use restload_model::diagnostics::did_you_mean;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::place::Place;
 use super::{CommandError, OK, Outcome};
@@ -103,19 +103,14 @@ fn refuse_unknown(select: &[String], stored: &[StateRecord], place: &Place) -> R
 }
 
 fn as_json(record: &StateRecord) -> Value {
-    let checkpoint = parsed(&record.checkpoint);
     json!({
         "resource": record.resource,
         "partition": record.partition,
-        "meaning": in_words(&checkpoint),
-        "checkpoint": checkpoint,
+        "meaning": record.in_words(),
+        "checkpoint": record.parsed(),
         "load_id": record.load_id,
         "updated_at": record.updated_at,
     })
-}
-
-fn parsed(checkpoint: &str) -> Value {
-    serde_json::from_str(checkpoint).unwrap_or_else(|_| checkpoint.into())
 }
 
 /// A resource's heading, and a line for each of its partitions.
@@ -132,97 +127,11 @@ fn as_text(stored: &[StateRecord], terminal: &Terminal) -> String {
             let _ = writeln!(
                 text,
                 "  {partition}{} (load {}, {} UTC)",
-                in_words(&parsed(&record.checkpoint)),
+                record.in_words(),
                 record.load_id,
                 seconds.replace('T', " ")
             );
         }
     }
     text
-}
-
-/// What a checkpoint means. Keys that are known are put in words, the others follow as they are.
-fn in_words(checkpoint: &Value) -> String {
-    let Value::Object(members) = checkpoint else {
-        return checkpoint.to_string();
-    };
-    let mut rest: Map<String, Value> = members.clone();
-    let mut words = Vec::new();
-    let pages = rest.remove("pages").and_then(|pages| pages.as_u64());
-    let position = rest.remove("position");
-    let is_done = rest.remove("done") == Some(Value::Bool(true));
-    if is_done {
-        words.push(match pages {
-            Some(pages) => format!("loaded, {}; waits for the rest of its load", count(pages, "page")),
-            None => "loaded; waits for the rest of its load".to_owned(),
-        });
-    } else {
-        words.extend(
-            position
-                .as_ref()
-                .map(|position| format!("next: {}", place_of(position))),
-        );
-        words.extend(
-            pages
-                .filter(|pages| *pages > 0)
-                .map(|pages| format!("{} loaded", count(pages, "page"))),
-        );
-    }
-    // The digests of partitions say nothing to a reader.
-    if let Some(Value::Array(begun)) = rest.remove("begun") {
-        words.push(format!("{} begun", count(begun.len() as u64, "partition")));
-    }
-    // The partition's own name tells the parent.
-    rest.remove("parent");
-    words.extend(rest.iter().map(|(key, value)| format!("{key} {value}")));
-    if words.is_empty() {
-        return "stored".to_owned();
-    }
-    words.join("; ")
-}
-
-/// Where a partition goes on.
-fn place_of(position: &Value) -> String {
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match position {
-        Value::String(word) if word == "start" => "the first page".to_owned(),
-        Value::String(word) => word.clone(),
-        Value::Object(members) if members.len() == 1 => {
-            let parts = members
-                .iter()
-                .map(|(kind, value)| format!("{} {}", kind.replace('_', " "), plain(value)));
-            parts.collect()
-        }
-        other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn known_keys_are_put_in_words_and_others_shown_as_they_are() {
-        for (checkpoint, words) in [
-            (json!({"position": "start", "pages": 0}), "next: the first page"),
-            (json!({"begun": ["1f", "20"]}), "2 partitions begun"),
-            (
-                json!({"position": {"page": 3}, "pages": 2}),
-                "next: page 3; 2 pages loaded",
-            ),
-            (
-                json!({"position": {"cursor": "c7"}, "pages": 1, "parent": {"id": 1}}),
-                "next: cursor c7; 1 page loaded",
-            ),
-            (
-                json!({"position": "start", "pages": 4, "done": true}),
-                "loaded, 4 pages; waits for the rest of its load",
-            ),
-            (json!({"cursor": {"last": "2024"}}), "cursor {\"last\":\"2024\"}"),
-            (json!({}), "stored"),
-            (json!("other"), "\"other\""),
-        ] {
-            assert_eq!(in_words(&checkpoint), words, "{checkpoint}");
-        }
-    }
 }
