@@ -291,6 +291,7 @@ fn help() {
       plan         Show the resources in order and the first request of each. Nothing is requested
       preview      Show a few records of a resource, and the tables they would make. Nothing is written
       discover     Propose what a config could say of a resource, by a page or two of it. Nothing is written
+      test         Run a pipeline on recorded answers, offline, and compare the tables with those kept beside them
       state        Show what is stored of a pipeline's resources, or forget it
       loads        Show how a pipeline's runs went
       show         Show what is stored as a local web page: runs, tables, state, rejects, and SQL that only reads
@@ -355,6 +356,15 @@ fn help() {
 
           --demo
               Load from a simulator of the API on this machine; no account is needed
+
+          --record <DIR>
+              Keep what is asked and answered in a folder, with secrets replaced: for `restload test` and `--replay`
+
+          --overwrite
+              Let `--record` take the place of the recording that is in the folder
+
+          --replay <DIR>
+              Take the answers from a recording instead of asking for them. Stored cursors stay where they are
 
           --format <FORMAT>
               Text for people, or JSON for programs, on standard output

@@ -19,6 +19,7 @@ mod kill;
 mod mistakes;
 mod proxy;
 mod pushover;
+mod recording;
 mod resume;
 mod several;
 mod show;

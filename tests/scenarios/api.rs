@@ -1,14 +1,13 @@
 //! An HTTP server on the loopback interface that answers by a script, and says what was not as the script has it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
-
-use crate::script::Exchange;
+use restload_replay::{Asked, Book, Exchange, Kept, Places, Run, Texts};
 
 /// The server; it ends with the test.
 pub(crate) struct Api {
@@ -16,30 +15,20 @@ pub(crate) struct Api {
     state: Arc<Mutex<State>>,
 }
 
-/// What is still expected, by request line, and what went wrong.
+/// What is still expected, and what went wrong.
 #[derive(Debug, Default)]
 struct State {
-    expected: BTreeMap<String, VecDeque<Exchange>>,
+    book: Option<Book>,
+    /// Where the files of the script are.
+    folder: PathBuf,
     problems: Vec<String>,
-    port: u16,
-}
-
-/// A request as it came.
-#[derive(Debug)]
-struct Request {
-    line: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
 }
 
 impl Api {
     pub(crate) fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State {
-            port: address.port(),
-            ..State::default()
-        }));
+        let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         // Detached: it waits for connections until the test process ends.
         std::thread::spawn(move || {
@@ -61,43 +50,36 @@ impl Api {
         format!("http://localhost:{}", self.address.port())
     }
 
-    /// Fills in the addresses.
-    pub(crate) fn fill(&self, text: &str) -> String {
-        text.replace("{{API}}", &self.url())
-            .replace("{{OTHER}}", &self.other_url())
+    /// The addresses as scripts name them.
+    pub(crate) fn places(&self) -> Places {
+        Places {
+            api: self.url(),
+            other: self.other_url(),
+        }
     }
 
-    /// Expects these exchanges from now on.
-    pub(crate) fn expect(&self, exchanges: &[Exchange]) {
+    /// Fills in the addresses.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        self.places().fill(text)
+    }
+
+    /// Expects the exchanges of a run from now on.
+    pub(crate) fn expect(&self, run: &Run, kept: &Arc<Kept>) -> Result<(), String> {
+        let book = Book::new(run, kept, false, self.places(), Arc::new(str::to_owned));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for exchange in exchanges {
-            let mut exchange = exchange.clone();
-            exchange.text = exchange.text.as_deref().map(|text| self.fill(text));
-            if let Some(json) = &exchange.json {
-                exchange.text = Some(self.fill(&json.to_string()));
-            }
-            for value in exchange.headers.values_mut() {
-                *value = self.fill(value);
-            }
-            let line = exchange.request.clone();
-            for _ in 0..exchange.times.unwrap_or(1) {
-                state
-                    .expected
-                    .entry(line.clone())
-                    .or_default()
-                    .push_back(exchange.clone());
-            }
-        }
+        state.book = Some(book.map_err(|error| error.to_string())?);
+        state.folder.clone_from(&kept.folder);
+        Ok(())
     }
 
     /// What went wrong since the last call, the requests that never came included.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut problems = std::mem::take(&mut state.problems);
-        for (line, missing) in std::mem::take(&mut state.expected) {
-            if !missing.is_empty() {
-                problems.push(format!("expected {} more of: {line}", missing.len()));
-            }
+        if let Some(book) = state.book.take() {
+            problems.extend(book.problems());
+            let left = book.left().into_iter();
+            problems.extend(left.map(|(count, line)| format!("expected {count} more of: {line}")));
         }
         problems
     }
@@ -117,7 +99,7 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) {
     }
 }
 
-fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Asked> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let mut headers = Vec::new();
@@ -129,97 +111,71 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         };
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length");
-    let length = length.and_then(|(_, length)| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
+    let value = |wanted: &str| {
+        let found = headers.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.as_str())
+    };
+    let length = value("content-length").and_then(|length| length.parse().ok());
+    // The other host is told apart by its name.
+    let host = value("host").unwrap_or_default();
+    let (method, target) = line.trim_end().trim_end_matches(" HTTP/1.1").split_once(' ')?;
+    let (method, url) = (method.to_owned(), format!("http://{host}{target}"));
+    let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
-    let line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
-    Some(Request { line, headers, body })
-}
-
-impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        Some(&found.1)
-    }
+    Some(Asked {
+        method,
+        url,
+        headers,
+        body,
+    })
 }
 
 impl State {
     /// The bytes to answer with, which may be no bytes at all; none to close the connection.
-    fn answer(&mut self, request: &Request) -> Option<Vec<u8>> {
-        // The other host's requests are told apart by `{{OTHER}}` in the expectation.
-        let is_other = request.header("host") == Some(format!("localhost:{}", self.port).as_str());
-        let line = match request.line.split_once(' ') {
-            Some((method, target)) if is_other => format!("{method} {{{{OTHER}}}}{target}"),
-            _ => request.line.clone(),
+    fn answer(&mut self, asked: &Asked) -> Option<Vec<u8>> {
+        let found = self.book.as_ref().map(|book| book.find(asked));
+        let exchange = match found {
+            Some(Ok(exchange)) => exchange,
+            Some(Err(unexpected)) => {
+                self.problems
+                    .push(format!("unexpected request: {}: {unexpected}", asked.line()));
+                return Some(response(400, &BTreeMap::new(), b"unexpected request"));
+            }
+            None => {
+                self.problems.push(format!("no request was expected: {}", asked.line()));
+                return Some(response(400, &BTreeMap::new(), b"unexpected request"));
+            }
         };
-        // Requests that differ in their body or headers only may come in any order.
-        let next = self.expected.get_mut(&line).and_then(|waiting| {
-            let place = waiting
-                .iter()
-                .position(|exchange| compare(exchange, request).is_empty());
-            waiting.remove(place.unwrap_or(0))
-        });
-        let Some(exchange) = next else {
-            self.problems.push(format!("unexpected request: {line}"));
-            return Some(response(400, &BTreeMap::new(), b"unexpected request"));
-        };
-        self.problems.extend(
-            compare(&exchange, request)
-                .into_iter()
-                .map(|problem| format!("{line}: {problem}")),
-        );
-        if exchange.close {
+        if exchange.close || exchange.failure.is_some() {
             return None;
         }
         if exchange.silent {
             return Some(Vec::new());
         }
-        let mut headers = exchange.headers;
-        let mut body = exchange.text.unwrap_or_default().into_bytes();
-        if !headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
-            headers.insert("content-type".to_owned(), "application/json".to_owned());
-        }
-        if exchange.gzip {
-            body = gzip(&body);
-            headers.insert("content-encoding".to_owned(), "gzip".to_owned());
-        }
-        Some(response(exchange.status.unwrap_or(200), &headers, &body))
+        Some(answer(exchange, &self.folder))
     }
 }
 
-/// How a request differs from what is expected.
-fn compare(exchange: &Exchange, request: &Request) -> Vec<String> {
-    let mut problems = Vec::new();
-    for (name, expected) in &exchange.request_headers {
-        let found = request.header(name);
-        if found != Some(expected.as_str()) {
-            problems.push(format!("header {name} is {found:?}, not {expected:?}"));
-        }
+fn answer(exchange: Exchange, folder: &Path) -> Vec<u8> {
+    let mut body = exchange.body(folder).expect("the script's files can be read");
+    let mut headers = exchange.headers;
+    let one = |text: &str| Texts::One(text.to_owned());
+    if !headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+        headers.insert("content-type".to_owned(), one("application/json"));
     }
-    for name in &exchange.absent_headers {
-        if let Some(found) = request.header(name) {
-            problems.push(format!("header {name} is there: {found:?}"));
-        }
+    if exchange.gzip {
+        body = gzip(&body);
+        headers.insert("content-encoding".to_owned(), one("gzip"));
     }
-    let body = String::from_utf8_lossy(&request.body);
-    match &exchange.request_body {
-        None => {}
-        Some(Value::String(expected)) if *expected == body => {}
-        Some(expected @ (Value::Object(_) | Value::Array(_)))
-            if serde_json::from_str::<Value>(&body).is_ok_and(|body| body == *expected) => {}
-        Some(expected) => problems.push(format!("the body is {body}, not {expected}")),
-    }
-    problems
+    response(exchange.status.unwrap_or(200), &headers, &body)
 }
 
-fn response(status: u16, headers: &BTreeMap<String, String>, body: &[u8]) -> Vec<u8> {
+fn response(status: u16, headers: &BTreeMap<String, Texts>, body: &[u8]) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in headers {
-        let _ = write!(head, "{name}: {value}\r\n");
+    for (name, values) in headers {
+        for value in values.iter() {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
     }
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();

@@ -151,7 +151,7 @@ fn write(path: &Path, text: &str) {
     clippy::disallowed_methods,
     reason = "UPDATE=1 is how a developer asks for the files to be written"
 )]
-fn is_update() -> bool {
+pub(crate) fn is_update() -> bool {
     std::env::var("UPDATE").is_ok_and(|value| value == "1")
 }
 

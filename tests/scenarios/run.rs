@@ -5,35 +5,39 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
+
+use restload_replay::{Kept, Run, Script};
 
 use crate::api::Api;
 use crate::golden::{self, Filter};
-use crate::script::{self, Database, Run, Script};
+use crate::script::{self, Database};
 use crate::tables;
 
 /// A run that takes longer hangs.
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// Where one database's runs take place.
-struct Place<'p> {
-    database: Database,
-    scenario: &'p Path,
-    folder: &'p Path,
-    url: String,
-    dataset: String,
+pub(crate) struct Place<'p> {
+    pub(crate) database: Database,
+    pub(crate) scenario: &'p Path,
+    pub(crate) folder: &'p Path,
+    pub(crate) url: String,
+    pub(crate) dataset: String,
 }
 
 /// Runs a scenario; the error is a text with everything that is not as it should be.
 pub(crate) fn scenario(path: &Path) -> Result<(), String> {
-    let script = script::read(&path.join("api.yaml"))?;
-    let databases = script.databases.clone();
-    let databases = databases.unwrap_or_else(|| vec![Database::Sqlite, Database::Postgres]);
+    let (script, kept) = script::read(path)?;
+    if script.is_recorded() {
+        return recording(path, &script);
+    }
+    let databases = script::databases(&script)?;
     let mut problems = Vec::new();
     let mut rows: Option<String> = None;
     for database in databases {
-        let (found, held) = on_database(path, &script, database)?;
+        let (found, held) = on_database(path, &script, &kept, database)?;
         if rows.get_or_insert_with(|| held.clone()) != &held {
             problems.push("the databases hold different rows".to_owned());
         }
@@ -50,8 +54,33 @@ pub(crate) fn scenario(path: &Path) -> Result<(), String> {
     }
 }
 
+/// A scenario that was recorded is what `restload test` is for: no server, no secrets.
+fn recording(path: &Path, script: &Script) -> Result<(), String> {
+    let config = match script.config.as_deref().unwrap_or("pipeline.yaml") {
+        bundled if bundled.starts_with("configs/") => Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(bundled),
+        own => path.join(own),
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restload"));
+    command.arg("test").arg(config).arg(path).env_clear();
+    if golden::is_update() {
+        command.arg("--update");
+    }
+    let output = command
+        .output()
+        .map_err(|error| format!("restload does not start: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 /// What is not as it should be on a database, and the rows that it holds in the end.
-fn on_database(path: &Path, script: &Script, database: Database) -> Result<(Vec<String>, String), String> {
+fn on_database(
+    path: &Path,
+    script: &Script,
+    kept: &Arc<Kept>,
+    database: Database,
+) -> Result<(Vec<String>, String), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     // A link in the path of the temporary folder would be seen in messages.
     let work = folder.path().canonicalize().map_err(|error| error.to_string())?;
@@ -71,16 +100,13 @@ fn on_database(path: &Path, script: &Script, database: Database) -> Result<(Vec<
         tables::drop_dataset(&place.url, &place.dataset)?;
     }
     let api = Api::start().map_err(|error| format!("the scripted API cannot start: {error}"))?;
-    place.copy_files(&api)?;
-    for (name, text) in &script.files {
-        std::fs::write(work.join(name), api.fill(text)).map_err(|error| format!("{name}: {error}"))?;
-    }
+    place.copy_files(script, &api)?;
 
     let mut problems = Vec::new();
     let mut log = String::new();
     for (index, run) in script.runs.iter().enumerate() {
-        api.expect(&run.exchanges);
-        log.push_str(&place.run(script, run, &api)?);
+        api.expect(run, kept)?;
+        log.push_str(&place.run(script, run, &api, &[])?);
         problems.extend(
             api.problems()
                 .into_iter()
@@ -109,7 +135,11 @@ fn on_database(path: &Path, script: &Script, database: Database) -> Result<(Vec<
 
 impl Place<'_> {
     /// Puts the scenario's files beside each other where they can be changed, placeholders filled in.
-    fn copy_files(&self, api: &Api) -> Result<(), String> {
+    pub(crate) fn copy_files(&self, script: &Script, api: &Api) -> Result<(), String> {
+        for (name, text) in &script.files {
+            let path = self.folder.join(name);
+            std::fs::write(path, api.fill(text)).map_err(|error| format!("{name}: {error}"))?;
+        }
         let entries = std::fs::read_dir(self.scenario).map_err(|error| error.to_string())?;
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -128,9 +158,10 @@ impl Place<'_> {
         text.replace("{{TO}}", &self.url).replace("{{DATASET}}", &self.dataset)
     }
 
-    /// Runs the binary once, and gives what it said.
-    fn run(&self, script: &Script, run: &Run, api: &Api) -> Result<String, String> {
-        let config = run.config.as_deref().unwrap_or("pipeline.yaml");
+    /// Runs the binary once, with some arguments that are not told, and gives what it said.
+    pub(crate) fn run(&self, script: &Script, run: &Run, api: &Api, further: &[&str]) -> Result<String, String> {
+        let config = run.config.as_deref().or(script.config.as_deref());
+        let config = config.unwrap_or("pipeline.yaml");
         if let Some(bundled) = config.strip_prefix("configs/") {
             let from = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../configs")
@@ -152,6 +183,7 @@ impl Place<'_> {
             }
         }
         arguments.extend(given.iter().cloned());
+        arguments.extend(further.iter().map(|argument| (*argument).to_owned()));
 
         let mut env: BTreeMap<&str, String> = BTreeMap::new();
         for (name, value) in script.env.iter().chain(&run.env) {

@@ -95,6 +95,15 @@ impl Destination {
         self.checkpoints.get(resource).map_or(&[], Vec::as_slice)
     }
 
+    /// Has these checkpoints in the place of those that are stored, after [`prepare`](Self::prepare). Nothing is written.
+    pub fn take_up(&mut self, checkpoints: impl IntoIterator<Item = Checkpoint>) {
+        self.checkpoints.clear();
+        for checkpoint in checkpoints {
+            let of_resource = self.checkpoints.entry(Arc::clone(&checkpoint.resource));
+            of_resource.or_default().push(checkpoint);
+        }
+    }
+
     /// The longest name of a table or column, in characters.
     pub fn identifier_limit(&self) -> usize {
         naming::MAX_LENGTH

@@ -22,6 +22,7 @@
 //! one suite that every writer passes.
 
 mod commit;
+mod contents;
 mod destination;
 mod dispositions;
 mod error;
@@ -41,6 +42,7 @@ mod writers;
 #[cfg(test)]
 mod conformance;
 
+pub use contents::{FileTable, file_contents};
 pub use destination::{Destination, OpenOptions};
 pub use error::{Cause, DestinationError};
 pub use reading::{

@@ -14,6 +14,11 @@ impl Moment {
         Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
+    /// The moment of an ISO 8601 text.
+    pub fn from_iso(text: &str) -> Option<Self> {
+        restload_model::iso_time::parse_timestamp(text).map(Self)
+    }
+
     /// Microseconds since 1970, UTC.
     pub fn micros(self) -> i64 {
         self.0

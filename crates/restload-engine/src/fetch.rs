@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use restload_model::secret::Redactor;
+use restload_replay::Answered;
 use restload_source::auth::Exchange;
 use restload_source::plan::Limits;
 use restload_source::request::{Request, Response};
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::auth::{Authenticator, Verdict};
 use crate::clock::Moment;
+use crate::exchanges::Exchanges;
 use crate::http::{Http, TransportError};
 use crate::limiter::{Limit, Limiter};
 use crate::report::{Event, Reporter};
@@ -100,17 +102,18 @@ impl Fetcher {
     /// What the resources of a plan fetch with. Token files are relative to `folder`, the config's.
     pub(crate) fn new(
         (limits, exchanges, redactor): (Limits, Vec<Exchange>, Redactor),
+        from: &Exchanges,
         limiter: Limiter,
         folder: &Path,
         reporter: Reporter,
         cancelled: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
-        let http = Http::new(&limits)?;
+        let http = Http::new(&limits, from)?;
         // Setting up a second client takes milliseconds, which most runs need not spend.
         let http_for_logins = if exchanges.is_empty() {
             http.clone()
         } else {
-            Http::without_redirects(&limits)?
+            Http::without_redirects(&limits, from)?
         };
         Ok(Arc::new(Self {
             http,
@@ -139,7 +142,7 @@ impl Fetcher {
             let sent = tokio::select! {
                 biased;
                 () = self.cancellation() => return Err(FetchError::Cancelled),
-                sent = self.send_once(&self.http, resource, &authorized, traffic) => sent,
+                sent = self.send_page(resource, &authorized, traffic) => sent,
             };
             let response = match sent {
                 Ok(response) => response,
@@ -164,7 +167,18 @@ impl Fetcher {
         }
     }
 
-    /// Sends a login, which is not sent on to another address.
+    async fn send_page(
+        &self,
+        resource: &Arc<str>,
+        request: &Request,
+        traffic: &Traffic,
+    ) -> Result<Response, TransportError> {
+        let sent = self.send_once(&self.http, resource, request, traffic).await;
+        self.http.record(request, &sent, Answered::Page).await;
+        sent
+    }
+
+    /// Sends a login, which is not sent on to another address. Who reads the answer records it.
     pub(crate) async fn send_login(
         &self,
         resource: &Arc<str>,

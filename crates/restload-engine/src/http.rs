@@ -1,21 +1,34 @@
 //! Requests over the wire, by reqwest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use restload_model::system_error;
+use restload_replay::{Answered, Book, Recorder};
 use restload_source::plan::Limits;
 use restload_source::request::{Request, Response};
+use tokio::task::spawn_blocking;
+
+use crate::exchanges::{self, Exchanges};
 
 /// How restload introduces itself.
 const USER_AGENT: &str = concat!("restload/", env!("CARGO_PKG_VERSION"));
 /// Redirects within the same origin that are followed.
 const MAX_REDIRECTS: usize = 10;
 
-/// A connection pool with its limits.
+/// What requests are sent by, with its limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
-    client: reqwest::Client,
+    transport: Transport,
     max_response_bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Transport {
+    /// A connection pool, and what writes down what comes.
+    Wire(reqwest::Client, Option<Arc<Recorder>>),
+    /// What was written down.
+    Replay(Arc<Book>),
 }
 
 /// Why there is no response.
@@ -31,10 +44,11 @@ pub(crate) enum TransportError {
 
 impl Http {
     /// A pool that keeps as many connections as may be in use.
-    pub(crate) fn new(limits: &Limits) -> Result<Self, String> {
+    pub(crate) fn new(limits: &Limits, exchanges: &Exchanges) -> Result<Self, String> {
         let trusted = limits.trusted_hosts.clone();
         Self::with_redirects(
             limits,
+            exchanges,
             reqwest::redirect::Policy::custom(move |attempt| {
                 let first = attempt.previous().first().cloned();
                 let is_trusted = first.is_some_and(|first| {
@@ -58,11 +72,25 @@ impl Http {
     }
 
     /// The same, but a redirect is an answer: the cookies of a login stand in it, and its body must not be sent on.
-    pub(crate) fn without_redirects(limits: &Limits) -> Result<Self, String> {
-        Self::with_redirects(limits, reqwest::redirect::Policy::none())
+    pub(crate) fn without_redirects(limits: &Limits, exchanges: &Exchanges) -> Result<Self, String> {
+        Self::with_redirects(limits, exchanges, reqwest::redirect::Policy::none())
     }
 
-    fn with_redirects(limits: &Limits, redirects: reqwest::redirect::Policy) -> Result<Self, String> {
+    fn with_redirects(
+        limits: &Limits,
+        exchanges: &Exchanges,
+        redirects: reqwest::redirect::Policy,
+    ) -> Result<Self, String> {
+        let recorder = match exchanges {
+            Exchanges::Wire => None,
+            Exchanges::Recorded(recorder) => Some(Arc::clone(recorder)),
+            Exchanges::Replayed(replay) => {
+                return Ok(Self {
+                    transport: Transport::Replay(Arc::clone(&replay.book)),
+                    max_response_bytes: limits.max_response_bytes,
+                });
+            }
+        };
         // Another part of the process may have chosen the provider already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -76,14 +104,48 @@ impl Http {
             .build()
             .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;
         Ok(Self {
-            client,
+            transport: Transport::Wire(client, recorder),
             max_response_bytes: limits.max_response_bytes,
         })
     }
 
+    /// The exchanges that requests are answered from, if they are not sent.
+    pub(crate) fn book(&self) -> Option<&Book> {
+        match &self.transport {
+            Transport::Wire(..) => None,
+            Transport::Replay(book) => Some(book),
+        }
+    }
+
+    /// Whether a request must not be sent unless its answer is needed: what is recorded is what a replay asks for.
+    pub(crate) fn is_exact(&self) -> bool {
+        !matches!(&self.transport, Transport::Wire(_, None))
+    }
+
+    /// Writes down what came of a request, if that is wanted. What a login has given must be known to the redactor.
+    pub(crate) async fn record(&self, request: &Request, sent: &Result<Response, TransportError>, answered: Answered) {
+        let Transport::Wire(_, Some(recorder)) = &self.transport else {
+            return;
+        };
+        let recorder = Arc::clone(recorder);
+        let (asked, outcome) = (exchanges::asked(request), exchanges::outcome(request, sent));
+        // Long bodies are compressed, and the disk may be slow. That it panics cannot be helped here: the exchange is then
+        // missing from the recording, and a replay says so.
+        let _ = spawn_blocking(move || recorder.record(&asked, &outcome, answered)).await;
+    }
+
     /// Sends a request and reads the whole answer.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let mut builder = self.client.request(request.method.clone(), request.url.clone());
+        let client = match &self.transport {
+            Transport::Wire(client, _) => client,
+            Transport::Replay(book) => {
+                let (book, request) = (Arc::clone(book), request.clone());
+                let answered = spawn_blocking(move || exchanges::answer(&book, &request)).await;
+                let response = answered.map_err(|error| TransportError::Final(error.to_string()))??;
+                return self.within_size(response.body.len() as u64).map(|()| response);
+            }
+        };
+        let mut builder = client.request(request.method.clone(), request.url.clone());
         builder = builder.headers(request.headers.clone());
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
@@ -92,12 +154,7 @@ impl Http {
         let expected = answer.content_length().unwrap_or(0);
         let mut body = Vec::with_capacity(expected.min(self.max_response_bytes) as usize);
         while let Some(chunk) = answer.chunk().await.map_err(|error| explain(&error))? {
-            if (body.len() + chunk.len()) as u64 > self.max_response_bytes {
-                return Err(TransportError::Final(format!(
-                    "the answer is larger than {} MiB (`client.max_response_mib`)",
-                    self.max_response_bytes >> 20
-                )));
-            }
+            self.within_size((body.len() + chunk.len()) as u64)?;
             body.extend_from_slice(&chunk);
         }
         Ok(Response {
@@ -106,6 +163,16 @@ impl Http {
             headers: answer.headers().clone(),
             body,
         })
+    }
+
+    fn within_size(&self, bytes: u64) -> Result<(), TransportError> {
+        if bytes <= self.max_response_bytes {
+            return Ok(());
+        }
+        Err(TransportError::Final(format!(
+            "the answer is larger than {} MiB (`client.max_response_mib`)",
+            self.max_response_bytes >> 20
+        )))
     }
 }
 

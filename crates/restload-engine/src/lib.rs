@@ -8,6 +8,7 @@
 mod asking;
 mod auth;
 mod clock;
+mod exchanges;
 mod fetch;
 mod http;
 mod limiter;
@@ -20,6 +21,7 @@ pub use asking::{
     Answer, Asked, Asker, AskerOptions, Discovery, Enough, Exchange, Failure, Page, Paging, Probe, Stage,
 };
 pub use clock::{Moment, new_load_id};
+pub use exchanges::{Exchanges, Replay};
 pub use limiter::{Limit, SharedLimits};
 pub use report::{CursorMove, Event, Outcome, PartitionFailure, Report, ResourceReport, ResourceStatus, TableTotals};
 pub use run::{RunError, RunOptions, run};

@@ -12,6 +12,7 @@ use restload_model::normalizer::NormalizePlan;
 use restload_model::normalizer::names::Names;
 use restload_model::row_id;
 use restload_model::schema::{Target, WriteDisposition};
+use restload_replay::StoredState;
 use restload_source::extraction::Progress;
 use restload_source::incremental::IncrementalPlan;
 use restload_source::parent_fields::Parents;
@@ -20,6 +21,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Moment;
+use crate::exchanges::Exchanges;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
@@ -43,6 +45,8 @@ pub struct RunOptions {
     pub shared_limits: SharedLimits,
     /// The folder that the files of a config are relative to.
     pub folder: PathBuf,
+    /// Where the answers come from.
+    pub exchanges: Exchanges,
     /// Takes events as they happen.
     pub events: Arc<dyn Fn(Event) + Send + Sync>,
     /// Turns true when the user asks to stop.
@@ -60,6 +64,14 @@ pub enum RunError {
     Destination(#[from] DestinationError),
 }
 
+impl RunOptions {
+    /// Whether the run is beside the course of things: a sample, or data of another time. What is stored of the resources
+    /// stays as it is, for the next whole run.
+    fn is_aside(&self) -> bool {
+        self.limit.is_some() || self.exchanges.is_aside()
+    }
+}
+
 /// How far a resource can be picked up again after an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Resumption {
@@ -72,9 +84,14 @@ enum Resumption {
 }
 
 /// Moves the records of a plan into a destination.
-pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) -> Result<Report, RunError> {
+pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptions) -> Result<Report, RunError> {
     let started = Instant::now();
-    let limiter = options.shared_limits.limiter(&plan);
+    options.exchanges.relax(&mut plan.limits);
+    let limiter = match options.exchanges {
+        // Others that run at the same time ask the API; this one does not.
+        Exchanges::Replayed(_) => SharedLimits::default().limiter(&plan),
+        _ => options.shared_limits.limiter(&plan),
+    };
     let Plan {
         limits,
         resources,
@@ -87,6 +104,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     let reporter = Reporter(Arc::clone(&options.events));
     let fetcher = Fetcher::new(
         (limits, exchanges, redactor),
+        &options.exchanges,
         limiter,
         &options.folder,
         reporter.clone(),
@@ -103,7 +121,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         .iter()
         .map(|plan| resumption(plan, &resources, &options))
         .collect();
-    if options.limit.is_some() {
+    if options.is_aside() {
         destination.limit();
     }
     for (plan, resumption) in resources.iter().zip(&resumptions) {
@@ -112,6 +130,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
         }
     }
     destination.prepare(targets, options.full_refresh).await?;
+    begin_with(&mut destination, &resources, &options.exchanges);
     let names = Arc::new(Names::new(destination.tables()));
     let scopes: Vec<Option<Arc<str>>> = resources
         .iter()
@@ -172,7 +191,7 @@ pub async fn run(plan: Plan, mut destination: Destination, options: RunOptions) 
     let outcome = outcome(&reports);
     // A limited run is a sample: what an interrupted load has left stays for the next whole one.
     let mut at_rest: Vec<Checkpoint> = Vec::new();
-    if written.is_ok() && options.limit.is_none() {
+    if written.is_ok() && !options.is_aside() {
         let finished = reports_to_forget(&resources, &reports, outcome);
         for ((plan, scope), former) in resources
             .iter()
@@ -436,7 +455,7 @@ fn target_of(plan: &ResourcePlan) -> Target {
 /// How a resource goes on after an interruption.
 fn resumption(plan: &ResourcePlan, all: &[Arc<ResourcePlan>], options: &RunOptions) -> Resumption {
     let replaces = is_replaced;
-    if options.full_refresh || options.limit.is_some() || replaces(plan) {
+    if options.full_refresh || options.is_aside() || replaces(plan) {
         return Resumption::Restart;
     }
     let has_replaced_descendant = all
@@ -465,6 +484,29 @@ fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> Vec<&'p A
     found
 }
 
+/// Keeps what is stored of the resources with a recording, and takes it from there again.
+fn begin_with(destination: &mut Destination, resources: &[Arc<ResourcePlan>], exchanges: &Exchanges) {
+    match exchanges {
+        Exchanges::Wire => {}
+        Exchanges::Recorded(recorder) => {
+            let stored = resources.iter().flat_map(|plan| destination.checkpoints(&plan.name));
+            let state = stored.filter_map(|checkpoint| {
+                Some(StoredState {
+                    resource: checkpoint.resource.to_string(),
+                    partition: checkpoint.partition.to_string(),
+                    position: checkpoint.position.clone()?,
+                })
+            });
+            recorder.keep_state(&state.collect::<Vec<_>>());
+        }
+        Exchanges::Replayed(replay) => {
+            if let Some(state) = &replay.state {
+                destination.take_up(state.iter().cloned());
+            }
+        }
+    }
+}
+
 /// Whether the rows of a resource are replaced by every load.
 fn is_replaced(plan: &ResourcePlan) -> bool {
     plan.is_loaded && plan.target.write_disposition == WriteDisposition::Replace
@@ -474,7 +516,7 @@ fn is_replaced(plan: &ResourcePlan) -> bool {
 /// all rows every time.
 fn keeps_cursors(plan: &ResourcePlan, options: &RunOptions) -> bool {
     let incremental = plan.incremental.as_ref();
-    incremental.is_some_and(|incremental| !incremental.is_backfill()) && options.limit.is_none() && !is_replaced(plan)
+    incremental.is_some_and(|incremental| !incremental.is_backfill()) && !options.is_aside() && !is_replaced(plan)
 }
 
 /// What sets the stored partitions of this run apart from those of others: the range that is given. A resource that is

@@ -1,9 +1,11 @@
 //! Secrets: values that can be used but not shown, and the redaction of whatever is shown.
 
+mod occurrences;
+
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use self::occurrences::occurrences;
 
 /// What stands in the place of a secret wherever text is shown.
 pub const MASK: &str = "***";
@@ -30,51 +32,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Removes known secret values from text that is about to be shown, in every spelling a URL gives them. Its clones
-/// [learn](Self::learn) together.
+/// Removes known secret values from text that is about to be shown, in every spelling that URLs and JSON give them. Its
+/// clones [learn](Self::learn) together.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     /// Longest value first, so that a secret that contains another is masked whole.
     secrets: Arc<RwLock<Vec<KnownSecret>>>,
 }
 
-/// A secret under the name it is written with in a config, and every text that gives it away.
+/// A secret under the name it is written with in a config.
 #[derive(Debug, Clone)]
 struct KnownSecret {
     name: String,
     value: Secret,
-    spellings: Vec<Secret>,
     /// How many were learnt before it, if it was learnt on the way.
     learnt: Option<u64>,
 }
 
-impl KnownSecret {
-    fn new(name: String, value: Secret, learnt: Option<u64>) -> Self {
-        let plain = value.expose();
-        let encoded = utf8_percent_encode(plain, NON_ALPHANUMERIC).to_string();
-        let form = encoded
-            .replace("%20", "+")
-            .replace("%2D", "-")
-            .replace("%2E", ".")
-            .replace("%5F", "_");
-        let json = serde_json::to_string(plain).unwrap_or_default();
-        let mut spellings: Vec<Secret> = Vec::new();
-        for spelling in [plain, json.trim_matches('"'), encoded.as_str(), form.as_str()] {
-            if !spelling.is_empty() && spellings.iter().all(|known| known.expose() != spelling) {
-                spellings.push(Secret::new(spelling));
-            }
-        }
-        Self {
-            name,
-            value,
-            spellings,
-            learnt,
-        }
-    }
-}
-
 /// Shorter values are common words and digits; masking them would garble every message and protect nothing.
-const SHORTEST_SECRET: usize = 4;
+pub const SHORTEST_SECRET: usize = 4;
 
 /// Values learnt on the way that are remembered. A token that ends with every request would otherwise make each text
 /// dearer to redact than the one before; those of long ago are of no use to anybody.
@@ -86,7 +62,11 @@ impl Redactor {
         let mut secrets: Vec<KnownSecret> = secrets
             .into_iter()
             .filter(|(_, value)| value.expose().len() >= SHORTEST_SECRET)
-            .map(|(name, value)| KnownSecret::new(name, value, None))
+            .map(|(name, value)| KnownSecret {
+                name,
+                value,
+                learnt: None,
+            })
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose().len()));
         Self {
@@ -107,19 +87,32 @@ impl Redactor {
             secrets.retain(|known| known.learnt.is_none() || known.learnt != oldest);
         }
         let number = last.map_or(0, |last| last + 1);
-        secrets.push(KnownSecret::new(name.to_owned(), value.clone(), Some(number)));
+        secrets.push(KnownSecret {
+            name: name.to_owned(),
+            value: value.clone(),
+            learnt: Some(number),
+        });
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose().len()));
+    }
+
+    /// One that knows what this one knows now, and learns nothing that this one does.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self {
+            secrets: Arc::new(RwLock::new(secrets)),
+        }
     }
 
     /// The text with every secret value masked.
     pub fn redact(&self, text: &str) -> String {
-        self.replace(text, |_| MASK.to_owned())
+        self.substitute(text, |_, _| MASK.to_owned())
     }
 
     /// The text with every secret value replaced by its placeholder `{secrets.NAME}`, so that it can be stored and
     /// [restored](Self::restore).
     pub fn store(&self, text: &str) -> String {
-        self.replace(text, |name| format!("{{secrets.{name}}}"))
+        self.substitute(text, |name, _| format!("{{secrets.{name}}}"))
     }
 
     /// The text that [`store`](Self::store) was given, with today's values of the secrets.
@@ -134,15 +127,21 @@ impl Redactor {
         restored
     }
 
-    fn replace(&self, text: &str, replacement: impl Fn(&str) -> String) -> String {
-        let mut shown = text.to_owned();
-        for secret in self.secrets.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            for spelling in &secret.spellings {
-                if shown.contains(spelling.expose()) {
-                    shown = shown.replace(spelling.expose(), &replacement(&secret.name));
-                }
-            }
+    /// The text with every secret value replaced by what is given for its name and value.
+    pub fn substitute(&self, text: &str, replacement: impl Fn(&str, &Secret) -> String) -> String {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let found = occurrences(text, secrets.iter().map(|secret| secret.value.expose()));
+        if found.is_empty() {
+            return text.to_owned();
         }
+        let mut shown = String::with_capacity(text.len());
+        let mut end = 0;
+        for (range, index) in found {
+            shown.push_str(&text[end..range.start]);
+            shown.push_str(&replacement(&secrets[index].name, &secrets[index].value));
+            end = range.end;
+        }
+        shown.push_str(&text[end..]);
         shown
     }
 }
@@ -165,6 +164,15 @@ mod tests {
             ("token=s3cr/t value&x=1", "token=***&x=1"),
             ("token=s3cr%2Ft%20value&x=1", "token=***&x=1"),
             ("token=s3cr%2Ft+value", "token=***"),
+            ("token=s3cr%2ft%20v%61lue", "token=***"),
+            (
+                r#"{"next":"https:\/\/a.test\/?t=s3cr\/t\u0020value"}"#,
+                r#"{"next":"https:\/\/a.test\/?t=***"}"#,
+            ),
+            (
+                r#"{"next":"?t=s3cr%2Ft+value&u=%zz\q"}"#,
+                r#"{"next":"?t=***&u=%zz\q"}"#,
+            ),
             ("s3cr/t value and more", "***"),
             ("no secret here", "no secret here"),
         ] {

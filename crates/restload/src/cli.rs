@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Preview(PreviewArgs),
     /// Propose what a config could say of a resource, by a page or two of it. Nothing is written.
     Discover(DiscoverArgs),
+    /// Run a pipeline on recorded answers, offline, and compare the tables with those kept beside them.
+    Test(TestArgs),
     /// Show what is stored of a pipeline's resources, or forget it.
     State(StateArgs),
     /// Show how a pipeline's runs went.
@@ -56,7 +58,7 @@ pub(crate) enum Command {
 }
 
 /// A config and its variables.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigArgs {
     /// The config file, such as `configs/pushover.yaml`.
     pub(crate) config: PathBuf,
@@ -137,7 +139,7 @@ pub(crate) struct DiscoverArgs {
 }
 
 /// What `run` takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// The config files, such as `configs/pushover.yaml`. Several are loaded at the same time; those of one API share
     /// its limits, the strictest of what they say.
@@ -173,7 +175,31 @@ pub(crate) struct RunArgs {
     /// Load from a simulator of the API on this machine; no account is needed.
     #[arg(long)]
     pub(crate) demo: bool,
+    /// Keep what is asked and answered in a folder, with secrets replaced: for `restload test` and `--replay`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Let `--record` take the place of the recording that is in the folder.
+    #[arg(long, requires = "record")]
+    pub(crate) overwrite: bool,
+    /// Take the answers from a recording instead of asking for them. Stored cursors stay where they are.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["record", "demo"])]
+    pub(crate) replay: Option<PathBuf>,
     /// Text for people, or JSON for programs, on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// What `test` takes.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// The config file.
+    pub(crate) config: PathBuf,
+    /// The folder of the recording (`api.yaml`) and of the tables that should come of it (`tables.txt`).
+    pub(crate) folder: PathBuf,
+    /// Write the tables instead of comparing them.
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Text for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }

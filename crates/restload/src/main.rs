@@ -10,6 +10,7 @@ mod pipeline;
 mod probes;
 mod progress;
 mod proposal;
+mod recording;
 mod sample;
 mod summary;
 mod table;
@@ -54,6 +55,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
         Command::Discover(args) => threads()?.block_on(commands::discover::discover(args, terminal)),
         Command::Preview(args) => threads()?.block_on(commands::preview::preview(args, terminal)),
         Command::Run(args) => threads()?.block_on(commands::run::run(args, terminal)),
+        Command::Test(args) => threads()?.block_on(commands::test::test(args, terminal)),
         Command::State(args) => threads()?.block_on(commands::state::state(args, terminal)),
         Command::Show(args) => threads()?.block_on(commands::show::show(args, terminal)),
         Command::Loads(args) => threads()?.block_on(commands::loads::loads(args, terminal)),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use restload_engine::Moment;
 use restload_model::diagnostics::{Anchor, Diagnostic, Diagnostics, KeyPath, Segment, did_you_mean};
 use restload_model::secret::Secret;
+use restload_replay::pseudonym;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
 use restload_source::plan::{Lookup, Plan, PlanOptions, RunRange, SourceConfig, bind, plan};
 use restload_source::template::Template;
@@ -42,6 +43,8 @@ pub(crate) struct Overrides {
     pub(crate) range: RunRange,
     pub(crate) offline: bool,
     pub(crate) demo: Option<Demo>,
+    /// What a recorded run had, in the place of what there is now.
+    pub(crate) replayed: Option<Replayed>,
 }
 
 /// What a simulator takes the place of.
@@ -52,12 +55,34 @@ pub(crate) struct Demo {
     pub(crate) vars: BTreeMap<String, Value>,
 }
 
+/// What a recorded run had.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replayed {
+    pub(crate) started_at: Option<String>,
+    /// `None`: every secret there could be, each with a value of its own.
+    pub(crate) secrets: Option<BTreeMap<String, String>>,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
 /// A plan and where it goes.
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) destination: Option<DestinationConfig>,
     /// What is worth a look and does not keep the config from being used; people have been told.
     pub(crate) warnings: Vec<Mistake>,
+    /// What was taken from the surroundings.
+    pub(crate) used: Used,
+}
+
+/// What a plan has taken from its surroundings, besides the config.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    /// The moment that the run has as its start.
+    pub(crate) started_at: String,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) env: BTreeMap<String, String>,
+    /// The values of `vars` that a simulator has given.
+    pub(crate) vars: serde_json::Map<String, Value>,
 }
 
 /// A config that cannot be used.
@@ -81,22 +106,27 @@ impl Refused {
 impl Pipeline {
     /// Reads a config and its surroundings, and gives its variables the values of the command line.
     pub(crate) fn read(args: &ConfigArgs, terminal: &Terminal) -> Result<Self, Refused> {
-        let mut pipeline = Self::open(&args.config, terminal)?;
-        for (var, value) in &args.vars {
-            if !pipeline.set_var(var, value) {
-                pipeline.refuse_var(var);
-            }
-        }
+        let mut pipeline = Self::open(&args.config, terminal, str::to_owned)?;
+        pipeline.set_vars(&args.vars);
         Ok(pipeline)
     }
 
-    /// Reads a config and its surroundings.
-    pub(crate) fn open(config: &Path, terminal: &Terminal) -> Result<Self, Refused> {
+    /// Gives the variables values. One that the config does not have is a mistake.
+    pub(crate) fn set_vars(&mut self, vars: &[(String, Value)]) {
+        for (var, value) in vars {
+            if !self.set_var(var, value) {
+                self.refuse_var(var);
+            }
+        }
+    }
+
+    /// Reads a config, after a change to its text, and its surroundings.
+    pub(crate) fn open(config: &Path, terminal: &Terminal, change: impl Fn(&str) -> String) -> Result<Self, Refused> {
         let refused = |error: crate::load::LoadError| Refused {
             report: error.render(terminal.color),
             mistakes: error.mistakes(),
         };
-        let document = Document::read(config).map_err(refused)?;
+        let document = Document::read_changed(config, change).map_err(refused)?;
         let folder = folder_of(config);
         let secrets = Secrets::open(&folder).map_err(refused)?;
         let mut shape = Diagnostics::default();
@@ -230,8 +260,10 @@ impl Pipeline {
             started_at: Moment::now().to_iso(),
             range: RunRange::default(),
             offline: false,
+            is_replayed: false,
         };
-        let lookup = Surroundings::new(&self.secrets, None, terminal);
+        let overrides = Overrides::default();
+        let lookup = Surroundings::new(&self.secrets, &overrides, terminal);
         let mut diagnostics = Diagnostics::default();
         let destination = bind_destination(
             self.destination.take(),
@@ -248,24 +280,29 @@ impl Pipeline {
 
     /// Plans a run. Warnings are handed to the terminal; a mistake refuses the config.
     pub(crate) fn plan(mut self, overrides: &Overrides, terminal: &Terminal) -> Result<Planned, Refused> {
-        let started_at = Moment::now().to_iso();
+        let recorded = overrides.replayed.as_ref();
+        let started_at = recorded.and_then(|recorded| recorded.started_at.clone());
+        let started_at = started_at.unwrap_or_else(|| Moment::now().to_iso());
         let options = PlanOptions {
             select: overrides.select.clone(),
             base_url: overrides.demo.as_ref().map(|demo| demo.base_url.clone()),
-            started_at,
+            started_at: started_at.clone(),
             range: overrides.range.clone(),
             offline: overrides.offline,
+            is_replayed: recorded.is_some(),
         };
+        let mut vars = serde_json::Map::new();
         if let Some(demo) = &overrides.demo {
             for (name, value) in &demo.vars {
                 if let Some(own) = self.source.vars.get_mut(name)
                     && (own.is_null() || *own == Value::Array(Vec::new()) || *own == "")
                 {
                     *own = value.clone();
+                    vars.insert(name.clone(), value.clone());
                 }
             }
         }
-        let lookup = Surroundings::new(&self.secrets, overrides.demo.as_ref(), terminal);
+        let lookup = Surroundings::new(&self.secrets, overrides, terminal);
         let planned = plan(&self.source, &options, &lookup, &mut self.diagnostics);
         let destination = bind_destination(
             self.destination,
@@ -282,9 +319,15 @@ impl Pipeline {
                 if !found.is_empty() {
                     terminal.say(&render(Some(&self.document), &found, terminal.color));
                 }
+                let used = Used {
+                    started_at,
+                    vars,
+                    ..lookup.used.into_inner()
+                };
                 Ok(Planned {
                     plan,
                     destination,
+                    used,
                     warnings: mistakes(&self.document, &found),
                 })
             }
@@ -315,20 +358,24 @@ fn bind_destination(
     }
 }
 
-/// Secrets and the environment, or what a simulator gives in their place.
+/// Secrets and the environment, or what a simulator or a recording gives in their place.
 struct Surroundings<'s> {
     secrets: &'s Secrets,
     demo: Option<&'s Demo>,
+    replayed: Option<&'s Replayed>,
+    used: RefCell<Used>,
     terminal: &'s Terminal,
     /// The secrets whose place has been told.
     told: RefCell<BTreeSet<String>>,
 }
 
 impl<'s> Surroundings<'s> {
-    fn new(secrets: &'s Secrets, demo: Option<&'s Demo>, terminal: &'s Terminal) -> Self {
+    fn new(secrets: &'s Secrets, overrides: &'s Overrides, terminal: &'s Terminal) -> Self {
         Self {
             secrets,
-            demo,
+            demo: overrides.demo.as_ref(),
+            replayed: overrides.replayed.as_ref(),
+            used: RefCell::default(),
             terminal,
             told: RefCell::default(),
         }
@@ -337,7 +384,10 @@ impl<'s> Surroundings<'s> {
 
 impl Lookup for Surroundings<'_> {
     fn secret(&self, name: &str) -> Option<Secret> {
-        match self.demo {
+        if let Some(replayed) = self.replayed {
+            return replayed.secret(name);
+        }
+        let found = match self.demo {
             // A demo must not send anybody's real credentials to a simulator.
             Some(demo) => demo.secrets.get(name).map(|value| Secret::new(value.clone())),
             None => {
@@ -347,10 +397,18 @@ impl Lookup for Surroundings<'_> {
                 }
                 Some(found.value)
             }
+        };
+        if let Some(value) = &found {
+            let mut used = self.used.borrow_mut();
+            used.secrets.insert(name.to_owned(), value.clone());
         }
+        found
     }
 
     fn secret_places(&self, name: &str) -> Vec<String> {
+        if self.replayed.is_some() {
+            return vec!["the recording, whose run had no such secret".to_owned()];
+        }
         match self.demo {
             Some(_) => vec!["the simulator, which has no such credential".to_owned()],
             None => self.secrets.places(name),
@@ -358,7 +416,26 @@ impl Lookup for Surroundings<'_> {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        self.secrets.env(name)
+        if let Some(replayed) = self.replayed {
+            return replayed.env.get(name).cloned();
+        }
+        let value = self.secrets.env(name)?;
+        self.used.borrow_mut().env.insert(name.to_owned(), value.clone());
+        Some(value)
+    }
+}
+
+impl Replayed {
+    fn secret(&self, name: &str) -> Option<Secret> {
+        match &self.secrets {
+            Some(secrets) => secrets.get(name).map(Secret::new),
+            None => {
+                // A script that was written by hand gives a secret as the environment does, or not at all.
+                let variable = name.replace('.', "__").to_uppercase();
+                let given = self.env.get(&variable).map(Secret::new);
+                given.or_else(|| Some(Secret::new(pseudonym(name, &Secret::new(name)))))
+            }
+        }
     }
 }
 

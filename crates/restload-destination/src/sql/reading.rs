@@ -27,6 +27,25 @@ const STATE_COLUMNS: [(&str, Option<DataType>); 5] = [
 ];
 
 impl Dialect {
+    /// The names of all tables of a file.
+    pub(crate) fn list_file_tables() -> Sql {
+        Sql::new(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        )
+    }
+
+    /// A table of a file as it was declared: its columns, their types, whether they may be null.
+    pub(crate) fn describe_file_table(table: &str) -> Sql {
+        Sql::new("SELECT name, type || CASE WHEN \"notnull\" THEN ' NOT NULL' ELSE '' END FROM pragma_table_info(")
+            .name(table)
+            .text(")")
+    }
+
+    /// All rows of a table of a file.
+    pub(crate) fn whole_file_table(table: &str) -> Sql {
+        Sql::new("SELECT * FROM ").name(table)
+    }
+
     /// A column as text.
     pub(super) fn as_text(&self, sql: Sql, column: &str, data_type: Option<DataType>) -> Sql {
         match (self.kind, data_type) {

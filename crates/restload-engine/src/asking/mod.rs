@@ -26,6 +26,7 @@ pub use self::exchange::{Exchange, Failure, Stage};
 pub use self::probe::Probe;
 pub use self::walk::Answer;
 
+use crate::exchanges::Exchanges;
 use crate::fetch::Fetcher;
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Reporter};
@@ -131,6 +132,7 @@ impl Asker {
         limits.max_attempts = limits.max_attempts.min(MOST_ATTEMPTS);
         let fetcher = Fetcher::new(
             (limits, plan.exchanges, plan.redactor),
+            &Exchanges::Wire,
             limiter,
             &options.folder,
             Reporter(options.events),

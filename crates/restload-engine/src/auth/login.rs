@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use restload_model::secret::Secret;
+use restload_replay::{Answered, SESSION, pseudonym};
 use restload_source::auth::{Granted, Login, LoginError, Rotation, Session};
 use restload_source::request::{Request, Response};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -13,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::token_file::{Kept, TokenFile};
 use crate::clock::Moment;
+use crate::exchanges;
 use crate::fetch::{Attempts, FetchError, Fetcher, Traffic};
 use crate::report::Event;
 
@@ -233,7 +235,7 @@ impl Renewal<'_> {
         let used = latest.clone().unwrap_or_else(|| rotation.configured.clone());
         let granted = self.log_in(Some(&used)).await?;
         if let Some(successor) = granted.refresh_token.filter(|successor| *successor != used) {
-            if latest.is_none() {
+            if latest.is_none() && self.fetcher.http.book().is_none() {
                 self.fetcher.reporter.report(Event::Note {
                     resource: Arc::clone(self.resource),
                     text: "the API has replaced the refresh token, which `token_file: null` keeps nowhere; the next \
@@ -252,13 +254,28 @@ impl Renewal<'_> {
         let nonce: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
         let request = login.request(Moment::now().seconds(), &nonce, refresh_token);
         let request = request.map_err(|error| self.failed(&error))?;
-        let response = self.send(&request).await?;
-        let granted = login.read(&response).map_err(|error| self.failed(&error))?;
-        granted.session.secrets().for_each(|secret| self.learn(secret));
-        if let Some(refresh_token) = &granted.refresh_token {
-            self.learn(refresh_token);
+        let http = &self.fetcher.http_for_logins;
+        if login.rotation().is_some() && http.book().is_some_and(|book| !book.knows(&exchanges::asked(&request))) {
+            // The recorded run had a token of the run before it.
+            let kept = Secret::new(pseudonym(SESSION, &Secret::new("token")));
+            return Ok(Granted {
+                session: login.session_of(&kept).map_err(|error| self.failed(&error))?,
+                lifetime: None,
+                access_token: None,
+                refresh_token: None,
+            });
         }
-        Ok(granted)
+        let response = self.send(&request).await?;
+        let read = login.read(&response);
+        if let Ok(granted) = &read {
+            granted.session.secrets().for_each(|secret| self.learn(secret));
+            if let Some(refresh_token) = &granted.refresh_token {
+                self.learn(refresh_token);
+            }
+        }
+        let is_read = read.is_ok();
+        http.record(&request, &Ok(response), Answered::Login { is_read }).await;
+        read.map_err(|error| self.failed(&error))
     }
 
     async fn send(&self, request: &Request) -> Result<Response, FetchError> {
@@ -273,6 +290,13 @@ impl Renewal<'_> {
                 sent = fetcher.send_login(self.resource, request, self.traffic) => sent,
             };
             attempts.count();
+            let is_final = sent
+                .as_ref()
+                .is_ok_and(|response| !fetcher.limits.retries(response.status));
+            if !is_final {
+                let answered = Answered::Login { is_read: false };
+                fetcher.http_for_logins.record(request, &sent, answered).await;
+            }
             match sent {
                 Ok(response) if fetcher.limits.retries(response.status) => {
                     let reason = format!("the login was answered {}", response.status);
@@ -292,7 +316,7 @@ impl Renewal<'_> {
     }
 
     fn learn(&self, secret: &Secret) {
-        self.fetcher.redactor.learn("session", secret);
+        self.fetcher.redactor.learn(SESSION, secret);
     }
 
     fn failed(&self, error: &LoginError) -> FetchError {

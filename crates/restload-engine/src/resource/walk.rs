@@ -139,7 +139,7 @@ fn wanted(
 ) -> Result<Wanted, ExtractError> {
     let mut wanted = vec![(walk.progress().position.clone(), walk.request(context)?)];
     let mut most = shared.fetcher.limits.concurrency.saturating_sub(1);
-    if stops_early(shared) {
+    if stops_early(shared) || shared.fetcher.http.is_exact() {
         most = 0;
     }
     if let Some(remaining) = &shared.remaining {

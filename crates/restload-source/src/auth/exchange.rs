@@ -31,6 +31,8 @@ pub struct Binding<'b> {
     pub values: &'b Value,
     /// The client's headers.
     pub client_headers: &'b HeaderMap,
+    /// Whether answers come from a recording.
+    pub is_replayed: bool,
     /// Whether the client's headers may go to an address.
     pub trusts: &'b dyn Fn(&Url) -> bool,
 }

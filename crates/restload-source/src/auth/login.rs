@@ -231,9 +231,12 @@ impl LoginPlan {
                 let key = row_id::of_text(&format!("{}\n{token}", login.draft.url));
                 let configured = Secret::new(token);
                 login.secrets.push(configured.clone());
-                let file = file.clone();
+                // The tokens of another time are nothing to keep.
+                let file = file.clone().filter(|_| !binding.is_replayed);
                 login.grant = Grant::Refresh(Rotation { configured, file, key });
             }
+            // There is no key, and nobody looks at the signature.
+            GrantPlan::Assertion(_) if binding.is_replayed => {}
             GrantPlan::Assertion(jwt) => match jwt.bind(values, diagnostics)? {
                 Some(jwt) => login.grant = Grant::Assertion(Box::new(jwt)),
                 None => return Ok(None),

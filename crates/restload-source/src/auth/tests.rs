@@ -26,6 +26,7 @@ fn exchange(config: serde_json::Value) -> Result<Exchange, String> {
         values: &context.to_value(),
         context: &context,
         client_headers: &headers,
+        is_replayed: false,
         trusts: &|url| url.origin() == home.origin(),
     };
     let mut exchanges = Exchanges::default();

@@ -72,6 +72,8 @@ pub struct PlanOptions {
     pub range: RunRange,
     /// Whether a missing secret only warns, because nothing will be requested.
     pub offline: bool,
+    /// Whether answers come from a recording: nothing is signed, and no tokens are kept.
+    pub is_replayed: bool,
 }
 
 /// A pipeline that is ready to run.
@@ -242,6 +244,7 @@ pub fn plan(
         context: &context.context,
         values: &values,
         client_headers: &client_headers,
+        is_replayed: options.is_replayed,
         trusts: &|url| home.as_ref().is_some_and(|home| shared.trusts(home, url)),
     };
     let mut exchanges = Exchanges::default();

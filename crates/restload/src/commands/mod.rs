@@ -10,6 +10,7 @@ pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod state;
+pub(crate) mod test;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use restload_destination::{Destination, OpenOptions, Refresh};
-use restload_engine::{Moment, Outcome as RunOutcome, Report, RunOptions, SharedLimits, new_load_id, run as run_plan};
+use restload_engine::{
+    Exchanges, Moment, Outcome as RunOutcome, Report, RunOptions, SharedLimits, new_load_id, run as run_plan,
+};
 use restload_pushover_sim::Running;
 use restload_source::plan::{LeftOut, Plan, RunRange};
 use serde_json::{Map, Value, json};
@@ -19,6 +21,7 @@ use crate::demo;
 use crate::load::settings::Settings;
 use crate::pipeline::{Overrides, Pipeline, folder_of};
 use crate::progress::{Progress, of_pipeline};
+use crate::recording::{Recording, begin, end};
 use crate::summary;
 use crate::terminal::{Level, Terminal};
 
@@ -26,7 +29,11 @@ use crate::terminal::{Level, Terminal};
 const AT_A_TIME: usize = 4;
 
 pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
-    let prepared = prepare(args, terminal).await?;
+    let recording = args.replay.as_deref().map(Recording::open).transpose()?;
+    let amended = recording.as_ref().map(|recording| recording.amend(args, terminal));
+    let amended = amended.transpose()?;
+    let args = amended.as_ref().unwrap_or(args);
+    let prepared = prepare(args, recording.as_ref(), terminal).await?;
     let is_one = prepared.len() == 1;
     let progress = Arc::new(Progress::new(terminal, !is_one));
     let shared_limits = SharedLimits::of(prepared.iter().map(|pipeline| &pipeline.plan));
@@ -40,6 +47,7 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
             refresh: args.refresh.map(refresh),
             limit: args.limit,
             shared_limits: shared_limits.clone(),
+            exchanges: pipeline.exchanges.clone(),
             folder: folder_of(&pipeline.config),
             events: of_pipeline(&progress, &pipeline.name),
             cancelled: cancelled.clone(),
@@ -57,8 +65,11 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
     progress.clear();
     ended.sort_by_key(|(index, _)| *index);
     let ended: Vec<Loaded> = ended.into_iter().map(|(_, loaded)| loaded).collect();
+    let mut is_good = ended.iter().all(Loaded::is_good);
+    for loaded in &ended {
+        is_good &= end(args, &loaded.exchanges, loaded.result.as_ref().ok(), terminal);
+    }
     tell(&ended, args.format, terminal)?;
-    let is_good = ended.iter().all(Loaded::is_good);
     Ok(ExitCode::from(if is_good { OK } else { FAILED }))
 }
 
@@ -68,6 +79,7 @@ struct Prepared {
     name: String,
     plan: Plan,
     place: Place,
+    exchanges: Exchanges,
     /// Runs until it is dropped.
     _simulation: Option<Running>,
 }
@@ -77,12 +89,22 @@ struct Loaded {
     name: String,
     destination: String,
     left_out: Vec<LeftOut>,
+    exchanges: Exchanges,
     result: Result<Report, CommandError>,
 }
 
 /// Reads and plans every config. A mistake in any of them refuses them all, each with all of its mistakes, before
 /// anything is requested.
-async fn prepare(args: &RunArgs, terminal: &Terminal) -> Result<Vec<Prepared>, CommandError> {
+async fn prepare(
+    args: &RunArgs,
+    recording: Option<&Recording>,
+    terminal: &Terminal,
+) -> Result<Vec<Prepared>, CommandError> {
+    if args.configs.len() > 1 && (args.record.is_some() || recording.is_some()) {
+        return Err(CommandError::usage(
+            "error: a recording is of one config; run that config by itself",
+        ));
+    }
     if args.configs.len() > 1 && !args.select.is_empty() {
         return Err(CommandError::usage(
             "error: `--select` names resources of one config; run that config by itself",
@@ -91,7 +113,7 @@ async fn prepare(args: &RunArgs, terminal: &Terminal) -> Result<Vec<Prepared>, C
     let mut opened = Vec::new();
     let mut refused: Vec<String> = Vec::new();
     for config in &args.configs {
-        match Pipeline::open(config, terminal) {
+        match Pipeline::open(config, terminal, str::to_owned) {
             Ok(pipeline) => opened.push((config, pipeline)),
             Err(mistakes) => refused.push(mistakes.report),
         }
@@ -107,7 +129,7 @@ async fn prepare(args: &RunArgs, terminal: &Terminal) -> Result<Vec<Prepared>, C
     }
     let mut prepared: Vec<Prepared> = Vec::new();
     for (config, pipeline) in opened {
-        match prepare_one(config, pipeline, args, terminal).await {
+        match prepare_one(config, pipeline, args, recording, terminal).await {
             Ok(pipeline) => prepared.push(pipeline),
             Err(error) => refused.push(error.message),
         }
@@ -138,6 +160,7 @@ async fn prepare_one(
     config: &Path,
     pipeline: Pipeline,
     args: &RunArgs,
+    recording: Option<&Recording>,
     terminal: &Terminal,
 ) -> Result<Prepared, CommandError> {
     let name = pipeline.name().to_owned();
@@ -158,7 +181,9 @@ async fn prepare_one(
         },
         offline: false,
         demo,
+        replayed: recording.map(|recording| recording.surroundings(0)),
     };
+    let base_url = pipeline.base_url().to_owned();
     let planned = pipeline.plan(&overrides, terminal)?;
     let flags = Settings {
         to: args.to.clone(),
@@ -172,11 +197,16 @@ async fn prepare_one(
             summary::left_out(&plan.left_out)
         )));
     }
+    let exchanges = match recording {
+        Some(recording) => recording.replay(0, &plan, true)?,
+        None => begin(args, &name, &plan, &planned.used, (&overrides, &base_url))?,
+    };
     Ok(Prepared {
         config: config.to_owned(),
         name,
         plan,
         place,
+        exchanges,
         _simulation: simulation,
     })
 }
@@ -186,11 +216,13 @@ impl Prepared {
         let left_out = self.plan.left_out.clone();
         let destination = self.place.url.redacted();
         let name = self.name.clone();
+        let exchanges = self.exchanges.clone();
         Loaded {
             result: self.run(options).await,
             name,
             destination,
             left_out,
+            exchanges,
         }
     }
 
@@ -263,7 +295,7 @@ fn tell(ended: &[Loaded], format: Format, terminal: &Terminal) -> Result<(), Com
 }
 
 /// The destination's word for the flag's.
-fn refresh(mode: RefreshMode) -> Refresh {
+pub(super) fn refresh(mode: RefreshMode) -> Refresh {
     match mode {
         RefreshMode::DropSources => Refresh::DropSources,
         RefreshMode::DropResources => Refresh::DropResources,

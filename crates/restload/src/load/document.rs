@@ -22,11 +22,11 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// Reads and parses a file.
-    pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
+    /// Reads and parses a file after a change to its text.
+    pub(crate) fn read_changed(path: &Path, change: impl Fn(&str) -> String) -> Result<Self, LoadError> {
         let file_name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&file_name, text),
+            Ok(text) => Self::parse(&file_name, change(&text)),
             Err(error) => Err(LoadError::unreadable(&file_name, &error)),
         }
     }
@@ -61,6 +61,11 @@ impl Document {
     pub(crate) fn span(&self, path: &KeyPath, anchor: Anchor) -> Span {
         self.spans.find(&self.source, path, anchor)
     }
+}
+
+/// The value of a YAML text that is no config.
+pub(crate) fn plain_value(text: &str) -> Result<Value, String> {
+    serde_yaml::from_str(text).map_err(|error| error.to_string())
 }
 
 /// The value of a text, or every reason why it has none.
