@@ -73,7 +73,10 @@ fn execute(command: Command) -> Result<(), BenchError> {
             let outcome = one_thread()?.block_on(driver::run(&options, &|line| eprintln!("{line}")))?;
             println!("{}", outcome.markdown);
             if !outcome.failed.is_empty() {
-                return Err(BenchError::new(format!("failed: {}", outcome.failed.join("; "))));
+                return Err(BenchError::new(format!(
+                    "not as it should be: {}",
+                    outcome.failed.join("; ")
+                )));
             }
         }
         Command::Serve(options) => one_thread()?.block_on(server::serve(options, |url| println!("{url}")))?,

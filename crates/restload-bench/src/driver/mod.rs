@@ -2,9 +2,13 @@
 //! into a fresh database, whose rows are counted after every run.
 
 mod database;
+mod instructions;
 mod machine;
+mod page;
+mod peers;
 mod report;
 mod statistics;
+mod table;
 mod workload;
 
 use std::io::{BufRead as _, BufReader};
@@ -16,6 +20,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use self::database::Database;
+use self::peers::Peer;
 use self::report::{Report, Row, Side};
 pub(crate) use self::workload::Workload;
 use self::workload::{DatabaseKind, ExpectedTable};
@@ -44,7 +49,20 @@ pub(crate) struct RunOptions {
     /// Small sizes and one round: whether everything works, not how fast it is.
     #[arg(long)]
     quick: bool,
-    /// Write the table to this file as Markdown, too.
+    /// Count instructions per record with callgrind instead of taking times, and fail when they have risen by more than
+    /// 5 % over those that --recorded holds.
+    #[arg(long, conflicts_with_all = ["vs", "limits_only", "quick"])]
+    instructions: bool,
+    /// Compare with another loader instead of the limit programs.
+    #[arg(long, conflicts_with = "limits_only")]
+    vs: Option<Peer>,
+    /// A Python with dlt; `scripts/bench` installs one.
+    #[arg(long, env = "RESTLOAD_BENCH_PYTHON")]
+    dlt_python: Option<PathBuf>,
+    /// The page with the recorded counts of instructions.
+    #[arg(long, default_value = "docs/performance.md")]
+    recorded: PathBuf,
+    /// Write the table into this page as Markdown, too, in the place of the last one of its kind.
     #[arg(long)]
     out: Option<PathBuf>,
     /// A Postgres server where databases may be created; without it the workloads that need one are left out.
@@ -55,8 +73,8 @@ pub(crate) struct RunOptions {
 /// What came of the workloads.
 pub(crate) struct Outcome {
     pub(crate) markdown: String,
-    /// Titles of those that failed or left wrong rows behind; they are not in the table.
-    pub(crate) failed: Vec<&'static str>,
+    /// What failed, left wrong rows behind or has risen too far.
+    pub(crate) failed: Vec<String>,
 }
 
 /// Runs the workloads; `progress` takes one line at a time.
@@ -67,41 +85,47 @@ pub(crate) async fn run(options: &RunOptions, progress: &dyn Fn(&str)) -> Result
             options.restload.display()
         )));
     }
+    let postgres_version = match &options.postgres {
+        Some(server) => Some(database::postgres_version(server).await?),
+        None => None,
+    };
     let bench = Bench {
         options,
         own_program: std::env::current_exe().during("could not find this program's own file")?,
         folder: tempfile::tempdir().during("could not make a temporary folder")?,
         progress,
+        head: head(options, postgres_version.as_deref()),
     };
-    let mut rows = Vec::new();
-    let mut failed = Vec::new();
-    for workload in bench.chosen_workloads() {
-        match bench.compare(workload).await {
-            Ok(row) => rows.push(row),
-            // The others took minutes and are still worth knowing.
-            Err(error) => {
-                progress(&format!("{} failed: {}", workload.title(), error.chain()));
-                failed.push(workload.title());
-            }
+    let (markdown, failed) = if options.instructions {
+        let recorded = std::fs::read_to_string(&options.recorded).unwrap_or_default();
+        instructions::count(&bench, &recorded).await?
+    } else {
+        match options.vs {
+            Some(Peer::Dlt) => peers::compare(&bench).await?,
+            None => bench.compare_with_limits().await,
         }
-    }
-    let postgres_version = match &options.postgres {
-        Some(server) => Some(database::postgres_version(server).await?),
-        None => None,
     };
-    let report = Report {
-        rows,
-        rounds: bench.rounds(),
-        is_quick: options.quick,
-        machine: machine::description(),
-        moment: jiff::Zoned::now(),
-        postgres_version,
-    };
-    let text = report.to_markdown();
     if let Some(path) = &options.out {
-        std::fs::write(path, &text).during(&format!("could not write `{}`", path.display()))?;
+        page::put(path, &markdown)?;
     }
-    Ok(Outcome { markdown: text, failed })
+    Ok(Outcome { markdown, failed })
+}
+
+/// When and on what is measured.
+fn head(options: &RunOptions, postgres_version: Option<&str>) -> String {
+    let binary = std::fs::metadata(&options.restload).map_or(0, |binary| binary.len());
+    let quick = if options.quick {
+        " **Quick sizes: a smoke test, not figures.**"
+    } else {
+        ""
+    };
+    format!(
+        "Measured on {} by `scripts/bench`, on {}, {}. restload's binary has {:.1} MB.{quick}",
+        jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z"),
+        machine::description(),
+        postgres_version.map_or_else(|| "no Postgres".to_owned(), |version| format!("Postgres {version}")),
+        binary as f64 / 1e6,
+    )
 }
 
 struct Bench<'a> {
@@ -109,6 +133,14 @@ struct Bench<'a> {
     own_program: PathBuf,
     folder: TempDir,
     progress: &'a dyn Fn(&str),
+    head: String,
+}
+
+/// The loads of one round.
+struct Loads {
+    /// Of a workload that loads twice.
+    former: Option<Measurement>,
+    measured: Measurement,
 }
 
 impl Bench<'_> {
@@ -120,21 +152,42 @@ impl Bench<'_> {
         }
     }
 
-    fn chosen_workloads(&self) -> Vec<Workload> {
-        let all = Workload::value_variants();
-        let named = if self.options.workloads.is_empty() {
-            all
-        } else {
-            &self.options.workloads
+    async fn compare_with_limits(&self) -> (String, Vec<String>) {
+        let mut rows = Vec::new();
+        let mut failed = Vec::new();
+        for workload in self.those_chosen(Workload::value_variants()) {
+            match self.compare(workload).await {
+                Ok(row) => rows.push(row),
+                // The others took minutes and are still worth knowing.
+                Err(error) => {
+                    (self.progress)(&format!("{} failed: {}", workload.title(), error.chain()));
+                    failed.push(workload.title().to_owned());
+                }
+            }
+        }
+        let report = Report {
+            rows,
+            rounds: self.rounds(),
+            is_quick: self.options.quick,
+            head: &self.head,
         };
+        (report.to_markdown(), failed)
+    }
+
+    /// Those of the workloads that the user has named, or all, and that can be run.
+    fn those_chosen(&self, possible: &[Workload]) -> Vec<Workload> {
+        let named = &self.options.workloads;
         let mut chosen = Vec::new();
-        for &workload in named {
+        for &workload in possible {
+            if !named.is_empty() && !named.contains(&workload) {
+                continue;
+            }
             if workload.database() == DatabaseKind::Postgres && self.options.postgres.is_none() {
                 (self.progress)(&format!(
                     "{}: left out, RESTLOAD_TEST_POSTGRES is not set",
                     workload.title()
                 ));
-            } else if workload == Workload::Check && self.options.limits_only {
+            } else if workload.limit_program().is_none() && self.options.limits_only {
                 (self.progress)(&format!("{}: left out, it has no limit program", workload.title()));
             } else {
                 chosen.push(workload);
@@ -145,8 +198,7 @@ impl Bench<'_> {
 
     async fn compare(&self, workload: Workload) -> Result<Row, BenchError> {
         let server = Server::start(&self.own_program, workload.site(self.options.quick))?;
-        let config = self.folder.path().join("bench.yaml");
-        std::fs::write(&config, workload.config(&server.base_url)).during("could not write the config")?;
+        let config = self.write_config(workload, &server)?;
         let tables = workload.tables(self.options.quick);
         let tables_of_limit = if workload.limit_writes() {
             tables.as_slice()
@@ -164,15 +216,21 @@ impl Bench<'_> {
             let is_warm_up = round == 0;
             if let Some(program) = workload.limit_program() {
                 let command = |to: &str| self.limit_command(program, &server.base_url, to);
-                let measurement = self.measured_load(workload, command, tables_of_limit).await?;
+                let measurement = self.measured_load(workload, command, tables_of_limit).await?.measured;
                 self.tell(workload, "limit", round, measurement);
                 limit.add_unless(is_warm_up, measurement);
             }
             if !self.options.limits_only {
                 let command = |to: &str| self.restload_command(workload, &config, to);
-                let measurement = self.measured_load(workload, command, &tables).await?;
-                self.tell(workload, "restload", round, measurement);
-                restload.add_unless(is_warm_up, measurement);
+                let loads = self.measured_load(workload, command, &tables).await?;
+                if workload.is_measured_by_first_load()
+                    && let Some(former) = loads.former
+                {
+                    self.tell(workload, "first load", round, former);
+                    limit.add_unless(is_warm_up, former);
+                }
+                self.tell(workload, "restload", round, loads.measured);
+                restload.add_unless(is_warm_up, loads.measured);
             }
         }
         Ok(Row {
@@ -183,17 +241,27 @@ impl Bench<'_> {
         })
     }
 
+    fn write_config(&self, workload: Workload, server: &Server) -> Result<PathBuf, BenchError> {
+        let config = self.folder.path().join("bench.yaml");
+        std::fs::write(&config, workload.config(&server.base_url)).during("could not write the config")?;
+        Ok(config)
+    }
+
+    async fn fresh_database(&self, workload: Workload) -> Result<Database, BenchError> {
+        match (workload.database(), &self.options.postgres) {
+            (DatabaseKind::Postgres, Some(server)) => Database::postgres(server).await,
+            _ => Database::sqlite(self.folder.path()),
+        }
+    }
+
     /// Loads once into a fresh database (twice where the second load is the one to measure) and counts the rows.
     async fn measured_load(
         &self,
         workload: Workload,
         command: impl Fn(&str) -> Vec<String>,
         tables: &[ExpectedTable],
-    ) -> Result<Measurement, BenchError> {
-        let database = match (workload.database(), &self.options.postgres) {
-            (DatabaseKind::Postgres, Some(server)) => Database::postgres(server).await?,
-            _ => Database::sqlite(self.folder.path())?,
-        };
+    ) -> Result<Loads, BenchError> {
+        let database = self.fresh_database(workload).await?;
         let loaded = self.load(workload, &command(&database.url()), &database, tables).await;
         database.remove().await?;
         loaded
@@ -205,14 +273,16 @@ impl Bench<'_> {
         command: &[String],
         database: &Database,
         tables: &[ExpectedTable],
-    ) -> Result<Measurement, BenchError> {
-        let mut measurement = self.measure(command)?;
-        if workload.loads_twice() {
-            measurement = self.measure(command)?;
-        }
+    ) -> Result<Loads, BenchError> {
+        let former = if workload.loads_twice() {
+            Some(self.measure(command)?)
+        } else {
+            None
+        };
+        let measured = self.measure(command)?;
         let verified = database.verify(tables).await;
         verified.map_err(|error| BenchError::new(format!("after `{}`: {}", command.join(" "), error.chain())))?;
-        Ok(measurement)
+        Ok(Loads { former, measured })
     }
 
     fn measure(&self, command: &[String]) -> Result<Measurement, BenchError> {

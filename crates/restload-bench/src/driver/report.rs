@@ -1,21 +1,17 @@
 //! The one table.
 
-use std::fmt::Write as _;
-
-use jiff::Zoned;
-
 use super::statistics::{largest, median, median_ratio};
+use super::table::{figure, grouped, table};
 use super::workload::{SAME_RATE, Target, Workload};
 use crate::measure::Measurement;
 
 /// All that was measured, and on what.
-pub(super) struct Report {
+pub(super) struct Report<'h> {
     pub(super) rows: Vec<Row>,
     pub(super) rounds: usize,
     pub(super) is_quick: bool,
-    pub(super) machine: String,
-    pub(super) moment: Zoned,
-    pub(super) postgres_version: Option<String>,
+    /// When and on what it was measured.
+    pub(super) head: &'h str,
 }
 
 /// The runs of one workload.
@@ -44,7 +40,11 @@ impl Side {
         self.peaks_mib.push(measurement.peak_mib);
     }
 
-    fn wall(&self) -> Option<f64> {
+    pub(super) fn wall_seconds(&self) -> &[f64] {
+        &self.wall_seconds
+    }
+
+    pub(super) fn wall(&self) -> Option<f64> {
         median(&self.wall_seconds)
     }
 
@@ -52,7 +52,7 @@ impl Side {
         median(&self.cpu_seconds)
     }
 
-    fn peak(&self) -> Option<f64> {
+    pub(super) fn peak(&self) -> Option<f64> {
         largest(&self.peaks_mib)
     }
 }
@@ -82,26 +82,13 @@ const HEADINGS: [&str; 12] = [
     "met",
 ];
 
-impl Report {
+impl Report<'_> {
     pub(super) fn to_markdown(&self) -> String {
         let mut lines = vec![HEADINGS.map(str::to_owned)];
         for row in &self.rows {
             lines.push(self.cells(row));
         }
-        let quick = if self.is_quick {
-            " **Quick sizes: a smoke test, not figures.**"
-        } else {
-            ""
-        };
-        let version = self.postgres_version.as_deref();
-        let postgres = version.map_or_else(|| "no Postgres".to_owned(), |version| format!("Postgres {version}"));
-        format!(
-            "# Performance\n\nMeasured on {} by `scripts/bench`, on {}, {postgres}.{quick}\n\n{}\n{}",
-            self.moment.strftime("%Y-%m-%d %H:%M %Z"),
-            self.machine,
-            table(&lines),
-            self.notes()
-        )
+        format!("# Performance\n\n{}\n\n{}\n{}", self.head, table(&lines), self.notes())
     }
 
     fn cells(&self, row: &Row) -> [String; HEADINGS.len()] {
@@ -138,6 +125,9 @@ impl Report {
     /// The target in words, and whether it is met, where that can be said.
     fn judge(&self, row: &Row) -> (String, Option<bool>) {
         match row.workload.target() {
+            Target::Ratio(most) if row.workload.is_measured_by_first_load() => {
+                (format!("≤ {most} × first load"), row.ratio().map(|ratio| ratio <= most))
+            }
             Target::Ratio(most) => (format!("≤ {most} × limit"), row.ratio().map(|ratio| ratio <= most)),
             Target::Milliseconds(most) => {
                 let is_met = row.restload.wall().map(|seconds| seconds * 1000.0 < most);
@@ -183,6 +173,13 @@ impl Report {
                  cluster with fsync, full_page_writes and synchronous_commit off, the same for both programs."
             ),
         ];
+        if self.rows.iter().any(|row| row.workload.is_measured_by_first_load()) {
+            notes.push(
+                "families again: 100,000 parents with 300,000 children in a child table, merged; the limit is \
+                 restload's own first load of the same into the empty database."
+                    .to_owned(),
+            );
+        }
         for row in &self.rows {
             if let Some(seconds) = row.workload.least_seconds(self.is_quick) {
                 notes.push(format!(
@@ -203,43 +200,6 @@ fn rounds(count: usize) -> String {
     }
 }
 
-fn figure(value: Option<f64>, decimals: usize) -> String {
-    value.map_or("–".to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-/// Digits in groups of three.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Padded, so that the same text reads well on a terminal and as Markdown.
-fn table<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
-    let mut text = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        for (cell, width) in line.iter().zip(&widths) {
-            let _ = write!(text, "| {cell:<width$} ");
-        }
-        text.push_str("|\n");
-        if index == 0 {
-            for width in &widths {
-                let _ = write!(text, "|{}", "-".repeat(width + 2));
-            }
-            text.push_str("|\n");
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,14 +218,12 @@ mod tests {
         side
     }
 
-    fn report(rows: Vec<Row>) -> Report {
+    fn report(rows: Vec<Row>) -> Report<'static> {
         Report {
             rows,
             rounds: 3,
             is_quick: false,
-            machine: "a machine".to_owned(),
-            moment: jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC),
-            postgres_version: None,
+            head: "Measured somewhere.",
         }
     }
 
@@ -278,7 +236,7 @@ mod tests {
         }
     }
 
-    fn verdict(report: &Report) -> Option<bool> {
+    fn verdict(report: &Report<'_>) -> Option<bool> {
         report.judge(&report.rows[report.rows.len() - 1]).1
     }
 
@@ -319,14 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_tells_date_machine_and_figures() {
+    fn the_table_tells_the_figures() {
         let text = report(vec![row(
             Workload::FlatSqlite,
             side(&[0.2], 16.0),
             side(&[0.25], 20.04),
         )])
         .to_markdown();
-        assert!(text.contains("Measured on 1970-01-01 00:00 UTC by `scripts/bench`, on a machine, no Postgres."));
+        assert!(text.starts_with("# Performance\n\nMeasured somewhere.\n"));
         let line = text.lines().find(|line| line.starts_with("| flat")).unwrap();
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         let expected = [

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::limit::{FAMILY_CONCURRENCY, LimitProgram, OFFSET_CONCURRENCY};
-use crate::pages::OFFSET_PAGE_RECORDS;
+use crate::pages::{FLAT_PAGE_RECORDS, NESTED_PAGE_RECORDS, OFFSET_PAGE_RECORDS};
 use crate::records::{CHILDREN_PER_PARENT, ITEMS_PER_ORDER};
 use crate::server::{SiteKind, SiteOptions};
 
@@ -16,8 +16,12 @@ pub(crate) enum Workload {
     NestedPostgres,
     MergeSqlite,
     MergePostgres,
+    FamiliesSqlite,
+    FamiliesPostgres,
     MillionSqlite,
     MillionPostgres,
+    MillionNestedSqlite,
+    MillionNestedPostgres,
     Children,
     Offset,
     OnePage,
@@ -67,6 +71,10 @@ impl Workload {
             Self::NestedPostgres => "nested → Postgres",
             Self::MergeSqlite => "merge again → SQLite",
             Self::MergePostgres => "merge again → Postgres",
+            Self::FamiliesSqlite => "families again → SQLite",
+            Self::FamiliesPostgres => "families again → Postgres",
+            Self::MillionNestedSqlite => "nested × 20 → SQLite",
+            Self::MillionNestedPostgres => "nested × 20 → Postgres",
             Self::MillionSqlite => "flat × 10 → SQLite",
             Self::MillionPostgres => "flat × 10 → Postgres",
             Self::Children => "children, 32 at once, 20 ms",
@@ -78,14 +86,17 @@ impl Workload {
 
     pub(super) fn database(self) -> DatabaseKind {
         match self {
-            Self::FlatPostgres | Self::NestedPostgres | Self::MergePostgres | Self::MillionPostgres => {
-                DatabaseKind::Postgres
-            }
+            Self::FlatPostgres
+            | Self::NestedPostgres
+            | Self::MergePostgres
+            | Self::FamiliesPostgres
+            | Self::MillionPostgres
+            | Self::MillionNestedPostgres => DatabaseKind::Postgres,
             _ => DatabaseKind::Sqlite,
         }
     }
 
-    /// None for the one that loads nothing.
+    /// None where restload is compared with itself, and for the one that loads nothing.
     pub(super) fn limit_program(self) -> Option<LimitProgram> {
         match self {
             Self::FlatSqlite | Self::MillionSqlite | Self::OnePage => Some(LimitProgram::FlatSqlite),
@@ -96,8 +107,17 @@ impl Workload {
             Self::MergePostgres => Some(LimitProgram::MergePostgres),
             Self::Children => Some(LimitProgram::FamilyRequests),
             Self::Offset => Some(LimitProgram::OffsetRequests),
-            Self::Check => None,
+            Self::FamiliesSqlite
+            | Self::FamiliesPostgres
+            | Self::MillionNestedSqlite
+            | Self::MillionNestedPostgres
+            | Self::Check => None,
         }
+    }
+
+    /// Whether the limit is what the first load took.
+    pub(super) fn is_measured_by_first_load(self) -> bool {
+        matches!(self, Self::FamiliesSqlite | Self::FamiliesPostgres)
     }
 
     /// Requests alone leave no tables behind.
@@ -105,9 +125,9 @@ impl Workload {
         !matches!(self, Self::Children | Self::Offset)
     }
 
-    /// Whether the same is loaded once, unmeasured, before every measured run.
+    /// Whether the same is loaded once before every measured run.
     pub(super) fn loads_twice(self) -> bool {
-        matches!(self, Self::MergeSqlite | Self::MergePostgres)
+        matches!(self, Self::MergeSqlite | Self::MergePostgres) || self.is_measured_by_first_load()
     }
 
     /// Records of the root table.
@@ -117,6 +137,8 @@ impl Workload {
             // Quick, they still reach the pages that the server patches.
             Self::MillionSqlite | Self::MillionPostgres => (1_000_000, 103_000),
             Self::NestedSqlite | Self::NestedPostgres => (50_000, 2_000),
+            Self::FamiliesSqlite | Self::FamiliesPostgres => (100_000, 4_000),
+            Self::MillionNestedSqlite | Self::MillionNestedPostgres => (1_000_000, 51_500),
             Self::Children => (1_000, 64),
             Self::Offset => (100 * OFFSET_PAGE_RECORDS, 17 * OFFSET_PAGE_RECORDS),
             Self::OnePage | Self::Check => (10, 10),
@@ -126,7 +148,7 @@ impl Workload {
 
     pub(super) fn site(self, is_quick: bool) -> SiteOptions {
         let (site, latency_ms) = match self {
-            Self::NestedSqlite | Self::NestedPostgres => (SiteKind::Nested, 0),
+            _ if self.is_nested() => (SiteKind::Nested, 0),
             Self::Children => (SiteKind::Family, 20),
             Self::Offset => (SiteKind::Offset, 50),
             _ => (SiteKind::Flat, 0),
@@ -138,15 +160,40 @@ impl Workload {
         }
     }
 
+    fn is_nested(self) -> bool {
+        matches!(
+            self,
+            Self::NestedSqlite
+                | Self::NestedPostgres
+                | Self::FamiliesSqlite
+                | Self::FamiliesPostgres
+                | Self::MillionNestedSqlite
+                | Self::MillionNestedPostgres
+        )
+    }
+
+    /// Records on a page of those that follow cursors.
+    pub(super) fn page_records(self) -> usize {
+        if self.is_nested() {
+            NESTED_PAGE_RECORDS
+        } else {
+            FLAT_PAGE_RECORDS
+        }
+    }
+
     pub(super) fn tables(self, is_quick: bool) -> Vec<ExpectedTable> {
-        let record_count = self.record_count(is_quick);
+        self.tables_of(self.record_count(is_quick))
+    }
+
+    /// The tables that so many records leave behind.
+    pub(super) fn tables_of(self, record_count: usize) -> Vec<ExpectedTable> {
         let table = |name, row_count, has_id| ExpectedTable {
             name,
             row_count,
             has_id,
         };
         match self {
-            Self::NestedSqlite | Self::NestedPostgres => vec![
+            _ if self.is_nested() => vec![
                 table("nested", record_count, true),
                 table("nested__items", record_count * ITEMS_PER_ORDER, false),
             ],
@@ -170,6 +217,9 @@ impl Workload {
             Self::FlatSqlite | Self::MergeSqlite | Self::MergePostgres => Target::Ratio(1.5),
             Self::FlatPostgres | Self::Offset => Target::Ratio(1.3),
             Self::NestedSqlite | Self::NestedPostgres => Target::Ratio(1.6),
+            Self::FamiliesSqlite | Self::FamiliesPostgres => Target::Ratio(3.0),
+            Self::MillionNestedSqlite => as_fast_as(Self::NestedSqlite),
+            Self::MillionNestedPostgres => as_fast_as(Self::NestedPostgres),
             Self::Children => Target::Ratio(1.2),
             Self::MillionSqlite => as_fast_as(Self::FlatSqlite),
             Self::MillionPostgres => as_fast_as(Self::FlatPostgres),
@@ -193,7 +243,10 @@ impl Workload {
     /// The config that restload is given.
     pub(super) fn config(self, base_url: &str) -> String {
         match self {
-            Self::NestedSqlite | Self::NestedPostgres => cursor_config(base_url, "nested", "append"),
+            Self::FamiliesSqlite | Self::FamiliesPostgres => {
+                cursor_config(base_url, "nested", "merge\n    primary_key: id")
+            }
+            _ if self.is_nested() => cursor_config(base_url, "nested", "append"),
             Self::MergeSqlite | Self::MergePostgres => cursor_config(base_url, "flat", "merge\n    primary_key: id"),
             Self::Children => format!(
                 r#"name: family
