@@ -6,7 +6,7 @@ use std::sync::Arc;
 use restload_model::DataType;
 use restload_model::batch::{Cell, ColumnBuffer, Reject, TableBatch};
 use restload_model::checkpoint::Checkpoint;
-use restload_model::iso_time::MICROS_PER_DAY;
+use restload_model::iso_time::{self, MICROS_PER_DAY};
 use restload_model::schema::{Column, Table};
 
 use crate::plan::ColumnDef;
@@ -345,26 +345,14 @@ pub(crate) fn moment(micros: i64) -> String {
 
 /// Appends `2024-01-02 03:04:05.000000`.
 pub(crate) fn push_moment(out: &mut String, micros: i64) {
-    restload_model::iso_time::write_date(out, micros.div_euclid(MICROS_PER_DAY) as i32);
+    iso_time::write_date(out, micros.div_euclid(MICROS_PER_DAY) as i32);
     out.push(' ');
     push_time(out, micros.rem_euclid(MICROS_PER_DAY));
 }
 
 /// Appends `03:04:05.000000`.
 pub(crate) fn push_time(out: &mut String, micros: i64) {
-    let seconds = micros / 1_000_000;
-    for (number, after) in [(seconds / 3600, ':'), (seconds / 60 % 60, ':'), (seconds % 60, '.')] {
-        out.push(char::from(b'0' + (number / 10) as u8));
-        out.push(char::from(b'0' + (number % 10) as u8));
-        out.push(after);
-    }
-    let mut unit = 100_000;
-    let mut fraction = micros % 1_000_000;
-    while unit > 0 {
-        out.push(char::from(b'0' + (fraction / unit) as u8));
-        fraction %= unit;
-        unit /= 10;
-    }
+    iso_time::write_time_with_micros(out, micros);
 }
 
 #[cfg(test)]

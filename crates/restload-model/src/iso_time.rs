@@ -64,32 +64,70 @@ pub fn write_timestamp(out: &mut String, micros: i64) {
 /// Appends `YYYY-MM-DD`.
 pub fn write_date(out: &mut String, days: i32) {
     let (year, month, day) = civil_from_days(days);
-    let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+    if year < 0 {
+        let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+        return;
+    }
+    let mut text = *b"0000-00-00";
+    put_digits(&mut text[..4], i64::from(year));
+    put_digits(&mut text[5..7], i64::from(month));
+    put_digits(&mut text[8..], i64::from(day));
+    push_ascii(out, &text);
 }
 
 /// Appends `HH:MM:SS[.ffffff]`.
 pub fn write_time(out: &mut String, micros: i64) {
+    let text = time_digits(micros);
+    let is_whole = micros % MICROS_PER_SECOND == 0;
+    push_ascii(out, if is_whole { &text[..8] } else { &text });
+}
+
+/// Appends `HH:MM:SS.ffffff`.
+pub fn write_time_with_micros(out: &mut String, micros: i64) {
+    push_ascii(out, &time_digits(micros));
+}
+
+fn time_digits(micros: i64) -> [u8; 15] {
     let seconds = micros / MICROS_PER_SECOND;
-    let _ = write!(
-        out,
-        "{:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    );
-    let fraction = micros % MICROS_PER_SECOND;
-    if fraction != 0 {
-        let _ = write!(out, ".{fraction:06}");
+    let mut text = *b"00:00:00.000000";
+    put_digits(&mut text[..2], seconds / 3600);
+    put_digits(&mut text[3..5], seconds / 60 % 60);
+    put_digits(&mut text[6..8], seconds % 60);
+    put_digits(&mut text[9..], micros % MICROS_PER_SECOND);
+    text
+}
+
+/// Writes the last digits of a number.
+fn put_digits(out: &mut [u8], mut number: i64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
-/// Year, month and day of a day count.
+fn push_ascii(out: &mut String, text: &[u8]) {
+    out.push_str(std::str::from_utf8(text).unwrap_or_default());
+}
+
+/// Year, month and day of a day count in the proleptic Gregorian calendar (Howard Hinnant's algorithm), within the
+/// years that a [`Date`] can have.
 pub fn civil_from_days(days: i32) -> (i16, i8, i8) {
-    let epoch = Date::constant(1970, 1, 1);
-    let date = epoch
-        .checked_add(jiff::Span::new().days(days))
-        .unwrap_or(if days < 0 { Date::MIN } else { Date::MAX });
-    (date.year(), date.month(), date.day())
+    const FIRST: i32 = days_from_civil(-9999, 1, 1);
+    const LAST: i32 = days_from_civil(9999, 12, 31);
+    let days = days.clamp(FIRST, LAST) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days - era * 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + i32::from(month <= 2);
+    (year as i16, month as i8, day as i8)
 }
 
 struct Scan<'a> {
@@ -208,7 +246,7 @@ impl Scan<'_> {
 }
 
 /// Days since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant's algorithm).
-fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
+const fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year - era * 400;
@@ -310,11 +348,15 @@ mod tests {
 
     #[test]
     fn days_agree_with_the_calendar() {
-        for days in (-800_000..2_900_000).step_by(9_973) {
+        let epoch = Date::constant(1970, 1, 1);
+        for days in (-4_371_587..=2_932_896).step_by(997) {
             let (year, month, day) = civil_from_days(days);
-            if year > 0 {
-                assert_eq!(days_from_civil(i32::from(year), i32::from(month), i32::from(day)), days);
-            }
+            let date = epoch.checked_add(jiff::Span::new().days(days)).unwrap();
+            assert_eq!((year, month, day), (date.year(), date.month(), date.day()));
+            assert_eq!(days_from_civil(i32::from(year), i32::from(month), i32::from(day)), days);
+        }
+        for (days, date) in [(i32::MIN, (-9999, 1, 1)), (i32::MAX, (9999, 12, 31))] {
+            assert_eq!(civil_from_days(days), date);
         }
     }
 }

@@ -3,6 +3,9 @@
 //! A root row of a resource that merges is identified by its key, any other by its load, partition, page and place; a
 //! child row by its parent's id, its table and its place in the list (dlt's digest, so dlt's vectors hold).
 
+use std::fmt;
+use std::ops::Deref;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use shake::Shake128;
@@ -11,24 +14,64 @@ use shake::digest::{ExtendableOutput, Update, XofReader};
 use crate::value::Value;
 
 const DIGEST_LENGTH: usize = 10;
+const LENGTH: usize = 14;
 
-fn encode(digest: [u8; DIGEST_LENGTH]) -> String {
-    STANDARD_NO_PAD.encode(digest)
+/// A row id. It takes no memory of its own: there is one for every row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RowId([u8; LENGTH]);
+
+impl RowId {
+    fn of_digest(digest: [u8; DIGEST_LENGTH]) -> Self {
+        let mut id = [b'A'; LENGTH];
+        let written = STANDARD_NO_PAD.encode_slice(digest, &mut id);
+        debug_assert_eq!(written, Ok(LENGTH), "10 bytes are 14 characters");
+        Self(id)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        // All of it is ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
-fn digest(parts: &[&[u8]]) -> [u8; DIGEST_LENGTH] {
-    let mut hasher = Shake128::default();
-    for part in parts {
-        hasher.update(part);
+impl Deref for RowId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
     }
+}
+
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl PartialEq<&str> for RowId {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+fn digest(text: &[u8]) -> [u8; DIGEST_LENGTH] {
+    let mut hasher = Shake128::default();
+    hasher.update(text);
     let mut digest = [0; DIGEST_LENGTH];
     hasher.finalize_xof().read(&mut digest);
     digest
 }
 
 /// The id of a text: a key written as JSON, for instance.
-pub fn of_text(text: &str) -> String {
-    encode(digest(&[text.as_bytes()]))
+pub fn of_text(text: &str) -> RowId {
+    RowId::of_digest(digest(text.as_bytes()))
 }
 
 /// What tells a partition from the others of its resource, in 16 bytes.
@@ -41,7 +84,7 @@ pub fn of_partition(name: &str) -> u128 {
 }
 
 /// The id of all that a record holds: dlt's digest of its JSON with sorted keys, without our own columns.
-pub fn of_record(record: &Value<'_>) -> String {
+pub fn of_record(record: &Value<'_>) -> RowId {
     let mut json = String::new();
     write_sorted(record, &mut json, true);
     of_text(&json)
@@ -79,15 +122,39 @@ fn write_sorted(value: &Value<'_>, out: &mut String, is_root: bool) {
 }
 
 /// The id of an element of a list.
-pub fn of_child(parent_id: &str, table: &str, list_index: usize) -> String {
-    let index = list_index.to_string();
-    encode(digest(&[
-        parent_id.as_bytes(),
-        b"_",
-        table.as_bytes(),
-        b"_",
-        index.as_bytes(),
-    ]))
+pub fn of_child(parent_id: &str, table: &str, list_index: usize) -> RowId {
+    ListIds::default().of_list(parent_id, table).id(list_index)
+}
+
+/// Gives the elements of one list after the other their ids, from one text.
+#[derive(Debug, Default)]
+pub struct ListIds {
+    text: String,
+    /// What all elements of the list begin with.
+    prefix: usize,
+}
+
+impl ListIds {
+    /// Begins a list.
+    pub fn of_list(&mut self, parent_id: &str, table: &str) -> &mut Self {
+        self.text.clear();
+        self.text.push_str(parent_id);
+        self.text.push('_');
+        self.text.push_str(table);
+        self.text.push('_');
+        self.prefix = self.text.len();
+        self
+    }
+
+    /// The id of an element of the list.
+    pub fn id(&mut self, list_index: usize) -> RowId {
+        self.text.truncate(self.prefix);
+        match u8::try_from(list_index) {
+            Ok(digit @ 0..=9) => self.text.push(char::from(b'0' + digit)),
+            _ => self.text.push_str(&list_index.to_string()),
+        }
+        of_text(&self.text)
+    }
 }
 
 /// Gives the rows of one page their ids: one digest for the page, then counting.
@@ -100,26 +167,25 @@ pub struct PageIds {
 impl PageIds {
     /// The ids of the rows of one page of a partition in a load.
     pub fn new(load_id: &str, resource: &str, partition: &str, page: u64) -> Self {
-        let page = page.to_be_bytes();
-        let base = digest(&[
-            load_id.as_bytes(),
-            b"\0",
-            resource.as_bytes(),
-            b"\0",
-            partition.as_bytes(),
-            b"\0",
-            &page,
-        ]);
-        Self { base, next: 0 }
+        let mut place = Vec::new();
+        for part in [load_id, resource, partition] {
+            place.extend_from_slice(part.as_bytes());
+            place.push(0);
+        }
+        place.extend_from_slice(&page.to_be_bytes());
+        Self {
+            base: digest(&place),
+            next: 0,
+        }
     }
 
     /// The id of the next row.
-    pub fn next_id(&mut self) -> String {
+    pub fn next_id(&mut self) -> RowId {
         let mut id = self.base;
         let low = u32::from_be_bytes([id[6], id[7], id[8], id[9]]).wrapping_add(self.next);
         id[6..].copy_from_slice(&low.to_be_bytes());
         self.next += 1;
-        encode(id)
+        RowId::of_digest(id)
     }
 }
 

@@ -199,7 +199,8 @@ fn push_display(out: &mut String, value: impl std::fmt::Display) {
     let _ = write!(out, "{value}");
 }
 
-fn push_json_string(out: &mut String, text: &str) {
+/// Appends a text as a JSON string.
+pub(crate) fn push_json_string(out: &mut String, text: &str) {
     if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
         out.push('"');
         out.push_str(text);

@@ -85,7 +85,8 @@ impl Fates {
         first_counts: bool,
         key_of: impl Fn(&'b TableBatch, usize) -> Option<Cow<'b, str>>,
     ) {
-        let mut counting: HashMap<Cow<'b, str>, (usize, usize)> = HashMap::new();
+        let row_count = self.of_batches.iter().map(Vec::len).sum();
+        let mut counting: HashMap<Cow<'b, str>, (usize, usize)> = HashMap::with_capacity(row_count);
         for (index, batch) in batches.iter().enumerate() {
             let Some(table) = find(batch, &self.root) else { continue };
             for row in 0..table.row_count {

@@ -125,7 +125,7 @@ fn spawn(child: &Child, progress: Progress) -> Result<Spawned, ExtractError> {
     const LONGEST_NAME: usize = 120;
     let mut name = serde_json::to_string(&progress.parents).unwrap_or_default();
     if name.len() > LONGEST_NAME {
-        name = row_id::of_text(&name);
+        name = row_id::of_text(&name).to_string();
     }
     Ok(Spawned {
         progress: child.plan.begin(progress, child.cursors.get(&*name))?,

@@ -178,7 +178,7 @@ impl Normalizer {
             builder.columns.len() - 1
         };
         // A value always fits a column of its own type.
-        let _ = coerce(&mut builder.columns[column], row, value, &rule, &mut self.scratch);
+        let _ = coerce(&mut builder.columns[column], row, value, &rule, &mut self.scratch[0]);
     }
 
     /// Refuses a record without a value in a declared column that takes no NULL.

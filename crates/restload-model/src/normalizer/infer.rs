@@ -85,16 +85,15 @@ pub(super) fn json_without_nul(json: &str) -> std::borrow::Cow<'_, str> {
     clean.into()
 }
 
-/// The spelling of a key value in a row id: the same for values that a database holds to be equal.
-pub(super) fn key_text(cell: Cell<'_>) -> String {
-    let mut text = String::new();
-    cell.write_text(&mut text);
+/// Appends the spelling of a key value in a row id: the same for values that a database holds to be equal.
+pub(super) fn push_key_text(out: &mut String, cell: Cell<'_>) {
+    let start = out.len();
+    cell.write_text(out);
     match cell {
-        Cell::Double(_) if text.ends_with(".0") => text.truncate(text.len() - 2),
-        Cell::Numeric(_) if text.contains('.') => {
-            text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+        Cell::Double(_) if out[start..].ends_with(".0") => out.truncate(out.len() - 2),
+        Cell::Numeric(_) if out[start..].contains('.') => {
+            out.truncate(start + out[start..].trim_end_matches('0').trim_end_matches('.').len());
         }
         _ => {}
     }
-    text
 }

@@ -17,13 +17,13 @@ use std::sync::Arc;
 use crate::batch::{Batch, Cell, ColumnBuffer, Reject};
 use crate::contract::Entity;
 use crate::naming::{self, MAX_LENGTH};
-use crate::row_id::{self, PageIds};
+use crate::row_id::{self, ListIds, PageIds, RowId};
 use crate::schema::{Identity, SCALAR_VALUE, Target};
-use crate::value::{Object, Value};
+use crate::value::{Object, Value, push_json_string};
 use coerce::coerce;
 pub use coerce::convert;
 use contracts::{Fault, Finding};
-use infer::{infer, key_text};
+use infer::{infer, push_key_text};
 use names::Names;
 use rules::{Misfit, Rule};
 use table::{Member, Shape, TableBuilder};
@@ -59,12 +59,45 @@ pub struct Normalizer {
     /// The declared columns that take no NULL, each with its place once it has one.
     required: Vec<(Arc<str>, Option<usize>)>,
     only_if_new: Vec<u32>,
+    /// The columns that rows are identified by, in the order of their names.
+    key: Vec<KeyColumn>,
     page_ids: PageIds,
+    list_ids: ListIds,
     page: u64,
     record: u64,
     types_version: u64,
-    /// Reused for the JSON of nested values.
-    scratch: String,
+    /// Reused for the JSON of nested values, and for keys.
+    scratch: [String; 2],
+}
+
+/// A column that rows are identified by.
+#[derive(Debug)]
+struct KeyColumn {
+    name: Arc<str>,
+    /// The name as a JSON key, with what stands before and after it.
+    json: String,
+    /// Where the column was last.
+    place: usize,
+}
+
+/// The columns of the key that a target's rows are identified by.
+fn key_columns(target: &Target) -> Vec<KeyColumn> {
+    let Identity::Key(names) = target.identity() else {
+        return Vec::new();
+    };
+    let mut names: Vec<&Arc<str>> = names.iter().collect();
+    names.sort();
+    let column = |(index, name): (usize, &Arc<str>)| {
+        let mut json = String::from(if index == 0 { "{" } else { "," });
+        push_json_string(&mut json, name);
+        json.push(':');
+        KeyColumn {
+            name: Arc::clone(name),
+            json,
+            place: 0,
+        }
+    };
+    names.into_iter().enumerate().map(column).collect()
 }
 
 /// A list that waits until its row has an id.
@@ -109,6 +142,7 @@ impl Normalizer {
             is_root_refused: !target.contract.tables.evolves() && !names.is_stored(&target.table),
             misfit: Misfit::of(target.contract.data_type, target.variants),
             required: required.map(|hint| (Arc::clone(&hint.name), None)).collect(),
+            key: key_columns(target),
             plan,
             names,
             tables: vec![root],
@@ -116,10 +150,11 @@ impl Normalizer {
             findings: Vec::new(),
             only_if_new: Vec::new(),
             page_ids,
+            list_ids: ListIds::default(),
             page: 0,
             record: 0,
             types_version: u64::MAX,
-            scratch: String::new(),
+            scratch: [String::new(), String::new()],
         }
     }
 
@@ -196,14 +231,18 @@ impl Normalizer {
         let mut lists = Vec::new();
         self.put_row(0, row, record, self.plan.max_nesting, &mut lists)?;
         self.check_required(row)?;
+        let own;
         let id = match id {
-            Some(id) => id.to_owned(),
-            None => self.root_id(row, record).map_err(Fault::Unstorable)?,
+            Some(id) => id,
+            None => {
+                own = self.root_id(row, record).map_err(Fault::Unstorable)?;
+                own.as_str()
+            }
         };
-        self.tables[0].ids.put(row, Cell::Text(&id));
+        self.tables[0].ids.put(row, Cell::Text(id));
         let above = Above {
-            parent_id: &id,
-            root_id: &id,
+            parent_id: id,
+            root_id: id,
             root_row: row as u32,
         };
         self.put_lists(lists, above)
@@ -223,46 +262,44 @@ impl Normalizer {
 
     /// The id of a root row: a digest of its key when rows are merged by it, of all that it holds when its versions are
     /// kept, else the row's place.
-    fn root_id(&mut self, row: usize, record: &Value<'_>) -> Result<String, String> {
+    fn root_id(&mut self, row: usize, record: &Value<'_>) -> Result<RowId, String> {
         let target = &self.plan.target;
         for column in target.group_columns() {
-            self.key_cell(row, column)
+            let root = &self.tables[0].columns;
+            root.iter()
+                .find(|known| known.name == *column)
+                .and_then(|known| value_of(known, row))
                 .ok_or_else(|| format!("no value for the merge key `{column}`"))?;
         }
         match target.identity() {
             Identity::Place => Ok(self.page_ids.next_id()),
             Identity::Content => Ok(row_id::of_record(record)),
-            Identity::Key(key) => self.key_id(row, key),
+            Identity::Key(_) => self.key_id(row),
         }
     }
 
-    fn key_id(&self, row: usize, columns: &[Arc<str>]) -> Result<String, String> {
-        let mut names: Vec<&Arc<str>> = columns.iter().collect();
-        names.sort();
-        let mut key = String::from("{");
-        for (index, name) in names.into_iter().enumerate() {
-            let cell = self
-                .key_cell(row, name)
-                .ok_or_else(|| match self.plan.target.history() {
-                    Some(_) => format!("no value for the version column `{name}`"),
-                    None => format!("no value for the primary key `{name}`"),
-                })?;
-            if index > 0 {
-                key.push(',');
+    /// The id of the values that a root row has in the columns of the key.
+    fn key_id(&mut self, row: usize) -> Result<RowId, String> {
+        let columns = &self.tables[0].columns;
+        let [json, text] = &mut self.scratch;
+        json.clear();
+        for key in &mut self.key {
+            if columns.get(key.place).is_none_or(|column| column.name != key.name) {
+                let place = columns.iter().position(|column| column.name == key.name);
+                key.place = place.unwrap_or(usize::MAX);
             }
-            key.push_str(&serde_json::Value::from(&**name).to_string());
-            key.push(':');
-            key.push_str(&serde_json::Value::from(key_text(cell)).to_string());
+            let cell = columns.get(key.place).and_then(|column| value_of(column, row));
+            let cell = cell.ok_or_else(|| match self.plan.target.history() {
+                Some(_) => format!("no value for the version column `{}`", key.name),
+                None => format!("no value for the primary key `{}`", key.name),
+            })?;
+            json.push_str(&key.json);
+            text.clear();
+            push_key_text(text, cell);
+            push_json_string(json, text);
         }
-        key.push('}');
-        Ok(row_id::of_text(&key))
-    }
-
-    /// The value that a root row has in a column, if it has one.
-    fn key_cell(&self, row: usize, name: &Arc<str>) -> Option<Cell<'_>> {
-        let column = self.tables[0].columns.iter().find(|column| column.name == *name)?;
-        let cell = (column.len() > row).then(|| column.cell(row))?;
-        (cell != Cell::Null).then_some(cell)
+        json.push('}');
+        Ok(row_id::of_text(json))
     }
 
     /// Writes one row: an object's members, or a scalar in `value`, or a list in `list`.
@@ -298,21 +335,27 @@ impl Normalizer {
         level: usize,
         lists: &mut Vec<PendingList<'v>>,
     ) -> Result<(), Fault> {
-        // Objects come after the scalars, the last one first: the column order of dlt's tables.
-        let mut objects: Vec<(usize, &'v Object<'v>)> = Vec::new();
+        let mut has_objects = false;
         for (position, (key, value)) in object.0.iter().enumerate() {
-            if let Some(nested) = self.put_member(table, shape, position, row, key, value, level, lists)? {
-                objects.push(nested);
-            }
+            has_objects |= self.put_member(table, shape, position, row, key, value, level, lists)?;
         }
-        for (member, nested) in objects.into_iter().rev() {
+        if !has_objects {
+            return Ok(());
+        }
+        // Objects come after the scalars, the last one first: the column order of dlt's tables.
+        for (position, (key, value)) in object.0.iter().enumerate().rev() {
+            let Value::Object(nested) = value else { continue };
+            let member = self.member(table, shape, position, key);
+            if self.tables[table].shapes[shape].members[member].is_declared {
+                continue;
+            }
             let inner = self.object_shape(table, shape, member);
             self.put_object(table, inner, row, nested, level - 1, lists)?;
         }
         Ok(())
     }
 
-    /// Writes the value of one key; an object that becomes columns is handed back, for its turn.
+    /// Writes the value of one key, or says that it is an object that becomes columns, whose turn comes later.
     #[expect(
         clippy::too_many_arguments,
         reason = "the place of a value has this many parts, and no two travel alone"
@@ -327,7 +370,7 @@ impl Normalizer {
         value: &'v Value<'v>,
         level: usize,
         lists: &mut Vec<PendingList<'v>>,
-    ) -> Result<Option<(usize, &'v Object<'v>)>, Fault> {
+    ) -> Result<bool, Fault> {
         let member = self.member(table, shape, position, key);
         let known = &self.tables[table].shapes[shape].members[member];
         match value {
@@ -335,12 +378,12 @@ impl Normalizer {
                 if let Some(column) = known.column {
                     self.tables[table].columns[column].put_null(row);
                 }
-                return Ok(None);
+                return Ok(false);
             }
-            Value::Object(object) if level > 0 && !known.is_declared => return Ok(Some((member, object))),
+            Value::Object(_) if level > 0 && !known.is_declared => return Ok(true),
             Value::List(elements) if level > 0 && !known.is_declared => {
                 if elements.is_empty() {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 match self.list_table(table, shape, member) {
                     Some(child) => lists.push(PendingList {
@@ -350,45 +393,49 @@ impl Normalizer {
                     }),
                     None => self.refuse_table(table, shape, member, value),
                 }
-                return Ok(None);
+                return Ok(false);
             }
             _ => {}
         }
         let Some(column) = known.column.or_else(|| self.find_column(table, shape, member)) else {
-            return self.refuse(Entity::Columns, table, shape, member, value).map(|()| None);
+            return self
+                .refuse(Entity::Columns, table, shape, member, value)
+                .map(|()| false);
         };
         let builder = &mut self.tables[table];
         let buffer = &mut builder.columns[column];
         match &builder.rules[column] {
-            None => infer(buffer, row, value, &mut self.scratch),
+            None => infer(buffer, row, value, &mut self.scratch[0]),
             Some(rule) => {
-                if let Err(reason) = coerce(buffer, row, value, rule, &mut self.scratch) {
+                if let Err(reason) = coerce(buffer, row, value, rule, &mut self.scratch[0]) {
                     let misfit = rule.misfit;
                     return self
                         .put_misfit(misfit, &reason, (table, shape, member), row, value)
-                        .map(|()| None);
+                        .map(|()| false);
                 }
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     fn put_lists(&mut self, lists: Vec<PendingList<'_>>, above: Above<'_>) -> Result<(), Fault> {
         for list in lists {
+            let mut nested = Vec::new();
+            self.list_ids.of_list(above.parent_id, &self.tables[list.table].name);
             for (index, element) in list.elements.iter().enumerate() {
+                let id = self.list_ids.id(index);
                 let table = &mut self.tables[list.table];
                 let row = table.rows;
-                let id = row_id::of_child(above.parent_id, &table.name, index);
                 table.rows += 1;
                 table.root_rows.push(above.root_row);
                 table.ids.put(row, Cell::Text(&id));
                 table.parent_ids.put(row, Cell::Text(above.parent_id));
                 table.root_ids.put(row, Cell::Text(above.root_id));
                 table.list_indexes.put(row, Cell::Bigint(index as i64));
-                let mut nested = Vec::new();
                 let found = self.findings.len();
                 match self.put_row(list.table, row, element, list.level, &mut nested) {
                     Err(Fault::Discarded(reason)) => {
+                        nested.clear();
                         self.findings.truncate(found);
                         self.discard_child(list.table, row, reason, element);
                         continue;
@@ -397,12 +444,13 @@ impl Normalizer {
                 }
                 if !nested.is_empty() {
                     self.put_lists(
-                        nested,
+                        std::mem::take(&mut nested),
                         Above {
                             parent_id: &id,
                             ..above
                         },
                     )?;
+                    self.list_ids.of_list(above.parent_id, &self.tables[list.table].name);
                 }
             }
         }
@@ -530,6 +578,12 @@ impl Normalizer {
         self.tables.push(child_table);
         Some(child)
     }
+}
+
+/// The value that a column has in a row, if it has one.
+fn value_of(column: &ColumnBuffer, row: usize) -> Option<Cell<'_>> {
+    let cell = (column.len() > row).then(|| column.cell(row))?;
+    (cell != Cell::Null).then_some(cell)
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ impl LoginPlan {
             GrantPlan::Plain => {}
             GrantPlan::Refresh { token, file } => {
                 let token = token.text(values)?;
-                let key = row_id::of_text(&format!("{}\n{token}", login.draft.url));
+                let key = row_id::of_text(&format!("{}\n{token}", login.draft.url)).to_string();
                 let configured = Secret::new(token);
                 login.secrets.push(configured.clone());
                 // The tokens of another time are nothing to keep.

@@ -30,11 +30,15 @@ pub(super) fn decode(body: &[u8], exact: bool) -> Result<Value<'_>, DecodeError>
         });
     }
     if !exact {
-        let mut rounded = false;
+        let mut seen = Seen::default();
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let tree = Quick { rounded: &mut rounded }.deserialize(&mut deserializer);
+        let tree = Quick {
+            seen: &mut seen,
+            depth: 0,
+        }
+        .deserialize(&mut deserializer);
         if let Ok(tree) = tree
-            && !rounded
+            && !seen.rounded
             && deserializer.end().is_ok()
         {
             return Ok(tree);
@@ -53,9 +57,34 @@ fn explain(error: &serde_json::Error) -> String {
     format!("it is not JSON: {error}")
 }
 
-/// Reads values as serde_json sees them, and notes when a number may have been rounded.
+/// What the quick way notes.
+#[derive(Default)]
+struct Seen {
+    /// A number may have been rounded.
+    rounded: bool,
+    /// How many members the last object at each depth had. The next one most often has as many.
+    members: [u8; DEPTHS],
+}
+
+/// How deep objects are told apart.
+const DEPTHS: usize = 8;
+/// Room is made beforehand for so many members at most: a hostile page may go on with empty objects.
+const MOST_EXPECTED: u8 = 32;
+
+/// Reads values as serde_json sees them.
 struct Quick<'f> {
-    rounded: &'f mut bool,
+    seen: &'f mut Seen,
+    depth: usize,
+}
+
+impl Quick<'_> {
+    /// The same for what is inside.
+    fn inner(&mut self) -> Quick<'_> {
+        Quick {
+            seen: &mut *self.seen,
+            depth: (self.depth + 1).min(DEPTHS - 1),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Quick<'_> {
@@ -91,7 +120,7 @@ impl<'de> Visitor<'de> for Quick<'_> {
 
     fn visit_f64<E>(self, number: f64) -> Result<Value<'de>, E> {
         if number.abs() >= TWO_TO_63 {
-            *self.rounded = true;
+            self.seen.rounded = true;
         }
         Ok(Value::Double(number))
     }
@@ -104,24 +133,21 @@ impl<'de> Visitor<'de> for Quick<'_> {
         Ok(Value::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Value<'de>, A::Error> {
         let mut list = Vec::new();
-        while let Some(element) = elements.next_element_seed(Quick {
-            rounded: &mut *self.rounded,
-        })? {
+        while let Some(element) = elements.next_element_seed(self.inner())? {
             list.push(element);
         }
         Ok(Value::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
-        let mut object = Object(Vec::with_capacity(8));
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value<'de>, A::Error> {
+        let mut object = Object(Vec::with_capacity(self.seen.members[self.depth].into()));
         while let Some(key) = members.next_key_seed(Key)? {
-            let value = members.next_value_seed(Quick {
-                rounded: &mut *self.rounded,
-            })?;
+            let value = members.next_value_seed(self.inner())?;
             object.0.push((key, value));
         }
+        self.seen.members[self.depth] = object.0.len().min(MOST_EXPECTED.into()) as u8;
         Ok(Value::Object(object))
     }
 }

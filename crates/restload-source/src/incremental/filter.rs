@@ -219,7 +219,7 @@ impl IncrementalPlan {
             }
             Dedup::ByKey(_) | Dedup::ByContent => write_sorted(record, &mut text),
         }
-        taken.ids.push(row_id::of_text(&text));
+        taken.ids.push(row_id::of_text(&text).to_string());
     }
 
     fn missing(&self, index: usize) -> ExtractError {
