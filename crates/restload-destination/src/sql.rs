@@ -392,11 +392,25 @@ impl Dialect {
         columns: &[(Arc<str>, DataType)],
         conflict: Option<&Conflict>,
     ) -> Sql {
-        let names: Vec<Arc<str>> = columns.iter().map(|(name, _)| Arc::clone(name)).collect();
-        let sql = Sql::new("INSERT INTO ")
-            .push(&self.table(table))
+        let sql = self.lists_into(&self.table(table), columns);
+        match conflict {
+            Some(conflict) => {
+                let names: Vec<Arc<str>> = columns.iter().map(|(name, _)| Arc::clone(name)).collect();
+                Self::on_conflict(sql, &names, conflict)
+            }
+            None => sql,
+        }
+    }
+
+    pub(crate) fn insert_lists_into_stage(&self, stage: &str, columns: &[(Arc<str>, DataType)]) -> Sql {
+        self.lists_into(&Sql::new("pg_temp.").name(stage), columns)
+    }
+
+    fn lists_into(&self, table: &Sql, columns: &[(Arc<str>, DataType)]) -> Sql {
+        Sql::new("INSERT INTO ")
+            .push(table)
             .text(" AS _rl_old (")
-            .names(&names)
+            .names(columns.iter().map(|(name, _)| name))
             .text(") SELECT ")
             .list(columns.iter().enumerate(), ", ", |sql, (index, (_, data_type))| {
                 sql.text("CAST(c")
@@ -409,11 +423,7 @@ impl Dialect {
             .list(1..=columns.len(), ", ", |sql, index| sql.text("$").number(index))
             .text(") AS _rl_new (")
             .list(0..columns.len(), ", ", |sql, index| sql.text("c").number(index))
-            .text(")");
-        match conflict {
-            Some(conflict) => Self::on_conflict(sql, &names, conflict),
-            None => sql,
-        }
+            .text(")")
     }
 
     /// Postgres: the rows follow in the binary format.

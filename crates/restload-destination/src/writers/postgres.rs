@@ -26,11 +26,15 @@ use lock::{Asked, RunLock};
 /// How much is encoded before it is sent: large enough that sending costs little, small enough to stay in the cache.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Up to so many rows are bound to an INSERT, more are copied. sqlx 0.9.0 leaves Nagle's algorithm on, which holds the
-/// end of a small copy back until the server has acknowledged its rows: 44 ms for 4 rows, where the INSERT takes 2
-/// (<https://github.com/launchbadge/sqlx/issues/4335>). From some hundred rows on the server acknowledges at once, and
-/// from 1,000 the copy is faster.
+/// Up to so many rows are bound to an INSERT, more are copied: from 1,000 on the copy is faster.
 const MOST_ROWS_IN_LISTS: u64 = 500;
+
+/// So little is bound to an INSERT, too, however many rows it is. sqlx 0.9.0 leaves Nagle's algorithm on, which holds the
+/// message that ends a copy back until the server has acknowledged the rows before it, and that takes the server 40 ms
+/// unless more than a segment has come since it did so last: 64 KiB on the loopback interface
+/// (<https://github.com/launchbadge/sqlx/issues/4335>). For the same reason the last message of a long copy is never a
+/// short one.
+const SMALL_COPY_BYTES: usize = 96 * 1024;
 
 /// A connection, and what it needs to name things.
 pub(crate) struct Postgres {
@@ -156,7 +160,7 @@ impl Postgres {
         if count == 0 {
             return Ok(all_new);
         }
-        if count <= MOST_ROWS_IN_LISTS {
+        if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
             let sql = self.dialect.insert_lists(table, &rows.columns, conflict);
             let arguments = lists::arguments(rows)?;
             if conflict.is_none() {
@@ -209,23 +213,30 @@ impl Postgres {
             })
             .collect();
         self.execute(self.dialect.create_stage(&stage, &columns), &[]).await?;
-        let statement = Dialect::copy_into_stage(&stage, &rows.names()).into_text();
-        self.copy(&statement, rows).await?;
+        let count = rows.count();
+        if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
+            let sql = self.dialect.insert_lists_into_stage(&stage, &rows.columns);
+            let insert = sqlx::query_with(sql.into_safe(), lists::arguments(rows)?).persistent(false);
+            insert.execute(&mut self.connection).await?;
+        } else {
+            let statement = Dialect::copy_into_stage(&stage, &rows.names()).into_text();
+            self.copy(&statement, rows).await?;
+        }
         Ok(stage)
     }
 
     async fn copy(&mut self, statement: &str, rows: &Rows<'_>) -> Result<(), Cause> {
         let mut copy = self.connection.copy_in_raw(statement).await?;
-        let mut buffer = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
+        let mut buffer = Vec::with_capacity(2 * CHUNK_BYTES + CHUNK_BYTES / 4);
         copy::write_header(&mut buffer);
         for row in rows.iter() {
             if let Err(cause) = copy::write_row(&mut buffer, row, &rows.columns) {
                 copy.abort("a value cannot be encoded").await?;
                 return Err(cause);
             }
-            if buffer.len() >= CHUNK_BYTES {
-                copy.send(buffer.as_slice()).await?;
-                buffer.clear();
+            if buffer.len() >= 2 * CHUNK_BYTES {
+                copy.send(&buffer[..CHUNK_BYTES]).await?;
+                buffer.drain(..CHUNK_BYTES);
             }
         }
         copy::write_trailer(&mut buffer);
@@ -263,6 +274,22 @@ impl Postgres {
         self.connection.close().await?;
         Ok(())
     }
+}
+
+/// Whether rows are too little to be copied. Each is at least the number of its cells and their lengths.
+fn is_small(rows: &Rows<'_>, count: u64) -> bool {
+    let least = count as usize * (2 + 4 * rows.columns.len());
+    if least >= SMALL_COPY_BYTES {
+        return false;
+    }
+    let mut buffer = Vec::with_capacity(SMALL_COPY_BYTES);
+    for row in rows.iter() {
+        // What cannot be encoded is told when it is written.
+        if copy::write_row(&mut buffer, row, &rows.columns).is_err() || buffer.len() >= SMALL_COPY_BYTES {
+            return false;
+        }
+    }
+    true
 }
 
 /// Runs one query whose columns are all text.
