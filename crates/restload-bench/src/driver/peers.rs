@@ -25,7 +25,7 @@ const MOST_ROUNDS: usize = 3;
 const TIMES_FASTER: f64 = 25.0;
 /// What part of the memory is aimed at.
 const PART_OF_MEMORY: f64 = 0.1;
-const DLT_PROGRAM: &str = include_str!("dlt.py");
+const DLT_PROGRAM: &str = include_str!("dlt_load.py");
 
 /// Another loader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

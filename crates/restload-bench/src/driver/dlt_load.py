@@ -1,4 +1,4 @@
-"""Loads one resource of the benchmark's server with dlt: load.py BASE_URL RESOURCE TO"""
+"""Loads one resource of the benchmark's server with dlt: dlt_load.py BASE_URL RESOURCE TO"""
 
 import os
 import sys
