@@ -258,15 +258,7 @@ fn two_parents() {
        |
        = in resources[1].include_from_parent
 
-    error: `lines` has two parents, `shops` and `orders`; one is possible
-      --> shop.yaml:25:11
-       |
-    25 |     path: '{resources.shops.id}/{resources.orders.id}'
-       |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-       |
-       = in resources[1].endpoint
-
-    2 errors in shop.yaml
+    1 error in shop.yaml
     exit code 2
     ");
 }

@@ -1,13 +1,13 @@
 //! What a step writes, the same for every database: which rows go where, what they replace, which checkpoints are true
 //! afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use restload_model::DataType;
 use restload_model::batch::{Batch, ColumnBuffer, TableBatch};
 use restload_model::checkpoint::Checkpoint;
-use restload_model::schema::{Column, LOAD_ID, MergeStrategy, ROW_ID, Table, Target, WriteDisposition};
+use restload_model::schema::{Column, LOAD_ID, MergeStrategy, ROW_ID, Share, Table, Target, WriteDisposition};
 
 use crate::destination::merges;
 use crate::dispositions::fates::{FateCounts, Fates};
@@ -54,11 +54,19 @@ impl<'d> Transaction<'d> {
             schema_changes: std::mem::take(&mut self.memory.untold),
             ..StepReport::default()
         };
-        for portion in self.portions(step)? {
+        let portions = self.portions(step)?;
+        for portion in portions.iter().filter(|portion| portion.target.share == Share::Divided) {
+            // What names no table may belong to any, and keeps all of them from taking absence for gone.
+            self.write_rejects(portion, &mut report).await?;
+        }
+        for portion in portions {
             Box::pin(self.write_portion(portion, &mut report)).await?;
         }
         report.schema_changes.append(&mut self.changes);
         report.warnings.append(&mut self.warnings);
+        // Where records name their tables, each of these would say it.
+        let mut told = HashSet::new();
+        report.warnings.retain(|warning| told.insert(warning.clone()));
         for table in &self.touched {
             for column in &table.columns {
                 report
@@ -81,18 +89,23 @@ impl<'d> Transaction<'d> {
         Ok(report)
     }
 
-    /// The parts of a step by resource, in the order in which the resources appear.
+    /// The parts of a step by resource and root table, in the order in which they appear.
     fn portions(&self, step: Step) -> Result<Vec<Portion<'d>>, DestinationError> {
         let mut portions: Vec<Portion<'d>> = Vec::new();
         for part in step.parts {
-            let known = portions
-                .iter()
-                .position(|portion| portion.target.resource == part.resource);
+            let is_of = |target: &Target| {
+                target.resource == part.resource
+                    && match &part.table {
+                        Some(table) => target.table == *table,
+                        None => target.share != Share::Part,
+                    }
+            };
+            let known = portions.iter().position(|portion| is_of(portion.target));
             let place = if let Some(place) = known {
                 place
             } else {
                 let targets = self.targets;
-                let Some(target) = targets.iter().find(|target| target.resource == part.resource) else {
+                let Some(target) = targets.iter().find(|target| is_of(target)) else {
                     return Err(DestinationError::Misuse(format!(
                         "resource `{}` was not prepared",
                         part.resource
@@ -111,7 +124,33 @@ impl<'d> Transaction<'d> {
             portion.checkpoints.extend(part.checkpoints);
             portion.last |= part.last;
         }
+        self.end_parts(&mut portions);
         Ok(portions)
+    }
+
+    /// Where records name their tables, the end of the resource is that of every table, whether this step has rows for
+    /// it or not. The checkpoints come last: when a replace takes effect, they take the place of all that was stored.
+    fn end_parts(&self, portions: &mut Vec<Portion<'d>>) {
+        let (mut divided, mut others): (Vec<_>, Vec<_>) = std::mem::take(portions)
+            .into_iter()
+            .partition(|portion: &Portion<'_>| portion.target.share == Share::Divided);
+        let targets = self.targets;
+        for ended in divided.iter().filter(|portion| portion.last) {
+            let parts = |target: &&Target| target.share == Share::Part && target.resource == ended.target.resource;
+            for target in targets.iter().filter(parts) {
+                match others.iter_mut().find(|portion| portion.target.table == target.table) {
+                    Some(portion) => portion.last = true,
+                    None => others.push(Portion {
+                        target,
+                        batches: Vec::new(),
+                        checkpoints: Vec::new(),
+                        last: true,
+                    }),
+                }
+            }
+        }
+        others.append(&mut divided);
+        *portions = others;
     }
 
     async fn write_portion(
@@ -122,6 +161,10 @@ impl<'d> Transaction<'d> {
         let target = portion.target;
         let route = self.route(&portion);
         self.start_over(target).await?;
+        if target.share == Share::Divided {
+            self.join_chain(target).await?;
+            return self.write_checkpoints(portion, route, BTreeMap::new()).await;
+        }
         self.describe_portion(&portion, route).await?;
         self.join_chain(target).await?;
         self.date_rows(target, &mut portion.batches);
@@ -257,7 +300,7 @@ impl<'d> Transaction<'d> {
     fn route(&self, portion: &Portion<'_>) -> Route {
         let target = portion.target;
         if self.full_refresh || target.write_disposition == WriteDisposition::Replace {
-            if portion.last && !self.memory.replacing.contains_key(&target.resource) {
+            if portion.last && !self.memory.replacing.contains_key(&target.table) {
                 Route::Replace
             } else {
                 Route::Gather
@@ -369,6 +412,10 @@ impl<'d> Transaction<'d> {
             let rejected = rows.row_count as u64;
             self.write_system(&rows).await?;
             self.memory.rejects += rejected;
+            if portion.target.share == Share::Divided {
+                // They have named no table to count them on.
+                return Ok(());
+            }
             note(report, &portion.target.table).rejected += rejected;
         }
         Ok(())
@@ -386,7 +433,7 @@ impl<'d> Transaction<'d> {
         let mut written = written;
         let mut newest: BTreeMap<Arc<str>, Checkpoint> = BTreeMap::new();
         if route == Route::Gather {
-            let replacing = self.memory.replacing.entry(Arc::clone(resource)).or_default();
+            let replacing = self.memory.replacing.entry(Arc::clone(&target.table)).or_default();
             for checkpoint in portion.checkpoints {
                 replacing
                     .checkpoints
@@ -398,8 +445,10 @@ impl<'d> Transaction<'d> {
             if !portion.last {
                 return Ok(());
             }
-            self.swap(target).await?;
-            let replaced = self.memory.replacing.remove(resource).unwrap_or_default();
+            if target.share != Share::Divided {
+                self.swap(target).await?;
+            }
+            let replaced = self.memory.replacing.remove(&target.table).unwrap_or_default();
             newest = replaced.checkpoints;
             written = replaced.rows;
         } else {
@@ -409,6 +458,10 @@ impl<'d> Transaction<'d> {
         }
         for (table, count) in written {
             *self.memory.rows.entry(table).or_default() += count;
+        }
+        if target.share == Share::Part {
+            // The resource's checkpoints are no single table's.
+            return Ok(());
         }
         let forget = matches!(route, Route::Gather | Route::Replace);
         self.store_checkpoints(resource, forget, newest).await

@@ -2,6 +2,7 @@
 
 mod altered;
 mod dispositions;
+mod divided;
 mod durability;
 mod evolution;
 mod lifecycle;

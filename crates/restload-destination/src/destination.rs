@@ -6,7 +6,7 @@ use std::sync::Arc;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::contract::Mode;
 use restload_model::naming;
-use restload_model::schema::{Table, Target, WriteDisposition};
+use restload_model::schema::{Share, Table, Target, WriteDisposition};
 
 use crate::dispositions::chain::{CHAIN, Chains};
 use crate::error::{Cause, DestinationError};
@@ -124,6 +124,7 @@ impl Destination {
     /// the disposition; both happen in the last step of each, and not at all if it never comes.
     pub async fn prepare(&mut self, targets: Vec<Target>, full_refresh: bool) -> Result<(), DestinationError> {
         self.targets = targets;
+        self.add_known_parts();
         self.full_refresh = full_refresh;
         let at = self.options.started_at;
         self.in_transaction(at, Work::Prepare).await?;
@@ -149,6 +150,35 @@ impl Destination {
             self.tables.retain(|table| !gone.contains(&table.name));
         }
         Ok(())
+    }
+
+    /// Adds targets for the tables that earlier loads' records have named.
+    fn add_known_parts(&mut self) {
+        let mut parts = Vec::new();
+        for target in self.targets.iter().filter(|target| target.share == Share::Divided) {
+            for (name, (owner, table)) in &self.memory.catalog.tables {
+                let is_own = *owner.pipeline == *self.options.pipeline && owner.resource == target.resource;
+                let is_others = || self.targets.iter().any(|other| other.table == *name);
+                if is_own && table.parent.is_none() && !is_others() {
+                    parts.push(target.part(name));
+                }
+            }
+        }
+        self.targets.extend(parts);
+    }
+
+    /// Adds targets for the tables that a step's records are the first to name.
+    fn add_new_parts(&mut self, step: &Step) {
+        for part in &step.parts {
+            let Some(table) = &part.table else { continue };
+            let is_known = |target: &Target| target.resource == part.resource && target.table == *table;
+            let divided = |target: &&Target| target.resource == part.resource && target.share == Share::Divided;
+            if !self.targets.iter().any(is_known)
+                && let Some(new) = self.targets.iter().find(divided).map(|target| target.part(table))
+            {
+                self.targets.push(new);
+            }
+        }
     }
 
     /// Says that the resource begins with its first page, whatever an interrupted load has left of it: that load's rows
@@ -180,6 +210,7 @@ impl Destination {
     /// [`finish`](Self::finish).
     pub async fn commit(&mut self, step: Step) -> Result<StepReport, DestinationError> {
         let at = step.committed_at;
+        self.add_new_parts(&step);
         self.in_transaction(at, Work::Step(step)).await
     }
 
@@ -443,9 +474,9 @@ impl Transaction<'_> {
     /// Brings the tables that are there in line with the config, so that what stands in the way is found before the
     /// first request.
     async fn prepare(&mut self) -> Result<StepReport, DestinationError> {
-        let targets = self.targets;
+        let targets: Vec<&Target> = self.targets.iter().filter(|one| one.share != Share::Divided).collect();
         let mut families = Vec::with_capacity(targets.len());
-        for target in targets {
+        for target in &targets {
             let family = self.family(target);
             self.describe(&family).await?;
             families.push(family);

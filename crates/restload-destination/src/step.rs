@@ -21,6 +21,9 @@ pub struct Step {
 pub struct StepPart {
     /// The resource's name, as in its [`Target`](restload_model::schema::Target).
     pub resource: Arc<str>,
+    /// The root table of the rows, where the resource's records name their tables; `None` where there is but one, and
+    /// for what is no table's own.
+    pub table: Option<Arc<str>>,
     /// The rows, in the order of the pages.
     pub batches: Vec<Batch>,
     /// Where the partitions stand after these rows.

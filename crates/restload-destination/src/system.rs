@@ -315,24 +315,34 @@ impl Catalog {
 
     /// The tables of a resource: its root table, all tables below it, and whatever else it wrote.
     pub(crate) fn family(&self, pipeline: &str, resource: &str, root: &str) -> Vec<Arc<str>> {
-        let belongs = |name: &str, owner: &Owner, table: &Table| {
-            if name == root || (&*owner.pipeline == pipeline && &*owner.resource == resource) {
-                return true;
-            }
-            let mut parent = table.parent.as_deref();
-            while let Some(name) = parent {
-                if name == root {
-                    return true;
-                }
-                parent = self.table(name).and_then(|table| table.parent.as_deref());
-            }
-            false
-        };
         self.tables
             .iter()
-            .filter(|(name, (owner, table))| belongs(name, owner, table))
+            .filter(|(name, (owner, table))| {
+                (&*owner.pipeline == pipeline && &*owner.resource == resource) || self.is_below(name, table, root)
+            })
             .map(|(name, _)| Arc::clone(name))
             .collect()
+    }
+
+    /// A root table and all tables below it.
+    pub(crate) fn below(&self, root: &str) -> Vec<Arc<str>> {
+        self.tables
+            .iter()
+            .filter(|(name, (_, table))| self.is_below(name, table, root))
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
+    }
+
+    /// Whether a table is the root table, or below it.
+    fn is_below(&self, name: &str, table: &Table, root: &str) -> bool {
+        let mut parent = table.parent.as_deref();
+        while let Some(above) = parent {
+            if above == root {
+                return true;
+            }
+            parent = self.table(above).and_then(|table| table.parent.as_deref());
+        }
+        name == root
     }
 }
 

@@ -7,7 +7,7 @@ use restload_model::batch::TableBatch;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::contract::Mode;
 use restload_model::naming;
-use restload_model::schema::{Table, Target};
+use restload_model::schema::{Share, Table, Target};
 
 use crate::dispositions::chain::Chains;
 use crate::error::{Cause, DestinationError};
@@ -27,7 +27,7 @@ pub(crate) struct Memory {
     pub(crate) started_over: HashSet<Arc<str>>,
     /// The loads that count as one.
     pub(crate) chains: Chains,
-    /// Replaces that have begun and wait for their last step.
+    /// Replaces that have begun and wait for their last step, by root table.
     pub(crate) replacing: HashMap<Arc<str>, Replacing>,
     /// Rows that stand in the tables through this load.
     pub(crate) rows: BTreeMap<Arc<str>, u64>,
@@ -143,10 +143,12 @@ impl Transaction<'_> {
 
     /// The tables of a target that are known.
     pub(crate) fn family(&self, target: &Target) -> Vec<Arc<str>> {
-        let mut family = self
-            .memory
-            .catalog
-            .family(self.stamp.pipeline, &target.resource, &target.table);
+        let catalog = &self.memory.catalog;
+        let mut family = match target.share {
+            // What else the resource wrote belongs to other parts of it.
+            Share::Part => catalog.below(&target.table),
+            Share::Whole | Share::Divided => catalog.family(self.stamp.pipeline, &target.resource, &target.table),
+        };
         if !family.contains(&target.table) {
             // It may be there without our having made it.
             family.push(Arc::clone(&target.table));
@@ -270,7 +272,9 @@ impl Transaction<'_> {
     /// Says of a change that the data brings what a contract wants to be told of. What is declared surprises nobody, and
     /// a table's first load surprises it with nothing.
     fn warn(&mut self, table: &Arc<str>, change: &Change, known: Option<&Table>, resource: &Arc<str>) {
-        let Some(target) = self.targets.iter().find(|target| target.resource == *resource) else {
+        let own = |target: &&Target| target.resource == *resource;
+        let of_table = self.targets.iter().filter(own).find(|target| target.table == *table);
+        let Some(target) = of_table.or_else(|| self.targets.iter().find(own)) else {
             return;
         };
         let is_declared =

@@ -13,9 +13,7 @@ use restload_model::normalizer::names::Names;
 use restload_model::row_id;
 use restload_model::schema::{Target, WriteDisposition};
 use restload_replay::StoredState;
-use restload_source::extraction::Progress;
 use restload_source::incremental::IncrementalPlan;
-use restload_source::parent_fields::Parents;
 use restload_source::plan::{Plan, ResourcePlan, RunRange};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -25,7 +23,9 @@ use crate::exchanges::Exchanges;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
-use crate::resource::{self, Child, Counts, Cursors, Shared, Spawned, Stored, Tracker, note_move, settled, within};
+use crate::resource::{
+    self, Child, Counts, Cursors, Input, Replayed, Shared, Spawned, Stored, Tables, Tracker, note_move, settled, within,
+};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
@@ -77,7 +77,7 @@ impl RunOptions {
 enum Resumption {
     /// At the page it was on.
     Continue,
-    /// From the first page, leaving out rows that are stored: a child that is replaced needs every parent again.
+    /// From the first page, leaving out rows that are stored: a child that is replaced needs every parent's record again.
     Replay,
     /// From the first page.
     Restart,
@@ -145,12 +145,11 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
             let resource = Arc::clone(&plan.name);
             reporter.report(Event::Note { resource, text });
         }
-        // A child that is read again for its own children takes all of its partitions again.
-        let goes_on = *resumption == Resumption::Continue;
-        begun.push(if goes_on {
-            std::mem::take(&mut found.begun)
-        } else {
+        let restarts = *resumption == Resumption::Restart;
+        begun.push(if restarts {
             HashSet::new()
+        } else {
+            std::mem::take(&mut found.begun)
         });
         match resumption {
             Resumption::Restart => {
@@ -258,6 +257,12 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
     })
 }
 
+/// The way into a child's queue, which its parents share.
+struct Inlet {
+    sender: mpsc::Sender<Input>,
+    known: Arc<Mutex<HashSet<u128>>>,
+}
+
 /// What the resources' tasks are made with.
 struct Tasks<'o> {
     fetcher: Arc<Fetcher>,
@@ -280,34 +285,49 @@ impl Tasks<'_> {
         mut begun: Vec<HashSet<u128>>,
     ) -> Vec<ResourceReport> {
         let budget = Arc::new(Semaphore::new(BUDGET_KIB));
-        let mut inputs: Vec<Option<mpsc::Receiver<Spawned>>> = resources.iter().map(|_| None).collect();
+        let mut inlets: Vec<Option<Inlet>> = Vec::with_capacity(resources.len());
+        let mut inputs: Vec<Option<mpsc::Receiver<Input>>> = Vec::with_capacity(resources.len());
+        for (index, plan) in resources.iter().enumerate() {
+            let is_child = plan.direct_parents().next().is_some();
+            let (inlet, input) = is_child
+                .then(|| {
+                    // What is stored already stands in the queue, or is loaded.
+                    let mut known = std::mem::take(&mut begun[index]);
+                    let queued = stored[index].iter();
+                    known.extend(queued.map(|spawned| row_id::of_partition(&spawned.partition)));
+                    let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
+                    let known = Arc::new(Mutex::new(known));
+                    (Inlet { sender, known }, receiver)
+                })
+                .unzip();
+            inlets.push(inlet);
+            inputs.push(input);
+        }
         let mut running = JoinSet::new();
         for (index, plan) in resources.iter().enumerate() {
             let mut children = Vec::new();
             for (child_index, child) in resources.iter().enumerate() {
-                if child.direct_parents().any(|link| *link.resource == *plan.name) {
-                    let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
-                    inputs[child_index] = Some(receiver);
-                    // What is stored already stands in the queue, or is loaded.
-                    let mut known = std::mem::take(&mut begun[child_index]);
-                    let queued = stored[child_index].iter();
-                    known.extend(queued.map(|spawned| row_id::of_partition(&spawned.partition)));
+                if child.direct_parents().any(|link| *link.resource == *plan.name)
+                    && let Some(inlet) = &inlets[child_index]
+                {
                     children.push(Child {
-                        known: std::sync::Mutex::new(known),
+                        known: Arc::clone(&inlet.known),
                         resource: Arc::clone(&child.name),
                         plan: Arc::clone(child),
                         scope: self.scopes[child_index].clone(),
                         cursors: Arc::clone(&self.cursors[child_index]),
                         links: child.parents.clone(),
-                        partitions: sender,
-                        is_resumable: resumptions[child_index] == Resumption::Continue,
+                        partitions: inlet.sender.clone(),
+                        is_resumable: resumptions[child_index] != Resumption::Restart,
                     });
                 }
             }
             let stored = std::mem::take(&mut stored[index]);
-            let (stored, pages_to_skip) = match resumptions[index] {
-                Resumption::Replay => (from_first_page(&stored), pages_stored(&stored)),
-                _ => (stored, 0),
+            let is_replayed = resumptions[index] == Resumption::Replay;
+            let (replayed, stored) = if is_replayed {
+                Replayed::start_over(stored)
+            } else {
+                (Replayed::default(), stored)
             };
             let limit = self.options.limit.filter(|_| plan.is_loaded);
             let holds = !children.is_empty() && !self.options.full_refresh;
@@ -321,18 +341,21 @@ impl Tasks<'_> {
                 plan: Arc::clone(plan),
                 fetcher: Arc::clone(&self.fetcher),
                 context: self.context.clone(),
-                normalize_plan: Arc::new(NormalizePlan {
-                    target: plan.target.clone(),
-                    max_nesting: plan.max_nesting,
-                    load_id: self.options.load_id.as_str().into(),
-                }),
-                names: Arc::clone(&self.names),
-                normalizers: std::sync::Mutex::default(),
+                tables: Tables::new(
+                    NormalizePlan {
+                        target: plan.target.clone(),
+                        max_nesting: plan.max_nesting,
+                        load_id: self.options.load_id.as_str().into(),
+                    },
+                    Arc::clone(&self.names),
+                    tables_of_others(plan, resources),
+                ),
                 writer: self.messages.clone(),
                 budget: Arc::clone(&budget),
                 children,
                 is_resumable: resumptions[index] != Resumption::Restart,
-                pages_to_skip,
+                replayed,
+                remembers_done: is_replayed || plan.pairs_parents(),
                 remaining: limit.map(|limit| AtomicI64::new(i64::try_from(limit).unwrap_or(i64::MAX))),
                 traffic: Traffic::default(),
                 counts: Counts::default(),
@@ -341,6 +364,8 @@ impl Tasks<'_> {
             let input = inputs[index].take();
             running.spawn(async move { (index, resource::load(shared, stored, input).await) });
         }
+        // A child's queue ends with the last of its parents.
+        drop(inlets);
         self.gather(resources, running).await
     }
 
@@ -442,6 +467,12 @@ fn settle(resources: &[Arc<ResourcePlan>], reports: &mut [Option<ResourceReport>
     true
 }
 
+/// The root tables of other resources, as the config names them.
+fn tables_of_others(plan: &ResourcePlan, resources: &[Arc<ResourcePlan>]) -> Vec<Arc<str>> {
+    let others = resources.iter().filter(|other| other.name != plan.name);
+    others.map(|other| Arc::clone(&other.target.table)).collect()
+}
+
 /// What the destination is told of a resource. One that is only read for its children has checkpoints and no rows, so
 /// there is nothing to replace.
 fn target_of(plan: &ResourcePlan) -> Target {
@@ -534,31 +565,6 @@ fn scope(plan: &ResourcePlan, range: &RunRange) -> Option<String> {
         (None, true) => Some("@only read".to_owned()),
         (None, false) => None,
     }
-}
-
-/// A resource that is read again from its first page, in the range that the interrupted load had.
-fn from_first_page(stored: &[Spawned]) -> Vec<Spawned> {
-    let root = stored.iter().find(|spawned| spawned.partition.is_empty());
-    let root = root.filter(|root| root.progress.cursor.is_some()).map(|root| Spawned {
-        partition: Arc::clone(&root.partition),
-        progress: Progress {
-            cursor: root.progress.cursor.clone(),
-            ..Progress::start(Parents::new())
-        },
-        windows: Vec::new(),
-    });
-    root.into_iter().collect()
-}
-
-fn pages_stored(stored: &[Spawned]) -> u64 {
-    let root = stored.iter().find(|spawned| spawned.partition.is_empty());
-    root.map_or(0, |root| {
-        if root.progress.done {
-            u64::MAX
-        } else {
-            root.progress.pages_loaded()
-        }
-    })
 }
 
 /// Puts tables in the order of their resources, however their pages came.

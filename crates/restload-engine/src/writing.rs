@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Moment;
 use crate::report::{Event, Reporter, TableTotals};
+use crate::resource::TableRows;
 
 /// A step is written once it holds this much: enough for one bulk insert to be worth its transaction.
 pub(crate) const STEP_BYTES: usize = 3 << 20;
@@ -37,8 +38,8 @@ pub(crate) enum Message {
 pub(crate) struct PageRows {
     /// The resource.
     pub(crate) resource: Arc<str>,
-    /// Its rows; none for a resource that is only read for its children.
-    pub(crate) batch: Option<Batch>,
+    /// Its rows, by root table; none for a resource that is only read for its children.
+    pub(crate) rows: Vec<TableRows>,
     /// Where the partition stands after it, and the partitions of child resources that it gives rise to.
     pub(crate) checkpoints: Vec<Checkpoint>,
     /// The part of the budget that the rows take.
@@ -66,7 +67,8 @@ pub(crate) struct Totals {
 /// A step that is being gathered.
 #[derive(Default)]
 struct Gathered {
-    parts: IndexMap<Arc<str>, Part>,
+    /// By resource, and by root table where records name it.
+    parts: IndexMap<(Arc<str>, Option<Arc<str>>), Part>,
     permits: Vec<OwnedSemaphorePermit>,
     bytes: usize,
 }
@@ -112,8 +114,9 @@ impl Writer {
         if step.parts.is_empty() {
             return Ok(());
         }
-        let parts = step.parts.into_iter().map(|(resource, part)| StepPart {
+        let parts = step.parts.into_iter().map(|((resource, table), part)| StepPart {
             resource,
+            table,
             batches: part.batches,
             checkpoints: part.checkpoints.into_values().collect(),
             last: part.last,
@@ -149,21 +152,21 @@ impl Writer {
 }
 
 impl Gathered {
-    fn part(&mut self, resource: &Arc<str>) -> &mut Part {
-        self.parts.entry(Arc::clone(resource)).or_default()
+    fn part(&mut self, resource: &Arc<str>, table: Option<Arc<str>>) -> &mut Part {
+        self.parts.entry((Arc::clone(resource), table)).or_default()
     }
 
     fn add(&mut self, message: Message) {
         match message {
-            Message::Complete(resource) => self.part(&resource).last = true,
+            Message::Complete(resource) => self.part(&resource, None).last = true,
             Message::Page(page) => {
-                if let Some(batch) = page.batch {
-                    self.bytes += batch.byte_count();
-                    self.part(&page.resource).batches.push(batch);
+                for rows in page.rows {
+                    self.bytes += rows.batch.byte_count();
+                    self.part(&page.resource, rows.table).batches.push(rows.batch);
                 }
                 for checkpoint in page.checkpoints {
                     let partition = Arc::clone(&checkpoint.partition);
-                    self.part(&Arc::clone(&checkpoint.resource))
+                    self.part(&Arc::clone(&checkpoint.resource), None)
                         .checkpoints
                         .insert(partition, checkpoint);
                 }

@@ -154,13 +154,28 @@ impl Table {
     }
 }
 
+/// Which records of a resource a target is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Share {
+    /// All of them.
+    #[default]
+    Whole,
+    /// None by itself: every record names the table that it goes to, and each of those has a target of its own.
+    Divided,
+    /// The records that name the target's table.
+    Part,
+}
+
 /// How the records of one resource are to stand in the destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// The resource's name as written in the config.
     pub resource: Arc<str>,
-    /// The name of its root table, normalised.
+    /// The name of its root table, normalised. Where records name their tables, the template of the names: braces keep
+    /// it apart from every table's name.
     pub table: Arc<str>,
+    /// Which records it is about.
+    pub share: Share,
     /// What happens to the rows already there.
     pub write_disposition: WriteDisposition,
     /// The particulars of `merge`.
@@ -180,6 +195,16 @@ pub struct Target {
 }
 
 impl Target {
+    /// The target of the records that name this table.
+    #[must_use]
+    pub fn part(&self, table: &Arc<str>) -> Self {
+        Self {
+            table: Arc::clone(table),
+            share: Share::Part,
+            ..self.clone()
+        }
+    }
+
     /// What root rows are identified by.
     pub fn identity(&self) -> Identity<'_> {
         if self.write_disposition != WriteDisposition::Merge {

@@ -3,7 +3,7 @@
 //! Nothing here waits or sends. The walk's state is a [`Progress`], which is data: stored as a checkpoint and read back
 //! it goes on exactly where it was, so it can be tested at every cut point without a socket.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
@@ -35,6 +35,13 @@ pub struct Progress {
     /// The fields of its parents' records that the partition is requested with.
     #[serde(default, skip_serializing_if = "Parents::is_empty")]
     pub parents: Parents,
+    /// The same of each of several records that are requested together; there are no others then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batch: Vec<Parents>,
+    /// Whether the cursor that it starts from belongs to another partition, whose requests are the same: this one moves
+    /// none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_cursor: bool,
     /// The fields that the parents' records do not have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingField>,
@@ -69,6 +76,8 @@ impl Progress {
             position: Position::Start,
             pages: 0,
             parents,
+            batch: Vec::new(),
+            shares_cursor: false,
             missing: Vec::new(),
             end: None,
             is_stored: false,
@@ -152,7 +161,9 @@ impl ExtractError {
         }
     }
 
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -422,7 +433,7 @@ impl Walk {
     /// Adds the parent's fields to the records of a page, puts them through the steps, and takes those in the range
     /// that is loaded. When their order says that nothing follows, the walk is over.
     pub fn process<'b>(&mut self, partition: &str, records: Vec<Value<'b>>) -> Result<Taken<'b>, ExtractError> {
-        let records = process(&self.plan, &self.progress.parents, records)?;
+        let records = process(&self.plan, &self.progress, records)?;
         let Some((incremental, cursor)) = self.plan.incremental.as_ref().zip(self.progress.cursor.as_mut()) else {
             return Ok(Taken::all(records));
         };
@@ -511,9 +522,24 @@ pub fn read<'b>(
 /// Adds the parents' fields to records and puts them through the resource's steps.
 pub fn process<'b>(
     plan: &ResourcePlan,
-    parents: &Parents,
+    progress: &Progress,
     mut records: Vec<Value<'b>>,
 ) -> Result<Vec<Value<'b>>, ExtractError> {
+    let matched_by = plan.batch.as_ref().and_then(|batch| batch.matched_by.as_deref());
+    match matched_by {
+        Some(field) => records = include_matched(plan, field, &progress.batch, records),
+        None => records
+            .iter_mut()
+            .for_each(|record| include(plan, &progress.parents, record)),
+    }
+    if plan.steps.is_empty() {
+        return Ok(records);
+    }
+    steps::apply_all(&plan.steps, records).map_err(|error| ExtractError::new(error.to_string()).with_help(error.help))
+}
+
+/// Adds the fields of its parents' records to a record.
+fn include(plan: &ResourcePlan, parents: &Parents, record: &mut Value<'_>) {
     for link in &plan.parents {
         let Some(parent) = parents.get(&link.resource) else {
             continue;
@@ -521,21 +547,69 @@ pub fn process<'b>(
         for (field, name) in &link.included {
             // What is missing was dealt with before the request.
             let Some(value) = parent.get(field) else { continue };
-            for record in &mut records {
-                if !matches!(record, Value::Object(_)) {
-                    let scalar = std::mem::take(record);
-                    *record = Value::Object(Object(vec![("value".into(), scalar)]));
-                }
-                if let Value::Object(members) = record {
-                    members.set(name.clone(), Value::from(value.clone()));
-                }
+            if !matches!(record, Value::Object(_)) {
+                let scalar = std::mem::take(record);
+                *record = Value::Object(Object(vec![("value".into(), scalar)]));
+            }
+            if let Value::Object(members) = record {
+                members.set(name.clone(), Value::from(value.clone()));
             }
         }
     }
-    if plan.steps.is_empty() {
-        return Ok(records);
+}
+
+/// The same for a request that was made for several records: a field of the answer's records tells whose each is. One
+/// that is of several comes once for each, as it would in requests of their own.
+fn include_matched<'b>(
+    plan: &ResourcePlan,
+    field: &str,
+    members: &[Parents],
+    records: Vec<Value<'b>>,
+) -> Vec<Value<'b>> {
+    let mut by_value: HashMap<String, Vec<&Parents>> = HashMap::new();
+    for member in members {
+        let requested = plan.requested(member);
+        let value = requested.values().find_map(only_value);
+        by_value.entry(value.unwrap_or_default()).or_default().push(member);
     }
-    steps::apply_all(&plan.steps, records).map_err(|error| ExtractError::new(error.to_string()).with_help(error.help))
+    let nulls: Vec<String> = plan
+        .parents
+        .iter()
+        .flat_map(|link| link.included.iter().map(|(_, name)| name.clone()))
+        .collect();
+    let mut taken = Vec::with_capacity(records.len());
+    for mut record in records {
+        let value = record.as_object().and_then(|members| members.get(field));
+        let value = value.filter(|value| !value.is_null());
+        let owners = value.and_then(|value| by_value.get(value.to_text().as_ref()));
+        let Some((last, others)) = owners.and_then(|owners| owners.split_last()) else {
+            if let Value::Object(members) = &mut record {
+                for name in &nulls {
+                    members.set(name.clone(), Value::Null);
+                }
+            }
+            taken.push(record);
+            continue;
+        };
+        for owner in others {
+            let mut copy = record.clone();
+            include(plan, owner, &mut copy);
+            taken.push(copy);
+        }
+        include(plan, last, &mut record);
+        taken.push(record);
+    }
+    taken
+}
+
+/// The one value that fields hold, however deep, as a text.
+fn only_value(fields: &serde_json::Value) -> Option<String> {
+    match fields {
+        serde_json::Value::Object(members) => members.values().find_map(only_value),
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
 }
 
 /// Decides what becomes of a partition whose parents' records lack a field: whether it is requested, perhaps with a
@@ -594,6 +668,19 @@ pub fn partitions_for(child: &[ParentLink], resource: &str, record: &Value<'_>, 
         partitions = extended;
     }
     partitions
+}
+
+/// The partition for records of two parents; none when they come from different records of a common ancestor.
+pub fn paired(one: &Progress, other: &Progress) -> Option<Progress> {
+    let mut pair = one.clone();
+    for (resource, fields) in &other.parents {
+        let known = pair.parents.entry(resource.clone()).or_insert_with(|| fields.clone());
+        if known != fields {
+            return None;
+        }
+    }
+    pair.missing.extend(other.missing.iter().cloned());
+    Some(pair)
 }
 
 /// What a selector picks.

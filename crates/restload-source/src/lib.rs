@@ -15,4 +15,5 @@ pub mod plan;
 pub mod request;
 pub mod response_actions;
 pub mod steps;
+pub mod table_name;
 pub mod template;

@@ -80,6 +80,29 @@ impl Fields {
         }
     }
 
+    /// The wanted part of fields that were taken already.
+    pub fn pick(&self, fields: &Json) -> Json {
+        if self.is_whole {
+            return fields.clone();
+        }
+        let picked = self
+            .names()
+            .filter_map(|(name, wanted)| Some((name.clone(), wanted.pick(fields.get(&name)?))));
+        Json::Object(picked.collect())
+    }
+
+    /// The ways to the single fields that are wanted.
+    pub fn ways(&self) -> Vec<Vec<String>> {
+        if self.is_whole {
+            return vec![Vec::new()];
+        }
+        let below = |(name, wanted): (String, &Self)| {
+            let ways = wanted.ways().into_iter();
+            ways.map(move |way| [vec![name.clone()], way].concat())
+        };
+        self.names().flat_map(below).collect()
+    }
+
     /// The top-level names, for a plan that is only shown.
     pub fn names(&self) -> impl Iterator<Item = (String, &Self)> {
         let members = self.members.iter().map(|(name, fields)| (name.clone(), fields));

@@ -5,6 +5,7 @@
 //! the expression's value with its type; any other gives text.
 
 mod reference;
+mod several;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -14,6 +15,7 @@ use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Va
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 
 pub use self::reference::{FieldStep, Reference};
+pub(crate) use self::several::Several;
 
 /// The names that a placeholder may begin with, besides those that a place adds.
 pub const ROOTS: [&str; 7] = ["env", "incremental", "resources", "run", "secrets", "vars", "window"];
@@ -382,6 +384,9 @@ fn is_odd_name(text: &str, extra_roots: &[&str]) -> bool {
 
 /// A value as it stands in a URL, a header or a form; none for null. Lists and maps are JSON.
 pub fn scalar_text(value: &Value) -> Option<String> {
+    if let Some(joined) = value.downcast_object_ref::<Several>().and_then(Several::joined) {
+        return Some(joined);
+    }
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => None,
         // The engine would write Python's `True`.

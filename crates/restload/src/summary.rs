@@ -150,7 +150,8 @@ fn tables(report: &Report) -> String {
         .iter()
         .filter(|resource| resource.loaded && resource.status == ResourceStatus::Completed)
         .map(|resource| resource.table.as_str())
-        .filter(|table| !report.tables.contains_key(*table))
+        // Where records name their tables, this is what the names are made of.
+        .filter(|table| !report.tables.contains_key(*table) && !table.contains('{'))
         .collect();
     let names = report
         .tables

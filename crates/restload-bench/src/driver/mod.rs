@@ -209,7 +209,7 @@ impl Bench<'_> {
         let mut limit = Side::default();
         let mut restload = Side::default();
         let rounds = match workload {
-            Workload::Check if !self.options.quick => CHECK_ROUNDS,
+            Workload::Check | Workload::CheckMany if !self.options.quick => CHECK_ROUNDS,
             _ => self.rounds(),
         };
         for round in 0..=rounds {
@@ -330,7 +330,7 @@ impl Bench<'_> {
         let restload = self.options.restload.display().to_string();
         let config = config.display().to_string();
         let words: &[&str] = match workload {
-            Workload::Check => &[&restload, "check", &config],
+            Workload::Check | Workload::CheckMany => &[&restload, "check", &config],
             _ => &[&restload, "run", &config, "--to", to, "--quiet"],
         };
         words.iter().map(|&word| word.to_owned()).collect()

@@ -100,10 +100,10 @@ impl Report<'_> {
             None => "–",
         };
         let records = match row.workload {
-            Workload::Check => "–".to_owned(),
+            Workload::Check | Workload::CheckMany => "–".to_owned(),
             _ => grouped(row.record_count),
         };
-        let is_load = row.workload != Workload::Check;
+        let is_load = !row.workload.is_check();
         [
             row.workload.title().to_owned(),
             records,

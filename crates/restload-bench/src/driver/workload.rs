@@ -1,11 +1,16 @@
 //! The workloads: what is served, what restload is told, what must be in the database afterwards, what is aimed at.
 
+use std::fmt::Write as _;
+
 use clap::ValueEnum;
 
 use crate::limit::{FAMILY_CONCURRENCY, LimitProgram, OFFSET_CONCURRENCY};
 use crate::pages::{FLAT_PAGE_RECORDS, NESTED_PAGE_RECORDS, OFFSET_PAGE_RECORDS};
 use crate::records::{CHILDREN_PER_PARENT, ITEMS_PER_ORDER};
 use crate::server::{SiteKind, SiteOptions};
+
+/// The resources of the config that is only checked.
+const MANY_RESOURCES: usize = 200;
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,6 +31,7 @@ pub(crate) enum Workload {
     Offset,
     OnePage,
     Check,
+    CheckMany,
 }
 
 /// Where a workload writes.
@@ -81,6 +87,7 @@ impl Workload {
             Self::Offset => "offset, 8 at once, 50 ms",
             Self::OnePage => "one page of 10 → SQLite",
             Self::Check => "`restload check`",
+            Self::CheckMany => "`restload check`, 200 resources",
         }
     }
 
@@ -111,13 +118,19 @@ impl Workload {
             | Self::FamiliesPostgres
             | Self::MillionNestedSqlite
             | Self::MillionNestedPostgres
-            | Self::Check => None,
+            | Self::Check
+            | Self::CheckMany => None,
         }
     }
 
     /// Whether the limit is what the first load took.
     pub(super) fn is_measured_by_first_load(self) -> bool {
         matches!(self, Self::FamiliesSqlite | Self::FamiliesPostgres)
+    }
+
+    /// Whether nothing is loaded: the config is read and planned.
+    pub(super) fn is_check(self) -> bool {
+        matches!(self, Self::Check | Self::CheckMany)
     }
 
     /// Requests alone leave no tables behind.
@@ -141,7 +154,7 @@ impl Workload {
             Self::MillionNestedSqlite | Self::MillionNestedPostgres => (1_000_000, 51_500),
             Self::Children => (1_000, 64),
             Self::Offset => (100 * OFFSET_PAGE_RECORDS, 17 * OFFSET_PAGE_RECORDS),
-            Self::OnePage | Self::Check => (10, 10),
+            Self::OnePage | Self::Check | Self::CheckMany => (10, 10),
         };
         if is_quick { quick } else { full }
     }
@@ -202,7 +215,7 @@ impl Workload {
                 table("children", record_count * CHILDREN_PER_PARENT, true),
             ],
             Self::Offset => vec![table("offset", record_count, true)],
-            Self::Check => Vec::new(),
+            Self::Check | Self::CheckMany => Vec::new(),
             _ => vec![table("flat", record_count, true)],
         }
     }
@@ -225,6 +238,7 @@ impl Workload {
             Self::MillionPostgres => as_fast_as(Self::FlatPostgres),
             Self::OnePage => Target::Milliseconds(25.0),
             Self::Check => Target::Milliseconds(20.0),
+            Self::CheckMany => Target::Milliseconds(50.0),
         }
     }
 
@@ -272,6 +286,7 @@ resources:
       paginator: {{ type: offset, limit: {OFFSET_PAGE_RECORDS}, total_path: total }}
 "#
             ),
+            Self::CheckMany => many_resources(base_url),
             _ => cursor_config(base_url, "flat", "append"),
         }
     }
@@ -290,6 +305,40 @@ resources:
       paginator: {{ type: cursor, cursor_path: next, cursor_param: cursor }}
 "#
     )
+}
+
+/// A hundred parents, each with a child, and of everything that takes compiling: paths, selectors, templates,
+/// expressions, conditions, columns.
+fn many_resources(base_url: &str) -> String {
+    let mut config = format!(
+        r#"name: many
+vars: {{ since: "2024-01-01" }}
+client: {{ base_url: "{base_url}", paginator: {{ type: cursor, cursor_path: meta.next, cursor_param: cursor }} }}
+resource_defaults: {{ primary_key: id, write_disposition: merge }}
+resources:
+"#
+    );
+    for number in 0..MANY_RESOURCES / 2 {
+        let _ = write!(
+            config,
+            r#"  - name: parent_{number}
+    endpoint:
+      path: things_{number}
+      params: {{ limit: 100, since: "{{vars.since}}" }}
+      data_selector: data
+      response_actions: [{{ status_code: 404, action: ignore }}]
+    processing_steps: [{{ filter: 'status != "gone"' }}, {{ set: {{ label: "{{name | upper}}" }} }}]
+  - name: child_{number}
+    endpoint:
+      path: "things_{number}/{{resources.parent_{number}.id}}/parts"
+      data_selector: items
+      incremental: {{ cursor_path: updated_at, initial_value: "2024-01-01T00:00:00Z", start_param: since }}
+    include_from_parent: [id]
+    columns: {{ price: {{ data_type: decimal, precision: 10, scale: 2 }} }}
+"#
+        );
+    }
+    config
 }
 
 #[cfg(test)]

@@ -205,6 +205,7 @@ pub(super) fn target(resource: &str, write_disposition: WriteDisposition, primar
         columns: Vec::new(),
         contract: Contract::default(),
         variants: false,
+        share: restload_model::schema::Share::Whole,
         max_rejects: 0,
     }
 }
@@ -230,6 +231,7 @@ pub(super) fn step(resource: &str, batches: Vec<Batch>, checkpoints: &[(&str, Op
     let resource: Arc<str> = resource.into();
     Step {
         parts: vec![StepPart {
+            table: None,
             batches,
             checkpoints: checkpoints
                 .iter()

@@ -63,7 +63,7 @@ impl Transaction<'_> {
             let count = self
                 .memory
                 .replacing
-                .get(&target.resource)
+                .get(&target.table)
                 .and_then(|replacing| replacing.rows.get(name))
                 .copied()
                 .unwrap_or(0);

@@ -1,10 +1,11 @@
 //! `dedup_sort`: which of several rows with the same key counts, also when they come in different steps of a load.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use restload_model::batch::{Batch, Cell};
-use restload_model::schema::{SortOrder, Target};
+use restload_model::schema::{Share, SortOrder, Target};
 
 use super::fates::{Fate, Fates};
 use crate::error::DestinationError;
@@ -127,6 +128,14 @@ fn compare_decimals(left: &str, right: &str) -> Ordering {
     }
 }
 
+/// What newest values are kept under: records of a resource that go to different tables may have the same key.
+fn owner_of_values(target: &Target) -> Cow<'_, str> {
+    match target.share {
+        Share::Part => Cow::Owned(format!("{} {}", target.resource, target.table)),
+        Share::Whole | Share::Divided => Cow::Borrowed(&target.resource),
+    }
+}
+
 impl Transaction<'_> {
     /// Leaves out rows that come after the one of the same key that an earlier step of this load brought, and remembers
     /// those that count for the steps to come.
@@ -143,6 +152,7 @@ impl Transaction<'_> {
             return Ok(());
         };
         let (loads, has_steps) = self.memory.chains.loads_and_steps(&target.resource);
+        let owner = owner_of_values(target);
         // A load of one step remembers nothing.
         let has_earlier_steps = has_steps && self.has_system_table(NEWEST).await?;
         let loads: Vec<&str> = loads.iter().map(String::as_str).collect();
@@ -152,7 +162,7 @@ impl Transaction<'_> {
             let sql = self.writer.dialect().newest_values(NEWEST);
             let params = [
                 Param::Text(self.stamp.pipeline),
-                Param::Text(&target.resource),
+                Param::Text(&owner),
                 Param::List(&ids),
                 Param::List(&loads),
             ];
@@ -176,7 +186,7 @@ impl Transaction<'_> {
         if is_last {
             if has_earlier_steps {
                 let sql = self.writer.dialect().forget_resource(NEWEST);
-                let params = [Param::Text(self.stamp.pipeline), Param::Text(&target.resource)];
+                let params = [Param::Text(self.stamp.pipeline), Param::Text(&owner)];
                 let forgotten = self.writer.execute(sql, &params).await;
                 self.during("cannot forget what earlier steps brought", forgotten)?;
             }
@@ -191,7 +201,7 @@ impl Transaction<'_> {
             .into_iter()
             .map(|(id, cell)| (id, SortValue::of_cell(cell).map(|value| value.to_stored())))
             .collect();
-        let rows = system::newest_rows(self.stamp, &target.resource, &values);
+        let rows = system::newest_rows(self.stamp, &owner, &values);
         self.write_system(&rows).await
     }
 }

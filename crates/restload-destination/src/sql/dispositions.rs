@@ -155,7 +155,7 @@ impl Dialect {
             .push(&self.table(rejects))
             .text(" WHERE pipeline = $1 AND resource = $2 AND load_id");
         self.in_list(sql, "$3")
-            .text(" AND coalesce(table_name, $4) = $4 AND coalesce(kind, '') <> $5")
+            .text(" AND (coalesce(table_name, $4) = $4 OR table_name LIKE '%{%') AND coalesce(kind, '') <> $5")
     }
 
     /// Postgres: an insert that answers how many rows were new, and how many it wrote.

@@ -159,7 +159,7 @@ impl Asker {
         };
         let plan = &self.resources[place];
         let all: Vec<Value<'static>> = first.records.into_iter().chain(second).collect();
-        let all = process(plan, &progress.parents, all).map_err(|error| self.failure(Stage::Records, &error))?;
+        let all = process(plan, &progress, all).map_err(|error| self.failure(Stage::Records, &error))?;
         Ok(Discovery {
             exchanges: Vec::new(),
             selection,

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use restload_model::Value;
 use restload_model::secret::Redactor;
-use restload_source::extraction::{ExtractError, Progress, partitions_for, process};
+use restload_source::extraction::{ExtractError, Progress, paired, partitions_for, process};
 use restload_source::parent_fields::Parents;
 use restload_source::plan::{Plan, RecordSource, ResourcePlan};
 use restload_source::template::Context;
@@ -199,12 +199,37 @@ impl Asker {
                 "its requests change something at the API (`allow_side_effects`)".to_owned(),
             ));
         }
-        let Some(link) = plan.direct_parents().next() else {
-            return Ok((vec![Progress::start(Parents::new())], false));
-        };
+        let mut all = vec![Progress::start(Parents::new())];
+        let mut has_more = false;
+        for link in plan.direct_parents() {
+            let (of_parent, has_others) = self.partitions_of(plan, &link.resource, parents, most)?;
+            let pairs = all
+                .iter()
+                .flat_map(|one| of_parent.iter().filter_map(|other| paired(one, other)));
+            let mut pairs: Vec<Progress> = pairs.take(most.saturating_add(1)).collect();
+            has_more |= has_others || pairs.len() > most;
+            pairs.truncate(most);
+            all = pairs;
+        }
+        if all.is_empty() {
+            return Err(Asked::for_nothing(
+                "the first records of its parents make no pair".to_owned(),
+            ));
+        }
+        Ok((all, has_more))
+    }
+
+    /// What the records of one parent give rise to.
+    fn partitions_of(
+        &self,
+        plan: &Arc<ResourcePlan>,
+        parent: &str,
+        parents: &[Asked],
+        most: usize,
+    ) -> Result<(Vec<Progress>, bool), Box<Asked>> {
         let known = self.resources.iter().zip(parents);
-        let Some((parent, asked)) = known.into_iter().find(|(parent, _)| *parent.name == *link.resource) else {
-            return Err(Asked::for_nothing(format!("`{}` was not asked for", link.resource)));
+        let Some((parent, asked)) = known.into_iter().find(|(known, _)| *known.name == *parent) else {
+            return Err(Asked::for_nothing(format!("`{parent}` was not asked for")));
         };
         let mut partitions: Vec<Progress> = Vec::new();
         for page in &asked.pages {
@@ -233,7 +258,7 @@ impl Asker {
     /// Records from the config, which need no request.
     fn given(&self, plan: &Arc<ResourcePlan>, records: &[serde_json::Value]) -> Asked {
         let records = records.iter().cloned().map(Value::from).collect();
-        match process(plan, &Parents::new(), records) {
+        match process(plan, &Progress::start(Parents::new()), records) {
             Ok(records) => Asked {
                 pages: vec![Page {
                     parents: Parents::new(),

@@ -166,7 +166,7 @@ impl Asker {
         let selected = page.records.len() as u64;
         let failure = page.failure.map(|error| self.failure(Stage::Records, &error));
         let taken = if enough.any_cursor {
-            process(plan, &walk.progress().parents, page.records).map(Taken::all)
+            process(plan, walk.progress(), page.records).map(Taken::all)
         } else {
             walk.process("", page.records)
         };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use restload_destination::Destination;
 use restload_model::checkpoint::Checkpoint;
-use restload_model::row_id;
 use restload_source::extraction::Progress;
 use restload_source::incremental::{Bound, Kept, KeptCursor};
 use restload_source::plan::ResourcePlan;
@@ -33,9 +32,8 @@ impl Begun {
 
 /// What is stored, besides themselves, of the partitions that a page has given rise to: a name and a text. The first
 /// of them gives the name: a partition begins once in a load, so no other page's takes its place.
-pub(crate) fn begun(partitions: &[Spawned]) -> Option<(String, String)> {
-    let digest = |spawned: &Spawned| format!("{:x}", row_id::of_partition(&spawned.partition));
-    let begun: Vec<String> = partitions.iter().map(digest).collect();
+pub(crate) fn begun(digests: &[u128]) -> Option<(String, String)> {
+    let begun: Vec<String> = digests.iter().map(|digest| format!("{digest:x}")).collect();
     let name = format!("begun {}", begun.first()?);
     let text = serde_json::to_string(&Begun { begun }).unwrap_or_default();
     Some((name, text))
@@ -72,11 +70,7 @@ impl Stored {
                         .or_default()
                         .push(progress);
                 } else {
-                    stored.under_way.push(Spawned {
-                        partition: partition.into(),
-                        progress,
-                        windows: Vec::new(),
-                    });
+                    stored.under_way.push(Spawned::new(partition.into(), progress));
                 }
             } else if let Ok(kept) = serde_json::from_str::<Kept>(&text) {
                 stored.cursors.insert(partition.into(), kept.cursor);
@@ -101,7 +95,8 @@ impl Stored {
         let count = self.under_way.len();
         self.under_way.retain_mut(|spawned| {
             let Some(cursor) = &spawned.progress.cursor else {
-                return false;
+                // A record that waits for those of other parents has none yet.
+                return plan.is_part(&spawned.progress);
             };
             if cursor.of != incremental.identity() {
                 former = Some(cursor.of.clone());
@@ -110,7 +105,9 @@ impl Stored {
             if incremental.has_same_windows(spawned.progress.windows.as_ref()) {
                 return true;
             }
-            if let Some(kept) = cursor.unmoved() {
+            if !spawned.progress.shares_cursor
+                && let Some(kept) = cursor.unmoved()
+            {
                 self.cursors.insert(Arc::clone(&spawned.partition), kept.cursor);
             }
             false
@@ -139,7 +136,9 @@ impl Stored {
     /// were before.
     pub(crate) fn begin_anew(mut self) -> HashMap<Arc<str>, KeptCursor> {
         for spawned in self.under_way {
-            if let Some(kept) = spawned.progress.cursor.and_then(|cursor| cursor.unmoved()) {
+            if !spawned.progress.shares_cursor
+                && let Some(kept) = spawned.progress.cursor.and_then(|cursor| cursor.unmoved())
+            {
                 self.cursors.insert(spawned.partition, kept.cursor);
             }
         }
@@ -168,7 +167,7 @@ pub(crate) fn within<'n>(scope: Option<&str>, name: &'n str) -> Option<&'n str> 
 pub(crate) fn settled(checkpoint: &Checkpoint, fetcher: &Fetcher, keeps_cursor: bool) -> Option<Checkpoint> {
     let text = fetcher.redactor.restore(checkpoint.position.as_deref()?);
     let position = match serde_json::from_str::<Progress>(&text) {
-        Ok(progress) if keeps_cursor && progress.slice.is_none() => {
+        Ok(progress) if keeps_cursor && progress.slice.is_none() && !progress.shares_cursor => {
             let cursor = progress.cursor.as_ref();
             let kept = if progress.done {
                 cursor.and_then(restload_source::incremental::CursorProgress::moved)

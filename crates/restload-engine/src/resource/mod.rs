@@ -2,9 +2,13 @@
 
 mod ahead;
 mod cursors;
+mod feed;
+mod naming;
 mod partitions;
+mod replay;
 mod rows;
 mod shared;
+mod tables;
 mod walk;
 mod windows;
 
@@ -20,7 +24,10 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::cursors::{Stored, note_move, settled, within};
+pub(crate) use self::partitions::Input;
+pub(crate) use self::replay::Replayed;
 pub(crate) use self::shared::{Child, Counts, Cursors, Shared, Spawned};
+pub(crate) use self::tables::{TableRows, Tables};
 pub(crate) use self::windows::Tracker;
 
 use self::partitions::load_partitions;
@@ -33,7 +40,7 @@ use crate::report::{Event, ResourceReport, ResourceStatus};
 pub(crate) async fn load(
     shared: Arc<Shared>,
     stored: Vec<Spawned>,
-    input: Option<mpsc::Receiver<Spawned>>,
+    input: Option<mpsc::Receiver<Input>>,
 ) -> ResourceReport {
     shared.fetcher.reporter.report(Event::Started {
         resource: Arc::clone(&shared.plan.name),
@@ -54,6 +61,12 @@ pub(crate) async fn load(
         }
         (_, Some(input)) => load_partitions(&shared, stored, input).await,
     };
+    if result.is_ok() {
+        for child in &shared.children {
+            // A child that is gone has failed, which is told at its own end.
+            let _ = child.partitions.send(Input::Ended(Arc::clone(&shared.plan.name))).await;
+        }
+    }
     let failures = std::mem::take(&mut *shared.counts.failures.lock().unwrap_or_else(PoisonError::into_inner));
     let (status, error, help) = match result {
         Ok(()) if failures.count > 0 => (ResourceStatus::Incomplete, None, None),
@@ -97,11 +110,8 @@ fn begin_root(shared: &Shared) -> Result<Spawned, Stopped> {
     let progress = shared
         .plan
         .begin(Progress::start(Parents::new()), shared.cursors.get(""));
-    Ok(Spawned {
-        partition: Arc::from(""),
-        progress: progress.map_err(|error| stop(shared, 1, None, &error))?,
-        windows: Vec::new(),
-    })
+    let progress = progress.map_err(|error| stop(shared, 1, None, &error))?;
+    Ok(Spawned::new(Arc::from(""), progress))
 }
 
 /// Records from the config: one page, without a request.
@@ -112,8 +122,9 @@ async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
             return Err(ExtractError::new("no records"));
         };
         let records = given.iter().cloned().map(Value::from).collect();
-        let records = process(&task.plan, &Parents::new(), records)?;
-        normalise(&task, "", &Parents::new(), 1, Taken::all(records))
+        let progress = Progress::start(Parents::new());
+        let records = process(&task.plan, &progress, records)?;
+        normalise(&task, "", &progress, 1, Taken::all(records))
     })
     .await
     .map_err(|error| failed(error.to_string()))?;

@@ -1,48 +1,62 @@
-//! The partitions of a child: one for each record of its parent.
+//! The partitions of a child, as the records of its parents come.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::feed::{Feed, check_empty};
 use super::shared::{Shared, Spawned, Stopped, failed};
 use super::windows::load_partition;
 
-/// The partitions that the parent's records give rise to, as many at a time as the client allows.
+/// What a child's task is told by its parents'.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A record of a parent.
+    Record(Box<Spawned>),
+    /// A parent has come to its end.
+    Ended(Arc<str>),
+}
+
+/// The partitions that the parents' records give rise to, as many at a time as the client allows.
 pub(super) async fn load_partitions(
     shared: &Arc<Shared>,
     stored: Vec<Spawned>,
-    mut input: mpsc::Receiver<Spawned>,
+    mut input: mpsc::Receiver<Input>,
 ) -> Result<(), Stopped> {
     let mut walks: JoinSet<Result<(), Stopped>> = JoinSet::new();
     let mut outcome = Ok(());
-    let mut waiting: VecDeque<Spawned> = stored.into();
+    let mut feed = Feed::new(shared, stored);
     let mut open = true;
     let most = shared.fetcher.limits.concurrency;
     loop {
         let has_room = walks.len() < most && outcome.is_ok();
-        if has_room && let Some(next) = waiting.pop_front() {
-            let shared = Arc::clone(shared);
-            walks.spawn(async move {
-                let name = serde_json::to_string(&next.progress.parents).unwrap_or_default();
-                match load_partition(&shared, next).await {
-                    Err(Stopped::Failed { error, .. }) if shared.plan.continues_on_error => {
-                        note_failure(&shared, &name, error);
-                        Ok(())
-                    }
-                    walked => walked,
+        if has_room {
+            match feed.next(shared) {
+                Ok(Some(next)) => {
+                    walks.spawn(walk(Arc::clone(shared), next));
+                    continue;
                 }
-            });
-            continue;
+                Ok(None) => {}
+                Err(stopped) => {
+                    outcome = Err(stopped);
+                    open = false;
+                    input.close();
+                    continue;
+                }
+            }
         }
         if !open && walks.is_empty() {
-            return outcome;
+            return outcome.and_then(|()| check_empty(&feed));
         }
         tokio::select! {
             next = input.recv(), if open && has_room => match next {
-                Some(next) => waiting.push_back(next),
-                None => open = false,
+                Some(Input::Record(next)) => feed.add(*next),
+                Some(Input::Ended(parent)) => feed.parent_ended(&parent),
+                None => {
+                    open = false;
+                    feed.close();
+                }
             },
             Some(ended) = walks.join_next(), if !walks.is_empty() => {
                 let ended = ended.unwrap_or_else(|error| Err(failed(error.to_string())));
@@ -53,11 +67,27 @@ pub(super) async fn load_partitions(
                     }
                     open = false;
                     input.close();
-                    waiting.clear();
                 }
             },
             else => return outcome,
         }
+    }
+}
+
+/// Walks a partition; where that is tolerated, its failure is counted and the others go on.
+async fn walk(shared: Arc<Shared>, next: Spawned) -> Result<(), Stopped> {
+    let progress = &next.progress;
+    let name = if progress.batch.is_empty() {
+        serde_json::to_string(&progress.parents)
+    } else {
+        serde_json::to_string(&progress.batch)
+    };
+    match load_partition(&shared, next).await {
+        Err(Stopped::Failed { error, .. }) if shared.plan.continues_on_error => {
+            note_failure(&shared, &name.unwrap_or_default(), error);
+            Ok(())
+        }
+        walked => walked,
     }
 }
 

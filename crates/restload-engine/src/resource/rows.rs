@@ -1,50 +1,74 @@
 //! What becomes of a page's records: rows for the writer, partitions for the children.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use restload_model::batch::{Batch, RejectKind};
+use restload_model::batch::RejectKind;
 use restload_model::checkpoint::Checkpoint;
-use restload_model::normalizer::Normalizer;
 use restload_model::row_id;
 use restload_source::extraction::{ExtractError, Progress, partitions_for};
 use restload_source::incremental::{CursorProgress, Taken};
-use restload_source::parent_fields::Parents;
 
 use super::cursors::{add_move, begun, position_of, stored_name};
+use super::naming::{Named, name_of, named};
+use super::partitions::Input;
 use super::shared::{Child, Shared, Spawned, Stopped};
+use super::tables::TableRows;
 use crate::report::Event;
 use crate::writing::{BUDGET_KIB, Message, PageRows};
 
 /// The rows and partitions that records have become.
 #[derive(Default)]
 pub(super) struct Outcome {
-    /// None for a resource that is only read for its children.
-    pub(super) batch: Option<Batch>,
-    /// By the place of the child in [`Shared::children`].
-    pub(super) spawned: Vec<(usize, Vec<Spawned>)>,
+    /// By root table; none for a resource that is only read for its children.
+    pub(super) rows: Vec<TableRows>,
+    /// For each child.
+    pub(super) spawned: Vec<Begotten>,
     /// Records that cannot be stored.
     pub(super) rejected: u64,
     /// What violates a contract that freezes its table, with its place.
     pub(super) frozen: Vec<String>,
 }
 
-/// Gives records to the children and turns them into rows. `parents` are the fields that the partition has of its own
-/// parents' records.
+/// What the records of a page have given rise to in a child.
+#[derive(Debug)]
+pub(super) struct Begotten {
+    /// The place of the child in [`Shared::children`].
+    child: usize,
+    partitions: Vec<Spawned>,
+    /// What tells them from others of the load.
+    digests: Vec<u128>,
+}
+
+impl Begotten {
+    fn new(child: usize) -> Self {
+        Self {
+            child,
+            partitions: Vec::new(),
+            digests: Vec::new(),
+        }
+    }
+
+    fn extend(&mut self, named: Option<Named>) {
+        if let Some(named) = named {
+            self.partitions.push(named.spawned);
+            self.digests.extend(named.digests);
+        }
+    }
+}
+
+/// Gives records to the children and turns them into rows.
 pub(super) fn normalise(
     shared: &Shared,
     partition: &str,
-    parents: &Parents,
+    progress: &Progress,
     page: u64,
     taken: Taken<'_>,
 ) -> Result<Outcome, ExtractError> {
-    let Taken {
-        mut records,
-        ids,
-        at_start,
-        ..
-    } = taken;
+    let mut taken = taken;
+    let records = &mut taken.records;
     if let Some(remaining) = &shared.remaining {
         let before = remaining.fetch_sub(records.len() as i64, Ordering::Relaxed);
         records.truncate(usize::try_from(before.max(0)).unwrap_or(usize::MAX));
@@ -58,47 +82,30 @@ pub(super) fn normalise(
     let spawned = shared.children.iter().enumerate().map(|(index, child)| {
         let partitions = records
             .iter()
-            .flat_map(|record| partitions_for(&child.links, &shared.plan.name, record, parents));
+            .flat_map(|record| partitions_for(&child.links, &shared.plan.name, record, &progress.parents));
         let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut begun = Vec::new();
+        let mut begotten = Begotten::new(index);
         for progress in partitions {
-            let spawned = spawn(child, progress)?;
-            if known.insert(row_id::of_partition(&spawned.partition)) {
-                begun.push(spawned);
-            }
+            begotten.extend(begin(child, progress, &mut known)?);
         }
-        Ok((index, begun))
+        Ok(begotten)
     });
     let spawned = spawned.collect::<Result<_, ExtractError>>()?;
-    if !shared.plan.is_loaded || page <= shared.pages_to_skip {
+    if !shared.plan.is_loaded || page <= shared.replayed.pages(partition, progress) {
         return Ok(Outcome {
-            batch: None,
             spawned,
             ..Outcome::default()
         });
     }
-    let pooled = shared.normalizers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let mut normalizer =
-        pooled.unwrap_or_else(|| Normalizer::new(Arc::clone(&shared.normalize_plan), Arc::clone(&shared.names)));
-    normalizer.start_page(partition, page);
-    for (index, record) in records.iter().enumerate() {
-        match ids.get(index) {
-            Some(id) => normalizer.push_as(record, id, at_start[index]),
-            None => normalizer.push(record),
-        }
-    }
-    let mut batch = normalizer.finish_page();
-    shared
-        .normalizers
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(normalizer);
-    for reject in &mut batch.rejects {
+    let mut rows = shared
+        .tables
+        .rows(shared.plan.table_name.as_ref(), partition, page, &taken)?;
+    for reject in rows.iter_mut().flat_map(|rows| &mut rows.batch.rejects) {
         reject.raw = shared.fetcher.redactor.redact(&reject.raw);
         reject.reason = shared.fetcher.redactor.redact(&reject.reason);
     }
     let (mut rejected, mut frozen) = (0, Vec::new());
-    for reject in &batch.rejects {
+    for reject in rows.iter().flat_map(|rows| &rows.batch.rejects) {
         match reject.kind {
             RejectKind::Unstorable => rejected += 1,
             RejectKind::Frozen => frozen.push(format!(
@@ -113,25 +120,24 @@ pub(super) fn normalise(
         }
     }
     Ok(Outcome {
-        batch: Some(batch),
+        rows,
         spawned,
         rejected,
         frozen,
     })
 }
 
-/// The partition for parents' records, named by the fields that it is requested with.
-fn spawn(child: &Child, progress: Progress) -> Result<Spawned, ExtractError> {
-    const LONGEST_NAME: usize = 120;
-    let mut name = serde_json::to_string(&progress.parents).unwrap_or_default();
-    if name.len() > LONGEST_NAME {
-        name = row_id::of_text(&name).to_string();
+/// The partition for a parent's record, or the record as it waits for others; none when it is there already.
+fn begin(child: &Child, progress: Progress, known: &mut HashSet<u128>) -> Result<Option<Named>, ExtractError> {
+    if !child.plan.is_part(&progress) {
+        return named(&child.plan, &child.cursors, progress, known);
     }
-    Ok(Spawned {
-        progress: child.plan.begin(progress, child.cursors.get(&*name))?,
-        partition: name.into(),
-        windows: Vec::new(),
-    })
+    let name = name_of(&progress.parents);
+    let digest = row_id::of_partition(&name);
+    Ok(known.insert(digest).then(|| Named {
+        spawned: Spawned::new(name, progress),
+        digests: vec![digest],
+    }))
 }
 
 /// Sends a page's rows to the writer and its partitions to the children, in this order: a child's rows never become
@@ -143,7 +149,7 @@ pub(super) async fn hand_over(
     outcome: Outcome,
 ) -> Result<(), Stopped> {
     let Outcome {
-        mut batch,
+        mut rows,
         mut spawned,
         rejected,
         frozen,
@@ -152,26 +158,27 @@ pub(super) async fn hand_over(
     if tolerated.is_err() {
         // The page stays to be loaded: a next run must not take it for done. Its rejects are kept, for their reasons.
         spawned.clear();
-        if let Some(batch) = &mut batch {
-            batch.tables.clear();
+        for rows in &mut rows {
+            rows.batch.tables.clear();
         }
     }
-    let bytes = batch.as_ref().map_or(0, Batch::byte_count);
+    let bytes: usize = rows.iter().map(|rows| rows.batch.byte_count()).sum();
     let permits = (bytes >> 10).clamp(1, BUDGET_KIB) as u32;
     let permit = Arc::clone(&shared.budget).acquire_many_owned(permits).await.ok();
     // From here to the sending nothing waits, so that checkpoints reach the writer in the order in which they are made.
     let mut checkpoints = Vec::new();
-    if tolerated.is_ok() && progress.pages_loaded() > shared.pages_to_skip {
+    if tolerated.is_ok() && progress.pages_loaded() > shared.replayed.pages(partition, progress) {
         if progress.done && progress.slice.is_some() {
             checkpoints = shared.windows.finish(shared, partition, progress);
         } else {
             checkpoints.extend(checkpoint_of(shared, partition, progress));
         }
     }
-    for (index, partitions) in &spawned {
-        let child = &shared.children[*index];
+    for begotten in &spawned {
+        let child = &shared.children[begotten.child];
+        let partitions = &begotten.partitions;
         if child.is_resumable {
-            let begun = begun(partitions).map(|(name, text)| {
+            let begun = begun(&begotten.digests).map(|(name, text)| {
                 checkpoint(
                     shared,
                     &child.resource,
@@ -181,6 +188,9 @@ pub(super) async fn hand_over(
                 )
             });
             checkpoints.extend(begun);
+            let former = partitions.iter().filter_map(|spawned| spawned.former.as_ref());
+            checkpoints
+                .extend(former.map(|name| checkpoint(shared, &child.resource, child.scope.as_deref(), name, None)));
             checkpoints.extend(partitions.iter().map(|spawned| {
                 let position = position_of(&spawned.progress, &shared.fetcher);
                 checkpoint(
@@ -195,7 +205,7 @@ pub(super) async fn hand_over(
     }
     let rows = PageRows {
         resource: Arc::clone(&shared.plan.name),
-        batch,
+        rows,
         checkpoints,
         permit,
     };
@@ -203,13 +213,14 @@ pub(super) async fn hand_over(
         .writer
         .send(Message::Page(rows))
         .map_err(|_| Stopped::Cancelled)?;
-    for (index, partitions) in spawned {
-        for spawned in partitions {
+    for begotten in spawned {
+        let child = &shared.children[begotten.child];
+        for spawned in begotten.partitions {
             tokio::select! {
                 biased;
                 () = shared.fetcher.cancellation() => return Err(Stopped::Cancelled),
                 // A child that has failed takes no more; that is told at its own end.
-                _ = shared.children[index].partitions.send(spawned) => {}
+                _ = child.partitions.send(Input::Record(Box::new(spawned))) => {}
             }
         }
     }
@@ -221,14 +232,16 @@ pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Pr
     let make = |position| checkpoint(shared, &shared.plan.name, shared.scope.as_deref(), partition, position);
     // The resource itself is remembered until the load is over, and a window until those before it are loaded. Of any
     // other partition that is loaded there is nothing to remember but its cursor.
-    let is_over = progress.done && !partition.is_empty() && progress.slice.is_none();
+    let is_one_of_many = !partition.is_empty() && !shared.remembers_done;
+    let is_over = progress.done && is_one_of_many && progress.slice.is_none();
     if shared.is_resumable && !is_over {
         return Some(make(Some(position_of(progress, &shared.fetcher))));
     }
     if !progress.done || progress.slice.is_some() {
         return None;
     }
-    let kept = progress.cursor.as_ref().filter(|_| shared.keeps_cursors);
+    let keeps_cursor = shared.keeps_cursors && !progress.shares_cursor;
+    let kept = progress.cursor.as_ref().filter(|_| keeps_cursor);
     let kept = kept.and_then(CursorProgress::moved);
     if kept.is_none() && !shared.is_resumable {
         return None;
@@ -256,7 +269,7 @@ pub(super) fn hand_over_checkpoints(shared: &Shared, checkpoints: Vec<Checkpoint
     }
     let rows = PageRows {
         resource: Arc::clone(&shared.plan.name),
-        batch: None,
+        rows: Vec::new(),
         checkpoints,
         permit: None,
     };

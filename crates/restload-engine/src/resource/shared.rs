@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use restload_model::checkpoint::Checkpoint;
-use restload_model::normalizer::names::Names;
-use restload_model::normalizer::{NormalizePlan, Normalizer};
 use restload_source::extraction::{ExtractError, Progress};
 use restload_source::incremental::KeptCursor;
 use restload_source::plan::{ParentLink, ResourcePlan};
@@ -15,6 +13,9 @@ use restload_source::request::Request;
 use restload_source::template::Context;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::partitions::Input;
+use super::replay::Replayed;
+use super::tables::Tables;
 use super::windows::Tracker;
 use crate::fetch::{Fetcher, Traffic};
 use crate::report::{CursorMove, PartitionFailure};
@@ -30,6 +31,19 @@ pub(crate) struct Spawned {
     pub(crate) progress: Progress,
     /// Windows of it that an interrupted load has begun.
     pub(crate) windows: Vec<Progress>,
+    /// What its cursor was stored under so far.
+    pub(crate) former: Option<Arc<str>>,
+}
+
+impl Spawned {
+    pub(crate) fn new(partition: Arc<str>, progress: Progress) -> Self {
+        Self {
+            partition,
+            progress,
+            windows: Vec::new(),
+            former: None,
+        }
+    }
 }
 
 /// The way to a child resource.
@@ -42,10 +56,10 @@ pub(crate) struct Child {
     pub(crate) cursors: Arc<Cursors>,
     /// What it takes from its parents.
     pub(crate) links: Vec<ParentLink>,
-    pub(crate) partitions: mpsc::Sender<Spawned>,
+    pub(crate) partitions: mpsc::Sender<Input>,
     /// The partitions that there are already, 16 bytes each: parents' records with the same fields are requested for
     /// once.
-    pub(crate) known: Mutex<HashSet<u128>>,
+    pub(crate) known: Arc<Mutex<HashSet<u128>>>,
     /// Whether its partitions are stored, so that they survive a crash.
     pub(crate) is_resumable: bool,
 }
@@ -59,10 +73,8 @@ pub(crate) struct Shared {
     pub(crate) plan: Arc<ResourcePlan>,
     pub(crate) fetcher: Arc<Fetcher>,
     pub(crate) context: Context,
-    pub(crate) normalize_plan: Arc<NormalizePlan>,
-    pub(crate) names: Arc<Names>,
-    /// Normalizers that are not in use; they remember the records' shape.
-    pub(crate) normalizers: Mutex<Vec<Normalizer>>,
+    /// Where its records go.
+    pub(crate) tables: Tables,
     pub(crate) writer: mpsc::UnboundedSender<Message>,
     pub(crate) budget: Arc<Semaphore>,
     pub(crate) children: Vec<Child>,
@@ -77,8 +89,10 @@ pub(crate) struct Shared {
     pub(crate) held: Option<Arc<Mutex<Vec<Checkpoint>>>>,
     pub(crate) windows: Tracker,
     pub(crate) window_permits: Arc<Semaphore>,
-    /// Pages that an interrupted load has stored already; they are read again for the children's sake only.
-    pub(crate) pages_to_skip: u64,
+    /// What an interrupted load has stored already, and is read again for the children's sake only.
+    pub(crate) replayed: Replayed,
+    /// Whether partitions are remembered until the load has ended, also those that are loaded.
+    pub(crate) remembers_done: bool,
     /// Records that may still come, where the user has set a limit.
     pub(crate) remaining: Option<AtomicI64>,
     pub(crate) traffic: Traffic,

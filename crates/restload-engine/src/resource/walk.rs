@@ -228,7 +228,7 @@ fn decode(
     };
     wants_next &= !taken.is_beyond;
     ask(&walk, wants_next);
-    let outcome = match normalise(shared, partition, &walk.progress().parents, number, taken) {
+    let outcome = match normalise(shared, partition, walk.progress(), number, taken) {
         Ok(outcome) => outcome,
         Err(error) => return Decoded::Failed(number, error),
     };

@@ -38,6 +38,7 @@ pub(super) async fn load_partition(shared: &Arc<Shared>, spawned: Spawned) -> Re
         partition,
         progress,
         windows: known,
+        ..
     } = spawned;
     let slices = slices_of(shared, &progress).map_err(|error| refused(&error))?;
     let first = progress.windows.as_ref().map_or(0, |windows| windows.done);
@@ -46,14 +47,21 @@ pub(super) async fn load_partition(shared: &Arc<Shared>, spawned: Spawned) -> Re
         done: is_empty,
         ..progress.clone()
     };
-    // The range is frozen before the first of its windows is stored.
-    let frozen = checkpoint_of(shared, &partition, &begun);
-    hand_over_checkpoints(shared, frozen.into_iter().collect())?;
+    let replayed = shared.replayed.windows(&partition);
+    if replayed.is_none() {
+        // The range is frozen before the first of its windows is stored.
+        let frozen = checkpoint_of(shared, &partition, &begun);
+        hand_over_checkpoints(shared, frozen.into_iter().collect())?;
+    }
     if is_empty {
         return Ok(());
     }
+    let mut tracked_progress = progress.clone();
+    if let (Some(windows), Some(done)) = (&mut tracked_progress.windows, replayed) {
+        windows.done = done;
+    }
     let tracked = Tracked {
-        progress: progress.clone(),
+        progress: tracked_progress,
         slices,
         ahead: BTreeMap::new(),
     };

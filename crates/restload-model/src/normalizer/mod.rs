@@ -177,6 +177,11 @@ impl Normalizer {
         }
     }
 
+    /// Says which record of the page comes next, counted from 1, where not all of them come here.
+    pub fn skip_to(&mut self, record: u64) {
+        self.record = record - 1;
+    }
+
     /// Adds the rows of one record, or a reject.
     pub fn push(&mut self, record: &Value<'_>) {
         self.push_with(record, None, false);

@@ -9,6 +9,9 @@ use crate::DataType;
 use crate::naming::{self, MAX_LENGTH, PATH_SEPARATOR};
 use crate::schema::{LIST_INDEX, LOAD_ID, NO_KEY, PARENT_ID, ROOT_ID, ROW_ID, Table};
 
+/// What stands in the place of a parent for a root table whose name is kept from child tables.
+const NO_TABLE: &str = "";
+
 /// Which key fills which column, and what the destination's columns hold.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -20,7 +23,7 @@ pub struct Names {
 #[derive(Debug, Default)]
 struct Known {
     columns: HashMap<(Arc<str>, Arc<str>), KnownColumn>,
-    /// Child tables, by name: the parent and the key that they are made of, where that is known.
+    /// Tables, by name: for a child table the parent and the key that it is made of, where that is known.
     tables: HashMap<Arc<str>, (Arc<str>, Option<String>)>,
     /// The tables that stood in the destination when the load began.
     stored: HashSet<Arc<str>>,
@@ -48,12 +51,11 @@ impl Names {
             if table.is_settled() {
                 known.settled.insert(Arc::clone(&table.name));
             }
-            if let Some(parent) = &table.parent {
-                let source = table.source_name.as_deref().map(str::to_owned);
-                known
-                    .tables
-                    .insert(Arc::clone(&table.name), (Arc::clone(parent), source));
-            }
+            let made_of = match &table.parent {
+                Some(parent) => (Arc::clone(parent), table.source_name.as_deref().map(str::to_owned)),
+                None => (Arc::from(NO_TABLE), None),
+            };
+            known.tables.insert(Arc::clone(&table.name), made_of);
             for column in &table.columns {
                 let source = Some(column.source_name.to_string()).filter(|source| !source.is_empty());
                 known.columns.insert(
@@ -196,6 +198,14 @@ impl Names {
             .or_insert_with(|| (Arc::clone(parent), None));
         own.1.get_or_insert_with(|| source.to_owned());
         Some(name)
+    }
+
+    /// Keeps a name for a root table that records name, and says whether it is free: no child table has it.
+    pub fn claim_root(&self, table: &Arc<str>) -> bool {
+        let mut known = self.lock();
+        let root = || (Arc::from(NO_TABLE), None);
+        let (parent, _) = known.tables.entry(Arc::clone(table)).or_insert_with(root);
+        **parent == *NO_TABLE
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

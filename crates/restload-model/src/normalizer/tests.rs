@@ -27,6 +27,7 @@ fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
         columns: hints.iter().map(hint).collect(),
         contract: Contract::default(),
         variants: false,
+        share: crate::schema::Share::Whole,
         max_rejects: 0,
     }
 }

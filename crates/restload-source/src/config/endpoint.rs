@@ -31,9 +31,14 @@ pub struct EndpointConfig {
     /// JSON body. A string that is exactly one placeholder takes the value with its type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
-    /// Form body: a map, or a text that is sent as it is.
+    /// Form body: a map, a list of pairs, or a text that is sent as it is. A list in the place of a value repeats its
+    /// field, null leaves it out.
+    ///
+    /// ```yaml
+    /// data: [[tag, new], [tag, open], [owner, "{resources.users.id}"]]
+    /// ```
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "data_schema")]
+    #[schemars(schema_with = "body_data_schema")]
     pub data: Option<serde_json::Value>,
     /// A GraphQL query as the body, in the place of `json` and `data`.
     #[serde(default)]
@@ -176,6 +181,21 @@ pub(crate) fn data_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [
             { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } },
+            { "type": "string" },
+            { "type": "null" },
+        ]
+    })
+}
+
+/// The same, or a list of pairs; what `requests` takes in Python.
+fn body_data_schema(_: &mut SchemaGenerator) -> Schema {
+    let scalar = serde_json::json!({ "type": ["string", "number", "boolean", "null"] });
+    let field = serde_json::json!({ "anyOf": [scalar, { "type": "array", "items": scalar }] });
+    let pair = serde_json::json!({ "type": "array", "minItems": 2, "maxItems": 2, "items": field });
+    json_schema!({
+        "anyOf": [
+            { "type": "object", "additionalProperties": field },
+            { "type": "array", "items": pair },
             { "type": "string" },
             { "type": "null" },
         ]

@@ -18,6 +18,6 @@ pub use incremental::{
     IncrementalConfig, LastValueFunc, OnMissing, RangeBound, RowOrder, StepLength, WindowConfig, WindowEnd,
 };
 pub use resource::{
-    Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, RecordsConfig, ResourceConfig, Selected,
-    SelectedWhen, expand_resource, merge_defaults,
+    Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, ParentBatch, ParentsPerRequest,
+    RecordsConfig, ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,
 };

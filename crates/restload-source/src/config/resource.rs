@@ -16,7 +16,11 @@ use crate::steps::StepConfig;
 pub struct ResourceConfig {
     /// The resource's name: its path unless `endpoint` says otherwise, its table's name, and what placeholders call it.
     pub name: String,
-    /// How it is requested: a map, or just the path.
+    /// How it is requested: a map, or just the path. A placeholder `{resources.parent.field}` asks once for every
+    /// record of another resource. Where it names several that do not depend on each other, it is requested for every
+    /// pair of their records; of records that come from a common ancestor, whose fields the endpoint names too, only
+    /// those of the same ancestor's record are paired. What a parent has sent before the others came to their end is
+    /// held in memory, 64 MiB at most: let the larger one be requested, and give the smaller one in `records`.
     #[serde(default)]
     #[schemars(schema_with = "endpoint_schema")]
     pub endpoint: Option<EndpointConfig>,
@@ -32,6 +36,17 @@ pub struct ResourceConfig {
     /// ```
     #[serde(default)]
     pub include_from_parent: Option<Vec<String>>,
+    /// How many of the parent's records one request is made for: a number, or a map. Their fields stand in the request
+    /// as one text with separators (`ids=1,2,3`) in the path, in parameters and in headers, and as a list where a
+    /// placeholder is a whole value of `json`. A null is left out. Batches are filled as the parent's records come, over
+    /// its pages, so that all but the last are full. Such a resource has one parent, and no `incremental`: a cursor
+    /// belongs to one record, and which records are requested together differs from load to load.
+    ///
+    /// ```yaml
+    /// parents_per_request: { size: 100, separator: "|", matched_by: user_id }
+    /// ```
+    #[serde(default)]
+    pub parents_per_request: Option<ParentsPerRequest>,
     /// What happens when a parent's record lacks a field that the endpoint or `include_from_parent` names: `fail` (the
     /// default), `skip` (nothing is requested for that record; the summary counts them), or a value that takes its
     /// place. A null in a path counts as missing; elsewhere null is a value: it leaves a query parameter out, and is
@@ -66,9 +81,23 @@ pub struct ResourceConfig {
     /// How many levels of objects and lists become columns and child tables; what lies deeper is stored as JSON.
     #[serde(default)]
     pub max_table_nesting: Option<usize>,
-    /// The root table's name; the resource's name when absent.
+    /// The root table's name; the resource's name when absent. With placeholders over the record, as steps have them,
+    /// every record says which root table it goes to, with its child tables, after the `processing_steps`. Names become
+    /// tables' names as usual, so that `Push` and `push` are one table. All these tables have the resource's keys,
+    /// columns and contract; a `replace` empties those that get no record any more, too. A record that names no table,
+    /// because a field is missing or null, is rejected. A record that names another table than before leaves its former
+    /// row where it is.
+    ///
+    /// ```yaml
+    /// table_name: "events_{type}"                     # events_push, events_fork
+    /// ```
     #[serde(default)]
     pub table_name: Option<String>,
+    /// The most root tables that the records of a load may name; the resource fails at one more. A field that is
+    /// different in every record does not fill the database with tables.
+    #[serde(default = "default_max_tables")]
+    #[schemars(range(min = 1))]
+    pub max_tables: usize,
     /// What happens to the rows already there: `append` (the default), `replace`, `merge` or `skip`, or a map with the
     /// particulars of `merge`.
     ///
@@ -119,6 +148,42 @@ pub struct ResourceConfig {
     /// `schema_contract` discards does not count.
     #[serde(default)]
     pub max_rejects: u64,
+}
+
+/// How many of the parent's records one request is made for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ParentsPerRequest {
+    /// So many, their values separated by commas.
+    Size(usize),
+    /// The same with its particulars.
+    Batch(ParentBatch),
+}
+
+/// The particulars of a request for several of the parent's records.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParentBatch {
+    /// How many records at most.
+    #[schemars(range(min = 1))]
+    pub size: usize,
+    /// What stands between their values in the path, in parameters and in headers. With null a parameter is repeated
+    /// for each value.
+    #[serde(default = "default_separator")]
+    pub separator: Option<String>,
+    /// The field of the answer's records that holds the parent's value, so that `include_from_parent` knows whose each
+    /// record is. A record that is none's has null in the included fields.
+    #[serde(default)]
+    pub matched_by: Option<String>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
+fn default_separator() -> Option<String> {
+    Some(",".to_owned())
+}
+
+fn default_max_tables() -> usize {
+    100
 }
 
 /// What happens when a parent's record lacks a field.

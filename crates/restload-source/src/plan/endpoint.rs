@@ -17,7 +17,7 @@ use crate::json_path::JsonPath;
 use crate::paginators::{NoOptions, Paginator, PaginatorConfig, Position};
 use crate::request::{Draft, DraftBody, Request, blocked_body_path, join_url};
 use crate::response_actions::ResponseAction;
-use crate::template::{Reference, RenderError, Template, scalar_text};
+use crate::template::{Reference, RenderError, Several, Template, scalar_text};
 
 /// What may stand in a path segment as it is; everything else, the slash included, is percent-encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -591,26 +591,59 @@ fn compile_body(
     match &config.data {
         None | Some(Value::Null) => Some((json, None, None)),
         Some(Value::String(text)) => Some((json, None, Some(Template::compile(text, roots, &path, diagnostics)?))),
-        Some(Value::Object(fields)) => {
-            let fields: Vec<_> = fields
+        Some(Value::Object(members)) => {
+            let fields = members
                 .iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(name, value)| {
-                    let text = match value {
-                        Value::String(text) => text.clone(),
-                        other => other.to_string(),
-                    };
-                    Some((
-                        name.clone(),
-                        Template::compile(&text, roots, &path.key(name.clone()), diagnostics)?,
-                    ))
-                })
-                .collect();
-            let fields = fields.into_iter().collect::<Option<Vec<_>>>()?;
-            Some((json, (!fields.is_empty()).then_some(fields), None))
+                .map(|(name, value)| (name, value, path.key(name.clone())));
+            let form = compile_form(fields, roots, diagnostics)?;
+            Some((json, (!form.is_empty()).then_some(form), None))
+        }
+        Some(Value::Array(pairs)) => {
+            let mut fields = Vec::new();
+            for (index, pair) in pairs.iter().enumerate() {
+                let path = path.index(index);
+                match pair.as_array().map(Vec::as_slice) {
+                    Some([Value::String(name), value]) => fields.push((name, value, path.index(1))),
+                    _ => diagnostics.error_with_help(
+                        &path,
+                        "a form that is a list has pairs of a name and a value",
+                        "write `- [name, value]`",
+                    ),
+                }
+            }
+            let is_sound = fields.len() == pairs.len();
+            let form = compile_form(fields.into_iter(), roots, diagnostics)?;
+            is_sound.then(|| (json, (!form.is_empty()).then_some(form), None))
         }
         Some(_) => None,
     }
+}
+
+/// The fields of a form: a null is left out, and a list gives its field several times.
+fn compile_form<'f>(
+    fields: impl Iterator<Item = (&'f String, &'f Value, KeyPath)>,
+    roots: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(String, Template)>> {
+    let mut form = Vec::new();
+    let mut is_sound = true;
+    for (name, value, path) in fields {
+        let values = match value {
+            Value::Array(values) => values.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        for value in values.iter().filter(|value| !value.is_null()) {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            match Template::compile(&text, roots, &path, diagnostics) {
+                Some(template) => form.push((name.clone(), template)),
+                None => is_sound = false,
+            }
+        }
+    }
+    is_sound.then_some(form)
 }
 
 /// dlt's rule for single records, without its trap: the last segment of the path holds a parent's field. A value of
@@ -715,7 +748,10 @@ impl ParamTemplate {
 
     fn render(&self, name: &str, context: &Computed, out: &mut Vec<(String, String)>) -> Result<(), RenderError> {
         let value = self.computed(context)?;
-        if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        let joined = value.downcast_object_ref::<Several>().and_then(Several::joined);
+        if let Some(joined) = joined {
+            out.push((name.to_owned(), joined));
+        } else if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
             for element in value.try_iter().into_iter().flatten() {
                 out.extend(scalar_text(&element).map(|text| (name.to_owned(), text)));
             }

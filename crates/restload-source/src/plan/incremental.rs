@@ -194,7 +194,10 @@ impl ResourcePlan {
 
     /// What the placeholders of a partition's requests refer to.
     pub fn scope(&self, run: &Context, progress: &Progress) -> Result<minijinja::Value, ExtractError> {
-        let mut scope = partition_scope(run, &progress.parents);
+        let mut scope = match &self.batch {
+            Some(batch) if !progress.batch.is_empty() => run.with("resources", batch.values(self, &progress.batch)),
+            _ => partition_scope(run, &progress.parents),
+        };
         let failed = |error: crate::template::RenderError| ExtractError::new(error.to_string());
         if let Some((incremental, cursor)) = self.incremental.as_ref().zip(progress.cursor.as_ref()) {
             scope = scope.with("incremental", incremental.placeholders(cursor).map_err(failed)?);

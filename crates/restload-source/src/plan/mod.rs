@@ -1,6 +1,7 @@
 //! From config to plan: everything that can be compiled or decided before the first request is, and every mistake is
 //! found here. Config types are not used after planning.
 
+mod batches;
 mod body;
 mod endpoint;
 mod estimate;
@@ -26,6 +27,7 @@ use crate::incremental::RunFacts;
 use crate::parent_fields::Parents;
 use crate::template::{Context, Template, to_value};
 
+pub use batches::BatchPlan;
 pub(crate) use body::JsonTemplate;
 pub(crate) use endpoint::parse_url;
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};

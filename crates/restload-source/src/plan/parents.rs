@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 
-use super::Compiled;
 use super::resource::{RecordSource, ResourcePlan};
+use super::{Compiled, batches};
 use crate::config::ResourceConfig;
 use crate::parent_fields::Fields;
 use crate::template::FieldStep;
@@ -17,13 +17,15 @@ pub struct ParentLink {
     pub resource: String,
     /// The fields that the child and what depends on it refer to.
     pub fields: Fields,
+    /// Of these, those that its own requests name: they are what a partition's cursor belongs to.
+    pub requested: Fields,
     /// The fields that records take along, each with the name it gets.
     pub included: Vec<(String, String)>,
     /// Whether the parent's records give rise to the child's partitions. What an ancestor further up has comes along
     /// with the records of a direct parent.
     pub is_direct: bool,
     /// Whether the endpoint names it; otherwise only `include_from_parent` does, or a descendant.
-    is_named: bool,
+    pub(super) is_named: bool,
     /// Where in the config it is named.
     origin: KeyPath,
 }
@@ -47,6 +49,7 @@ pub(super) fn compile_parents(source: &RecordSource, names: &[&str], diagnostics
             link.is_named = true;
             let is_filled = reference.is_required && in_path.contains(&reference);
             link.fields.add(&reference.steps, reference.is_required, is_filled);
+            link.requested.add(&reference.steps, reference.is_required, is_filled);
         }
     }
     links
@@ -106,6 +109,7 @@ fn link_to<'l>(links: &'l mut Vec<ParentLink>, parent: &str, origin: &KeyPath) -
         links.push(ParentLink {
             resource: parent.to_owned(),
             fields: Fields::default(),
+            requested: Fields::default(),
             included: Vec::new(),
             is_direct: true,
             is_named: false,
@@ -200,11 +204,8 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
     }
     let is_above = |upper: &str, lower: &str| ancestors.get(lower).is_some_and(|above| above.contains(upper));
     for name in order.iter().rev() {
-        let Some(plan) = all
-            .iter_mut()
-            .find(|(_, resource, _)| resource.name == *name)
-            .and_then(|(_, _, plan)| plan.as_mut())
-        else {
+        let compiled = all.iter_mut().find(|(_, resource, _)| resource.name == *name);
+        let Some((path, config, Some(plan))) = compiled else {
             continue;
         };
         let linked: Vec<String> = plan.parents.iter().map(|link| link.resource.clone()).collect();
@@ -218,17 +219,8 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
                 );
             }
         }
-        let direct: Vec<&ParentLink> = plan.parents.iter().filter(|link| link.is_direct).collect();
-        if let [first, second, ..] = direct.as_slice() {
-            diagnostics.error(
-                &second.origin,
-                format_args!(
-                    "`{name}` has two parents, `{}` and `{}`; one is possible",
-                    first.resource, second.resource
-                ),
-            );
-        }
-        let direct: Vec<String> = direct.iter().map(|link| link.resource.clone()).collect();
+        batches::check(plan, config, path, diagnostics);
+        let direct: Vec<String> = plan.direct_parents().map(|link| link.resource.clone()).collect();
         let carried: Vec<(String, Fields, KeyPath)> = plan
             .parents
             .iter()
@@ -239,6 +231,17 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
             for parent in direct.iter().filter(|parent| is_above(&ancestor, parent)) {
                 let through = all.iter_mut().find(|(_, resource, _)| resource.name == *parent);
                 if let Some((_, _, Some(plan))) = through {
+                    if plan.batch.is_some() {
+                        diagnostics.error_with_help(
+                            &origin,
+                            format_args!(
+                                "a record of `{parent}` comes of a request for several records of `{ancestor}`, so that \
+                                 nobody knows whose fields these are"
+                            ),
+                            format_args!("take what you need out of `{parent}`, or leave `parents_per_request` out there"),
+                        );
+                        continue;
+                    }
                     link_to(&mut plan.parents, &ancestor, &origin).fields.carry(&fields);
                 }
             }

@@ -7,18 +7,22 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::schema::Target;
 use serde_json::Value;
 
+use super::batches::BatchPlan;
 use super::body::JsonTemplate;
 use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
 use super::incremental;
 use super::parents::{ParentLink, compile_parents};
-use super::target;
+use super::target::{self, Stored};
 use crate::auth::{Auth, Binding, Exchanges};
 use crate::config::{MissingFieldConfig, MissingFieldWord, OnError, RecordsConfig, ResourceConfig};
+use crate::extraction::Progress;
 use crate::incremental::{IncrementalPlan, RunFacts};
 use crate::json_path::JsonPath;
 use crate::paginators::Position;
+use crate::parent_fields::Parents;
 use crate::request::Request;
 use crate::steps::Step;
+use crate::table_name::TableName;
 use crate::template::{Reference, Template};
 
 /// dlt nests without end; so does restload, short of what a stack can hold.
@@ -31,6 +35,8 @@ pub struct ResourcePlan {
     pub name: Arc<str>,
     /// Where its records go.
     pub target: Target,
+    /// The root table that each record names, where it does.
+    pub table_name: Option<TableName>,
     /// How many levels become columns and tables.
     pub max_nesting: usize,
     /// Whether its records are stored; a parent may be requested for its children only.
@@ -39,6 +45,8 @@ pub struct ResourcePlan {
     pub source: RecordSource,
     /// The resources whose records it is requested for, and the ancestors whose fields come along with them.
     pub parents: Vec<ParentLink>,
+    /// How several of the parent's records are requested together, where they are.
+    pub batch: Option<BatchPlan>,
     /// What becomes of a partition whose parents' records lack a field.
     pub on_missing_parent_field: MissingFieldPolicy,
     /// Whether a partition that fails leaves the others going on.
@@ -137,22 +145,28 @@ pub(super) fn compile(
     let steps: Vec<Step> = steps
         .flat_map(|(index, step)| step.compile(index + 1, &path.key("processing_steps").index(index), diagnostics))
         .collect();
-    let (target, exact_numbers) = target::compile(config, path, diagnostics);
+    let stored = target::compile(config, path, diagnostics);
     let source = source?;
     let incremental = match &incremental_config {
         Some((path, block)) => Some(IncrementalPlan::compile(block, config, run, path, diagnostics)?),
         None => None,
     };
     let parents = compile_parents(&source, names, diagnostics);
-    let mut target = target?;
+    let Stored {
+        mut target,
+        table_name,
+        exact_numbers,
+    } = stored?;
     target.finds_rows_by_id = incremental.as_ref().is_some_and(IncrementalPlan::recognises_rows);
     let plan = ResourcePlan {
         name: config.name.as_str().into(),
         target,
+        table_name,
         max_nesting: config.max_table_nesting.unwrap_or(DEFAULT_NESTING),
         is_loaded: true,
         source,
         parents,
+        batch: BatchPlan::compile(config, path, diagnostics),
         on_missing_parent_field: match &config.on_missing_parent_field {
             MissingFieldConfig::Word(MissingFieldWord::Fail) => MissingFieldPolicy::Fail,
             MissingFieldConfig::Word(MissingFieldWord::Skip) => MissingFieldPolicy::Skip,
@@ -202,6 +216,30 @@ impl ResourcePlan {
         self.parents.iter().filter(|link| link.is_direct)
     }
 
+    /// Whether it is requested for every pair of records of several parents.
+    pub fn pairs_parents(&self) -> bool {
+        self.direct_parents().nth(1).is_some()
+    }
+
+    /// Whether a partition that is stored is one parent's record that waits to be requested together with others.
+    pub fn is_part(&self, progress: &Progress) -> bool {
+        if self.batch.is_some() {
+            return progress.batch.is_empty() && !progress.parents.is_empty();
+        }
+        let mut direct = self.direct_parents();
+        !progress.parents.is_empty() && direct.any(|link| !progress.parents.contains_key(&link.resource))
+    }
+
+    /// Of the fields that a partition has of its parents' records, those that its requests name.
+    pub fn requested(&self, parents: &Parents) -> Parents {
+        let named = self.parents.iter().filter(|link| link.is_named);
+        let picked = named.filter_map(|link| {
+            let fields = link.requested.pick(parents.get(&link.resource)?);
+            Some((link.resource.clone(), fields))
+        });
+        picked.collect()
+    }
+
     /// The endpoint, where there is one.
     pub fn endpoint(&self) -> Option<&EndpointPlan> {
         match &self.source {
@@ -223,6 +261,7 @@ impl ResourcePlan {
     pub(super) fn own_templates(&self) -> Vec<&Template> {
         let mut templates = self.source.own_templates();
         self.steps.iter().for_each(|step| step.templates(&mut templates));
+        templates.extend(self.table_name.as_ref().map(TableName::template));
         templates.extend(self.incremental.iter().flat_map(IncrementalPlan::templates));
         templates
     }
@@ -232,6 +271,7 @@ impl ResourcePlan {
             RecordSource::Endpoint(endpoint) => {
                 let mut templates = endpoint.templates(client);
                 self.steps.iter().for_each(|step| step.templates(&mut templates));
+                templates.extend(self.table_name.as_ref().map(TableName::template));
                 templates
             }
             _ => self.own_templates(),
@@ -278,6 +318,9 @@ impl ResourcePlan {
                 Err(error) => diagnostics.error(&path.key("records"), error),
             },
             RecordSource::Given(_) => {}
+        }
+        if let Some(table_name) = &mut self.table_name {
+            table_name.bind(binding.values);
         }
         for step in &mut self.steps {
             step.bind(binding.values, diagnostics);

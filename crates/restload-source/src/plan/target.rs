@@ -5,29 +5,33 @@ use std::sync::Arc;
 use restload_model::DataType;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::naming::{self, MAX_LENGTH};
-use restload_model::schema::{ColumnHint, SortOrder, Target};
+use restload_model::schema::{ColumnHint, Share, SortOrder, Target};
 
 use super::merging::{self, ColumnMarks, MergeKeys};
 use crate::config::{ColumnConfig, ColumnsConfig, ContractConfig, DataTypeName, Keys, ResourceConfig, SortOrderName};
+use crate::table_name::TableName;
 
-/// Compiles where a resource's records go, and whether some column wants every digit of a number; mistakes are noted.
-pub(super) fn compile(
-    config: &ResourceConfig,
-    path: &KeyPath,
-    diagnostics: &mut Diagnostics,
-) -> (Option<Target>, bool) {
-    if config
-        .table_name
-        .as_deref()
-        .is_some_and(|name| name.contains(['{', '}']))
-    {
-        diagnostics.error_with_help(
-            &path.key("table_name"),
-            "a table's name holds no placeholders: a resource has one root table",
-            "divide the records over several resources, each with a `filter` in its `processing_steps`",
-        );
-    }
-    let table = naming::normalize(config.table_name.as_deref().unwrap_or(&config.name), MAX_LENGTH);
+/// Where a resource's records go.
+pub(super) struct Stored {
+    /// As the destination knows it.
+    pub(super) target: Target,
+    /// The table that each record names, where it does.
+    pub(super) table_name: Option<TableName>,
+    /// Whether some column wants every digit of a number.
+    pub(super) exact_numbers: bool,
+}
+
+/// Compiles where a resource's records go; mistakes are noted.
+pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Stored> {
+    let named = config.table_name.as_deref().unwrap_or(&config.name);
+    let table_path = path.key("table_name");
+    let template = config.table_name.as_deref().filter(|text| TableName::is_template(text));
+    let table_name = template.map(|text| TableName::compile(text, config.max_tables, &table_path, diagnostics));
+    let (table, share) = if table_name.is_some() {
+        (named.to_owned(), Share::Divided)
+    } else {
+        (naming::normalize(named, MAX_LENGTH), Share::Whole)
+    };
     let columns: Vec<(KeyPath, String, ColumnConfig)> = match &config.columns {
         None => Vec::new(),
         Some(ColumnsConfig::Map(columns)) => {
@@ -92,10 +96,18 @@ pub(super) fn compile(
             .map(ContractConfig::contract)
             .unwrap_or_default(),
         variants: config.variants,
+        share,
         max_rejects: config.max_rejects,
         finds_rows_by_id: false,
     };
-    (Some(target), exact)
+    Some(Stored {
+        target,
+        table_name: match table_name {
+            Some(compiled) => Some(compiled?),
+            None => None,
+        },
+        exact_numbers: exact,
+    })
 }
 
 /// What is said of one column; what contradicts itself is noted.

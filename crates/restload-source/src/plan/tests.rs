@@ -323,8 +323,8 @@ fn finds_every_mistake() {
             "resources[0]: resources refer to each other in a circle: a -> b -> a",
         ),
         (
-            json!({"resources": ["a", "b", {"name": "c", "endpoint": "{resources.a.id}/{resources.b.id}"}]}),
-            "resources[2].endpoint.path: `c` has two parents, `a` and `b`; one is possible",
+            json!({"resources": ["a", "b", {"name": "c", "endpoint": "{resources.a.id}/{resources.b.id}", "include_from_parent": ["id"]}]}),
+            "resources[2].include_from_parent[0]: `c` has several parents; say whose `id` it is",
         ),
         (
             json!({"resources": [{"name": "a", "include_from_parent": ["id"]}]}),

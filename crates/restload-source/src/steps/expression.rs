@@ -19,7 +19,7 @@ const RECORD: &str = "record";
 
 /// A template whose names are fields.
 #[derive(Debug)]
-pub(super) struct RecordTemplate {
+pub(crate) struct RecordTemplate {
     template: Template,
     /// The one field that the template is, which is copied as it is.
     copied: Option<Vec<String>>,
@@ -40,14 +40,14 @@ enum WholeRecord {
 
 impl RecordTemplate {
     /// Compiles a text with placeholders.
-    pub(super) fn text(text: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+    pub(crate) fn text(text: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
         let template = Template::compile_over_record(text, path, diagnostics)?;
         let copied = template.single_placeholder().and_then(field_path);
         Self::with_scope(template, copied, diagnostics)
     }
 
     /// Compiles an expression without braces.
-    pub(super) fn expression(text: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+    pub(crate) fn expression(text: &str, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
         let trimmed = text.trim();
         if trimmed.starts_with('{') && trimmed.ends_with('}') {
             let inner = trimmed.trim_start_matches('{').trim_end_matches('}').trim();
@@ -99,12 +99,12 @@ impl RecordTemplate {
         })
     }
 
-    pub(super) fn template(&self) -> &Template {
+    pub(crate) fn template(&self) -> &Template {
         &self.template
     }
 
     /// Takes over the values that are the same for every record.
-    pub(super) fn bind(&mut self, context: &Computed) {
+    pub(crate) fn bind(&mut self, context: &Computed) {
         for variable in self.template.variables() {
             let root = variable.split('.').next().unwrap_or(variable);
             if matches!(root, "vars" | "run") {
@@ -115,7 +115,7 @@ impl RecordTemplate {
     }
 
     /// The value for a record; a field that it lacks is null.
-    pub(super) fn value<'a>(&self, record: &Value<'a>) -> Result<Value<'a>, Misfit> {
+    pub(crate) fn value<'a>(&self, record: &Value<'a>) -> Result<Value<'a>, Misfit> {
         if let Some(path) = &self.copied {
             let mut value = Some(record);
             for name in path {
@@ -135,7 +135,7 @@ impl RecordTemplate {
     }
 
     /// Whether the expression holds for a record.
-    pub(super) fn is_true(&self, record: &Value<'_>) -> Result<bool, Misfit> {
+    pub(crate) fn is_true(&self, record: &Value<'_>) -> Result<bool, Misfit> {
         match self.template.value(&self.scope(record)) {
             Ok(value) => Ok(value.is_true()),
             Err(RenderError::Undefined { .. }) => Ok(false),
@@ -176,7 +176,7 @@ fn cannot_compute(error: &RenderError) -> Misfit {
 }
 
 fn unknown_here(variable: &str) -> String {
-    format!("`{variable}` is not a field, and means nothing in a step")
+    format!("`{variable}` is not a field, and means nothing here")
 }
 
 fn advice(root: &str, variable: &str) -> String {

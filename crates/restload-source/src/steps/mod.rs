@@ -5,7 +5,7 @@
 mod cast;
 mod drop;
 mod explode;
-mod expression;
+pub(crate) mod expression;
 mod field;
 mod filter;
 mod hash;
@@ -109,8 +109,8 @@ enum Action {
 
 /// Why an action cannot take a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Misfit {
-    message: String,
+pub(crate) struct Misfit {
+    pub(crate) message: String,
     help: String,
 }
 

@@ -196,7 +196,7 @@ fn filter() {
         (
             json!([{"filter": "env == 'prod'"}]),
             "[]",
-            "error: `env` is not a field, and means nothing in a step (give the value to `vars`; a field of that name is \
+            "error: `env` is not a field, and means nothing here (give the value to `vars`; a field of that name is \
              `record.env`)",
         ),
         (
@@ -272,7 +272,7 @@ fn set() {
         (
             json!([{"set": {"a": "{secrets.token}"}}]),
             "[]",
-            "error: `secrets.token` is not a field, and means nothing in a step (a secret does not belong in a table \
+            "error: `secrets.token` is not a field, and means nothing here (a secret does not belong in a table \
              (`hash` takes one as its salt); a field of that name is `record.secrets.token`)",
         ),
         (
