@@ -297,7 +297,7 @@ fn json_and_data() {
 }
 
 #[test]
-fn merge_without_a_key() {
+fn w11_merge_without_a_key() {
     assert_snapshot!(check("resources: { orders: { primary_key: ~ } }"), @"
     error: `merge` needs a `primary_key`: without one no record can be told from another
       --> shop.yaml:14:22

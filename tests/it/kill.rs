@@ -12,8 +12,9 @@ use crate::support::tables::{BOTH, Kind};
 /// Three steps of the writer, and some hundred rows in each table for each.
 const SIZE: Size = Size {
     pages: 18,
-    items_per_page: 50,
-    padding: 10_000,
+    items_per_page: 16,
+    padding: 31_000,
+    is_incompressible: false,
 };
 
 /// How many loads of each disposition into each database are disturbed.

@@ -10,6 +10,7 @@ const SIZE: Size = Size {
     pages: 3,
     items_per_page: 6,
     padding: 10,
+    is_incompressible: false,
 };
 
 /// Points in each direction at which the connection is cut; `RESTLOAD_CUTS` makes them more.
@@ -21,7 +22,7 @@ fn points() -> u64 {
     std::env::var("RESTLOAD_CUTS")
         .ok()
         .and_then(|number| number.parse().ok())
-        .unwrap_or(3)
+        .unwrap_or(2)
 }
 
 /// The arguments that lead through the proxy.

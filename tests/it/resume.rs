@@ -457,6 +457,33 @@ fn a_refused_page_leaves_the_pages_before_it() {
     }
 }
 
+/// The first signal has what is whole committed, as the tests above show; the second ends the run at once, even while
+/// the server is silent and the database is being waited for. The next run completes either.
+#[test]
+fn l15_a_second_signal_ends_the_run_at_once() {
+    for kind in BOTH {
+        let scene = Scene::new(APPEND, kind, 1);
+        let (_, _, expected) = undisturbed(APPEND, kind, 1);
+        scene.run(0);
+        let run = scene.start(1, Some(4));
+        assert!(scene.api.wait_until_held(|| false));
+        run.wait_for("committed: ");
+        // Somebody keeps the tables from being written to, so the run cannot end by itself.
+        let (held, release) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let database = scene.database.clone();
+        let other = thread::spawn(move || database.hold_tables(&["_rl_loads"], &held.0, &release.1));
+        held.1.recv().unwrap();
+        run.interrupt();
+        run.wait_for("Ctrl-C again to stop at once");
+        run.interrupt();
+        run.end().expect(1);
+        release.0.send(()).unwrap();
+        other.join().unwrap();
+        scene.run(1);
+        assert_eq!(scene.contents(), expected, "{kind:?}");
+    }
+}
+
 #[test]
 fn a_load_that_was_stopped_starts_anew_with_full_refresh() {
     let scene = Scene::new(APPEND, Kind::Sqlite, 1);

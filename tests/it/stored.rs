@@ -213,6 +213,121 @@ fn state_is_not_forgotten_under_a_run() {
     }
 }
 
+/// A dataset that somebody removed is one that was never loaded, whatever was there.
+#[test]
+fn l10_a_dataset_that_is_gone_is_loaded_from_the_start() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        stored.run(&["run", "shop.yaml"]).expect(0);
+        stored.stop_at(2, "users");
+        match &stored.database {
+            Database::Sqlite(path) => {
+                for ending in ["", "-wal", "-shm"] {
+                    // SQLite removes the other two itself when the last program closes the file.
+                    let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+                }
+            }
+            Database::Postgres { .. } => stored.database.remove(),
+        }
+        let nothing = stored.run(&["state", "shop.yaml"]).expect(0);
+        assert!(nothing.stderr.contains("has not loaded anything"), "{}", nothing.stderr);
+        stored.api.forget();
+        stored.run(&["run", "shop.yaml"]).expect(0);
+        assert_eq!(stored.api.asked().len(), 4, "{kind:?}: all pages are asked for");
+        for resource in ["users", "orders"] {
+            assert_eq!(stored.ids(resource), ["1", "2"], "{kind:?}");
+        }
+        assert_eq!(
+            stored.json(&["loads", "shop.yaml"])["loads"].as_array().unwrap().len(),
+            1
+        );
+    }
+}
+
+/// What the lines told on the way, the summary in the end, the load's record, and the tables agree.
+#[test]
+fn l17_what_is_told_on_the_way_is_what_is_there_in_the_end() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        // The second page is held until the first is durable, so there is something to add up.
+        stored.api.hold_from(2);
+        let run = stored
+            .program(&["run", "shop.yaml", "--select", "users", "-v", "--format", "json"])
+            .start();
+        assert!(stored.api.wait_until_held(|| false));
+        run.wait_for("committed: users 1");
+        stored.api.forget();
+        let ran = run.end().expect(0);
+        let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let record = &stored.json(&["loads", "shop.yaml"])["loads"][0];
+        let committed: Vec<&str> = ran
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("committed: "))
+            .collect();
+        assert!(committed.len() >= 2, "{}", ran.stderr);
+        for table in ["users", "users__tags"] {
+            let told: u64 = committed
+                .iter()
+                .flat_map(|line| line.split(", "))
+                .filter_map(|part| part.rsplit_once(' '))
+                .filter(|(name, _)| *name == table)
+                .map(|(_, count)| count.parse::<u64>().unwrap())
+                .sum();
+            let there = stored.database.count(table) as u64;
+            assert_eq!(told, there, "{kind:?}, {table}: {}", ran.stderr);
+            assert_eq!(
+                summary["tables"][table]["rows"], there,
+                "{kind:?}, {table}: {summary:#}"
+            );
+            assert_eq!(record["rows"][table], there, "{kind:?}, {table}: {record:#}");
+        }
+        assert_eq!(summary["resources"][0]["pages"], 2, "{summary:#}");
+        assert_eq!(summary["resources"][0]["records"], 2, "{summary:#}");
+        assert_eq!(record["requests"], 2, "{record:#}");
+    }
+}
+
+/// Keys of several fields, under names that are normalised, with values in any script: the ids are dlt's.
+#[test]
+fn w10_compound_keys_give_dlts_ids() {
+    for kind in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(kind, folder.path());
+        let api = Api::start(|target| {
+            let name = if target.starts_with("/g0") { "first" } else { "second" };
+            Answer::json(serde_json::json!([
+                { "Id": 1, "TxId": "tx1🚀3", "name": name },
+                { "Id": 1, "TxId": "tx2Ü+😎üß", "name": name },
+            ]))
+        });
+        let config = format!(
+            "vars: {{generation: 0}}\nclient: {{base_url: \"{}/g{{vars.generation}}\"}}\nresources: [{{name: items, \
+             write_disposition: merge, primary_key: [Id, TxId]}}]\n",
+            api.url()
+        );
+        std::fs::write(folder.path().join("keys.yaml"), config).unwrap();
+        let to = database.args();
+        for (generation, name) in [
+            ("generation=0", "first"),
+            ("generation=1", "second"),
+            ("generation=1", "second"),
+        ] {
+            let mut args = vec!["run", "keys.yaml", "--var", generation];
+            args.extend(to.iter().map(String::as_str));
+            Program::new(folder.path(), &args).run().expect(0);
+            assert_eq!(
+                database.rows("items", &["id", "tx_id", "name", "_rl_id"]),
+                [
+                    ["1", "tx1🚀3", name, "19GAeLNivYhDqg"],
+                    ["1", "tx2Ü+😎üß", name, "wg/EKJyC+CXo/g"]
+                ],
+                "{kind:?}"
+            );
+        }
+    }
+}
+
 /// Loads generation 0, and generation 1 of the users with a refresh.
 fn refreshed(kind: Kind, mode: &str) -> (Stored, Ran) {
     let stored = Stored::new(kind);

@@ -66,7 +66,14 @@ impl Destination {
         }))
         .await?;
         let shown = options.url.redacted();
-        let (catalog, checkpoints, chains, tables) = Box::pin(read_stored(&mut writer, &options, &shown)).await?;
+        let stored = Box::pin(read_stored(&mut writer, &options, &shown)).await;
+        let (catalog, checkpoints, chains, tables) = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                writer.rollback().await;
+                return Err(advise(&mut writer, &[], error).await);
+            }
+        };
         Ok(Self {
             options,
             dataset,
@@ -305,8 +312,9 @@ impl Destination {
             Ok(report) => report,
             Err(error) => {
                 transaction.writer.rollback().await;
+                let tables: Vec<String> = transaction.states.into_keys().collect();
                 self.is_cut_off = false;
-                return Err(error);
+                return Err(advise(transaction.writer, &tables, error).await);
             }
         };
         let Transaction {
@@ -324,6 +332,20 @@ impl Destination {
             change.apply(&mut self.checkpoints);
         }
         Ok(report)
+    }
+}
+
+/// Adds to an error about missing rights what would give them, for these tables and restload's own.
+async fn advise(writer: &mut Writer, tables: &[String], error: DestinationError) -> DestinationError {
+    let DestinationError::NoPermission { act, source } = error else {
+        return error;
+    };
+    let own = system::TABLES.iter().map(|table| table.name);
+    let tables: Vec<&str> = tables.iter().map(String::as_str).chain(own).collect();
+    let statements = writer.missing_rights(&tables).await;
+    DestinationError::NoPermission {
+        act,
+        source: source.advise_rights(&statements),
     }
 }
 

@@ -169,6 +169,21 @@ pub enum DestinationError {
         /// The column.
         column: String,
     },
+    /// A view shows a column that has to become wider, and Postgres changes no such column.
+    #[error(
+        "column `{column}` of table `{table}` has to become wider ({to}), and Postgres changes no column that a view \
+         shows; take the view away, load again, and make it again: {mend_sql}"
+    )]
+    ShownByView {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What it has to hold.
+        to: DataType,
+        /// What takes the views away, and what makes them again.
+        mend_sql: String,
+    },
     /// A view has the name of a table.
     #[error("`{table}` is a view, and restload's rows need a table of that name; to mend it, run: {mend_sql}")]
     View {
@@ -320,10 +335,19 @@ impl Cause {
         }
     }
 
-    /// The same, with the statement that would give a missing right.
-    pub(crate) fn advise_right(mut self, statement: &str) -> Self {
-        if self.kind == CauseKind::NoPermission {
-            self.text = format!("{}; to give it the right, have its owner run: {statement}", self.text);
+    /// The same, with the option of the URL that names the file.
+    pub(crate) fn at_option(self, option: &str, path: &Path) -> Self {
+        Self {
+            text: format!("`{option}={}`: {}", path.display(), self.text),
+            kind: CauseKind::Unreachable,
+        }
+    }
+
+    /// The same, with the statements that would give a missing right.
+    pub(crate) fn advise_rights(mut self, statements: &[String]) -> Self {
+        if self.kind == CauseKind::NoPermission && !statements.is_empty() {
+            let statements = statements.join("; ");
+            self.text = format!("{}; to give it the right, have the owner run: {statements}", self.text);
         }
         self
     }
@@ -390,14 +414,24 @@ impl From<std::io::Error> for Cause {
 impl From<sqlx::Error> for Cause {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Io(error) => Self {
-                text: system_error::in_words(&error),
-                kind: CauseKind::Unreachable,
-            },
-            sqlx::Error::Tls(error) => Self {
-                text: format!("TLS: {error}"),
-                kind: CauseKind::Unreachable,
-            },
+            sqlx::Error::Io(error) => {
+                let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                let text = of_tls.map_or_else(|| system_error::in_words(&error), tls_in_words);
+                let kind = CauseKind::Unreachable;
+                Self { text, kind }
+            }
+            sqlx::Error::Tls(error) => {
+                let text = match error.downcast_ref::<rustls::Error>() {
+                    Some(error) => tls_in_words(error),
+                    // The driver's own words for an answer of the server.
+                    None if error.to_string() == "server does not support TLS" => {
+                        "the server offers no TLS; `sslmode=prefer` goes without where there is none".to_owned()
+                    }
+                    None => format!("TLS: {error}"),
+                };
+                let kind = CauseKind::Unreachable;
+                Self { text, kind }
+            }
             sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => Self {
                 text: "the connection is closed".to_owned(),
                 kind: CauseKind::Unreachable,
@@ -411,6 +445,43 @@ impl From<sqlx::Error> for Cause {
             }
             error => Self::new(error.to_string()),
         }
+    }
+}
+
+/// What is wrong with a server's certificate, and what to do about it.
+fn tls_in_words(error: &rustls::Error) -> String {
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return format!("TLS: {error}");
+    };
+    let checks_the_name = "`sslmode=verify-full` wants a name that the certificate is for; `sslmode=verify-ca` leaves it \
+                           unchecked";
+    match reason {
+        UnknownIssuer | BadSignature => "the server's certificate was not issued by an authority that is known here; \
+                                         name a file with the authority's own certificate by `sslrootcert=FILE`"
+            .to_owned(),
+        NotValidForName => format!("the server's certificate is for another name; {checks_the_name}"),
+        NotValidForNameContext { expected, presented } => {
+            let names = presented.iter().map(|name| match name.split_once("(\"") {
+                Some((_, name)) => format!("`{}`", name.trim_end_matches("\")")),
+                None => format!("`{name}`"),
+            });
+            format!(
+                "the server's certificate is for {}, not for `{}`; {checks_the_name}",
+                names.collect::<Vec<_>>().join(", "),
+                expected.to_str()
+            )
+        }
+        Expired | ExpiredContext { .. } => "the server's certificate has expired".to_owned(),
+        // A certificate that is its own authority, as `openssl req -x509` makes it.
+        _ if reason.to_string().contains("CaUsedAsEndEntity") => {
+            "the server's certificate is one of an authority, and cannot be checked as a server's; make one with \
+             `basicConstraints=CA:FALSE`, or encrypt without checking it with `sslmode=require`"
+                .to_owned()
+        }
+        _ => format!("TLS: {error}"),
     }
 }
 

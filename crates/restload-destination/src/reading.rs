@@ -212,10 +212,11 @@ impl Inspector {
                 (Connection::Sqlite(Box::new(connection)), dialect)
             }
             Place::Postgres(options) => {
+                let refused = |cause: Cause| cause.during(format!("cannot log in to {shown}"), &shown);
+                url.check_tls_files().map_err(refused)?;
                 let options = postgres::session_options(options);
                 let connection = Box::pin(PgConnection::connect_with(&options)).await;
-                let connection = connection
-                    .map_err(|error| Cause::from(error).during(format!("cannot log in to {shown}"), &shown))?;
+                let connection = connection.map_err(|error| refused(error.into()))?;
                 let dialect = Dialect {
                     kind: Kind::Postgres,
                     dataset: Some(dataset_of(dataset, pipeline)),

@@ -172,10 +172,10 @@ impl Transaction<'_> {
             .map(|(name, _)| name.as_str())
             .collect();
         let held = self.writer.hold(&there).await;
-        self.during("cannot hold the tables", held)?;
         let is_unknown = |name: &String| !name.starts_with("_rl_") && self.memory.catalog.table(name).is_none();
         let has_unknown = described.keys().any(is_unknown);
         self.states.extend(described);
+        self.during("cannot hold the tables", held)?;
         if has_unknown {
             self.learn_tables().await?;
         }
@@ -384,6 +384,17 @@ impl Transaction<'_> {
 
     /// Makes one change to a table or a shadow.
     pub(crate) async fn change_table(&mut self, table: &str, change: &Change) -> Result<(), DestinationError> {
+        if let Change::Widen { column, .. } | Change::Resize(column) = change {
+            let views = self.writer.views_in_the_way(table, &column.name).await;
+            if let Some(mend_sql) = self.during("cannot read the catalogue", views)? {
+                return Err(DestinationError::ShownByView {
+                    table: table.to_owned(),
+                    column: column.name.to_string(),
+                    to: column.data_type,
+                    mend_sql,
+                });
+            }
+        }
         let dialect = self.writer.dialect();
         let done = match change {
             Change::Create(columns) => {

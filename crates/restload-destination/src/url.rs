@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use restload_model::secret::{MASK, Secret};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+use crate::error::Cause;
 
 /// The databases that can be loaded into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum Kind {
 pub struct DestinationUrl {
     redacted: String,
     password: Option<Secret>,
+    /// The files that a Postgres URL names, each with its option.
+    tls_files: Vec<(&'static str, PathBuf)>,
     place: Place,
 }
 
@@ -74,6 +78,18 @@ pub enum UrlError {
         /// The option's name.
         option: String,
     },
+    /// A character of a password that ends the part of the URL that it stands in.
+    #[error(
+        "the Postgres URL cannot be read: there is a `{character}` where none can be; in a user name or password `#` is \
+         written `%23`, `/` is `%2F`, `?` is `%3F` and `@` is `%40` (in a config the filter `urlencode` does that)"
+    )]
+    StrayCharacter {
+        /// The character.
+        character: char,
+    },
+    /// A certificate that nothing would be checked with, or half of one.
+    #[error("{0}")]
+    Tls(&'static str),
     /// Not a URL.
     #[error("the Postgres URL cannot be read: {reason}")]
     Postgres {
@@ -161,6 +177,22 @@ impl DestinationUrl {
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
+
+    /// Whether the certificates and keys that the URL names are there: the driver does not say which file it misses, and
+    /// takes one without a certificate for an empty list of authorities.
+    pub(crate) fn check_tls_files(&self) -> Result<(), Cause> {
+        for (option, path) in &self.tls_files {
+            let text = std::fs::read(path).map_err(|error| Cause::from(error).at_option(option, path))?;
+            let (what, marker) = match *option {
+                "sslkey" => ("key", "PRIVATE KEY-----"),
+                _ => ("certificate", "-----BEGIN CERTIFICATE-----"),
+            };
+            if !String::from_utf8_lossy(&text).contains(marker) {
+                return Err(Cause::new(format!("it holds no {what} in PEM form")).at_option(option, path));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for DestinationUrl {
@@ -182,6 +214,7 @@ fn parse_sqlite(text: &str, path: &str) -> Result<DestinationUrl, UrlError> {
     Ok(DestinationUrl {
         redacted: format!("sqlite:{path}"),
         password: None,
+        tls_files: Vec::new(),
         place: Place::Sqlite(PathBuf::from(path)),
     })
 }
@@ -193,6 +226,7 @@ fn parse_postgres(text: &str) -> Result<DestinationUrl, UrlError> {
             "{reason}; special characters in a user name or password are written as `%` and two hex digits"
         ))
     })?;
+    refuse_stray_characters(&url)?;
     let mut password = url
         .password()
         .map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned());
@@ -205,13 +239,33 @@ fn parse_postgres(text: &str) -> Result<DestinationUrl, UrlError> {
             });
         }
     }
-    let options = PgConnectOptions::from_str(text).map_err(|error| {
+    let mut options = PgConnectOptions::from_str(text).map_err(|error| {
         let reason = error.to_string();
         unreadable(match &password {
             Some(password) if !password.is_empty() => reason.replace(password.as_str(), MASK),
             _ => reason,
         })
     })?;
+    let tls_files = tls_files(&url);
+    let names = |name: &str| url.query_pairs().any(|(option, _)| tls_option(&option) == Some(name));
+    if names("sslcert") != names("sslkey") {
+        return Err(UrlError::Tls(
+            "a client certificate needs its key: the Postgres URL takes `sslcert=FILE` and `sslkey=FILE` together",
+        ));
+    }
+    if names("sslrootcert") {
+        // As Postgres' own client does: who names an authority wants the certificate checked.
+        match options.get_ssl_mode() {
+            PgSslMode::Require => options = options.ssl_mode(PgSslMode::VerifyCa),
+            PgSslMode::VerifyCa | PgSslMode::VerifyFull => {}
+            PgSslMode::Allow | PgSslMode::Disable | PgSslMode::Prefer => {
+                return Err(UrlError::Tls(
+                    "the Postgres URL names an `sslrootcert` that nothing would be checked with; write \
+                     `sslmode=verify-full` beside it, or `sslmode=verify-ca` to leave the host's name unchecked",
+                ));
+            }
+        }
+    }
     if url.password().is_some() {
         // Fails for a URL without a host only, and that has no password.
         let _ = url.set_password(Some(MASK));
@@ -229,8 +283,54 @@ fn parse_postgres(text: &str) -> Result<DestinationUrl, UrlError> {
     Ok(DestinationUrl {
         redacted: url.to_string(),
         password: password.filter(|password| !password.is_empty()).map(Secret::new),
+        tls_files,
         place: Place::Postgres(Box::new(options)),
     })
+}
+
+/// A `#`, `/` or `?` of a password that was not written as `%` and two digits ends the host's part of the URL, and the
+/// rest of the password would be taken for a fragment, a database's name or an option, and be shown.
+fn refuse_stray_characters(url: &url::Url) -> Result<(), UrlError> {
+    let stray = |character| Err(UrlError::StrayCharacter { character });
+    if url.fragment().is_some() {
+        return stray('#');
+    }
+    let database = url.path().trim_start_matches('/');
+    for character in ['@', '/'] {
+        if database.contains(character) {
+            return stray(character);
+        }
+    }
+    for (option, _) in url.query_pairs() {
+        let of_option = |character: char| character.is_ascii_alphanumeric() || "-_.[]".contains(character);
+        if !option.chars().all(of_option) {
+            return stray('?');
+        }
+    }
+    Ok(())
+}
+
+/// The files that the URL names. A certificate may be written out in the URL instead, which is no file.
+fn tls_files(url: &url::Url) -> Vec<(&'static str, PathBuf)> {
+    let mut files = Vec::new();
+    for (option, value) in url.query_pairs() {
+        if let Some(name) = tls_option(&option)
+            && !value.trim_start().starts_with("-----BEGIN")
+        {
+            files.push((name, PathBuf::from(&*value)));
+        }
+    }
+    files
+}
+
+/// The common spelling of an option that names a certificate or a key.
+fn tls_option(option: &str) -> Option<&'static str> {
+    match option {
+        "sslrootcert" | "ssl-root-cert" | "ssl-ca" => Some("sslrootcert"),
+        "sslcert" | "ssl-cert" => Some("sslcert"),
+        "sslkey" | "ssl-key" => Some("sslkey"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -281,6 +381,18 @@ mod tests {
             ("postgres://u:hunter2@h:port/d", "cannot be read"),
             ("postgres://u:hunter2@h/d?sslmod=require", "unknown option `sslmod`"),
             ("postgres://u:hunter2@h/d?sslmode=hunter2", "cannot be read"),
+            ("postgres://u:12#hunter2@h/d", "there is a `#` where none can be"),
+            ("postgres://u:12/hunter2@h/d", "there is a `@` where none can be"),
+            ("postgres://u:12?hunter2@h/d", "there is a `?` where none can be"),
+            ("postgres://u:hunter2@h/d?sslcert=c.pem", "needs its key"),
+            (
+                "postgres://u:hunter2@h/d?sslrootcert=ca.pem",
+                "write `sslmode=verify-full`",
+            ),
+            (
+                "postgres://u:hunter2@h/d?sslmode=prefer&ssl-ca=ca.pem",
+                "write `sslmode=verify-full`",
+            ),
         ] {
             let message = DestinationUrl::parse(text).unwrap_err().to_string();
             assert!(message.contains(part), "{text}: {message}");

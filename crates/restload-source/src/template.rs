@@ -32,6 +32,10 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_filter("epoch_ms", |value: &Value| {
         map_value(value, |value| Ok(Value::from(micros_of(value)?.div_euclid(1_000))))
     });
+    environment.add_filter("urlencode", |value: &Value| {
+        // The language's own filter leaves `/` as it is, which ends the part of a URL that a value stands in.
+        minijinja::filters::urlencode(value).map(|text| text.replace('/', "%2F"))
+    });
     environment.add_filter("reason", |value: &Value| match value.kind() {
         // Without a value the message has none either, and whoever writes it falls back to the answer itself.
         ValueKind::Undefined | ValueKind::None => Value::UNDEFINED,

@@ -44,7 +44,8 @@ pub(crate) struct RootConfig {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DestinationConfig {
-    /// `sqlite:shop.db`, or `postgres://user@host/database`. Placeholders may refer to `vars`, `env` and `secrets`.
+    /// `sqlite:shop.db`, or `postgres://user@host/database`. Placeholders may refer to `vars`, `env` and `secrets`; in a
+    /// URL a password goes through the filter that encodes it: `postgres://me:{secrets.db_password | urlencode}@host/db`.
     ///
     /// The address may be PgBouncer's, in session or transaction mode; statement mode allows no transactions and cannot
     /// be used. A run holds one connection with an open transaction, its lock, from beginning to end, and writes through

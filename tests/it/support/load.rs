@@ -10,40 +10,95 @@ use super::api::{Answer, Api};
 use super::program::Program;
 use super::tables::{Database, Kind};
 
-/// A way of writing records. Add a line for each that there is.
+/// A way of writing records, and of asking for them. Add a line for each that there is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Disposition {
     pub(crate) name: &'static str,
     /// The resource's keys in the config, beside its name and endpoint.
-    pub(crate) keys: &'static str,
+    keys: &'static str,
+    /// The endpoint's keys, beside its selector.
+    endpoint: &'static str,
+    /// The resources before it.
+    parents: &'static str,
     /// What was there before stays visible as a whole until the load is complete.
     pub(crate) is_replaced: bool,
 }
 
+const PLAIN: Disposition = Disposition {
+    name: "append",
+    keys: "write_disposition: append",
+    endpoint: "",
+    parents: "",
+    is_replaced: false,
+};
+
 /// Every disposition that survives being killed, with its state.
 pub(crate) const DISPOSITIONS: &[Disposition] = &[
-    disposition("append", "write_disposition: append", false),
-    disposition("replace", "write_disposition: replace", true),
-    disposition("merge", "write_disposition: merge, primary_key: id", false),
-    disposition(
-        "delete-insert",
-        "write_disposition: {disposition: merge, strategy: delete-insert}, primary_key: id",
-        false,
-    ),
-    disposition(
-        "delete_missing",
-        "write_disposition: {disposition: merge, delete_missing: true}, primary_key: id",
-        false,
-    ),
-];
-
-const fn disposition(name: &'static str, keys: &'static str, is_replaced: bool) -> Disposition {
+    PLAIN,
     Disposition {
-        name,
-        keys,
-        is_replaced,
-    }
-}
+        name: "replace",
+        keys: "write_disposition: replace",
+        is_replaced: true,
+        ..PLAIN
+    },
+    Disposition {
+        name: "merge",
+        keys: "write_disposition: merge, primary_key: id",
+        ..PLAIN
+    },
+    Disposition {
+        name: "delete-insert",
+        keys: "write_disposition: {disposition: merge, strategy: delete-insert}, primary_key: id",
+        ..PLAIN
+    },
+    Disposition {
+        name: "merge_key",
+        keys: "write_disposition: {disposition: merge, strategy: delete-insert}, primary_key: id, merge_key: bucket",
+        ..PLAIN
+    },
+    Disposition {
+        name: "insert-only",
+        keys: "write_disposition: {disposition: merge, strategy: insert-only}, primary_key: id",
+        ..PLAIN
+    },
+    Disposition {
+        name: "scd2",
+        keys: "write_disposition: {disposition: merge, strategy: scd2}",
+        ..PLAIN
+    },
+    Disposition {
+        name: "delete_missing",
+        keys: "write_disposition: {disposition: merge, delete_missing: true}, primary_key: id",
+        ..PLAIN
+    },
+    Disposition {
+        name: "hard_delete",
+        keys: "write_disposition: merge, primary_key: id, columns: {gone: {hard_delete: true}}",
+        ..PLAIN
+    },
+    Disposition {
+        name: "incremental",
+        keys: "write_disposition: merge, primary_key: id",
+        endpoint: ", params: {since: '{incremental.start_value}'}, incremental: {cursor_path: version, initial_value: 0}",
+        ..PLAIN
+    },
+    // Each window has a state of its own.
+    Disposition {
+        name: "windows",
+        endpoint: ", params: {since: '{window.start}', until: '{window.end}'}, incremental: {cursor_path: version, \
+                   initial_value: 0, end_value: 40, window: {step: 4}}",
+        ..PLAIN
+    },
+    // Each parent has a cursor of its own.
+    Disposition {
+        name: "parents",
+        keys: "write_disposition: append, include_from_parent: [id]",
+        endpoint: ", path: 'groups/{resources.groups.id}/items', params: {since: '{incremental.start_value}'}, \
+                   incremental: {cursor_path: version, initial_value: 0}",
+        parents: "{name: groups, write_disposition: merge, primary_key: id, endpoint: {data_selector: items}}, ",
+        ..PLAIN
+    },
+];
 
 /// How much there is to load.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +107,8 @@ pub(crate) struct Size {
     pub(crate) items_per_page: u64,
     /// Bytes of a text in every item, so that a step of the writer is full after a few pages.
     pub(crate) padding: usize,
+    /// The text is one that no database can make smaller.
+    pub(crate) is_incompressible: bool,
 }
 
 /// A disposition, its server, its config and its database.
@@ -63,7 +120,12 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn new(disposition: Disposition, kind: Kind, size: Size) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let padding = "x".repeat(size.padding);
+        let mut random = fastrand::Rng::with_seed(1);
+        let padding: String = if size.is_incompressible {
+            (0..size.padding).map(|_| random.alphanumeric()).collect()
+        } else {
+            "x".repeat(size.padding)
+        };
         let api = Api::start(move |target| answer(target, size, &padding));
         write_config(folder.path(), &api.url(), disposition);
         let database = Database::new(kind, folder.path());
@@ -77,10 +139,27 @@ impl Load {
 
     /// The same, into another address of the database.
     pub(crate) fn program_into(&self, generation: u64, to: &[String]) -> Program {
+        self.program_by(Program::new, generation, to)
+    }
+
+    /// The same, made in another way of the folder and the arguments.
+    pub(crate) fn program_by(
+        &self,
+        make: impl FnOnce(&Path, &[&str]) -> Program,
+        generation: u64,
+        to: &[String],
+    ) -> Program {
         let generation = format!("generation={generation}");
         let mut args = vec!["run", "disturbed.yaml", "--quiet", "--var", &generation];
         args.extend(to.iter().map(String::as_str));
-        Program::new(self.folder.path(), &args)
+        make(self.folder.path(), &args)
+    }
+
+    /// From now on it is loaded into another server.
+    pub(crate) fn move_to(&mut self, server: &str) {
+        if let Database::Postgres { url, .. } = &mut self.database {
+            server.clone_into(url);
+        }
     }
 
     /// How the newest load ended, as its record has it; none where there is no load yet.
@@ -107,7 +186,12 @@ impl Load {
             columns.retain(|column| column != "padding");
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
             let _ = writeln!(text, "{table}: {}", columns.join(" | "));
-            for row in self.database.rows(&table, &columns) {
+            let mut cells: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+            // When a version began and ended is the clock's business; whether it has ended is not.
+            if self.database.has_column(&table, "_rl_valid_to") {
+                cells.push("_rl_valid_to is null".to_owned());
+            }
+            for row in self.database.rows_of(&table, &cells) {
                 let _ = writeln!(text, "  {}", row.join(" | "));
             }
             if let Some((parent, _)) = table.rsplit_once("__") {
@@ -156,15 +240,25 @@ impl Load {
 }
 
 fn write_config(folder: &Path, url: &str, disposition: Disposition) {
+    let Disposition {
+        keys,
+        endpoint,
+        parents,
+        ..
+    } = disposition;
     let config = format!(
         "name: disturbed\nvars: {{generation: 0}}\nclient:\n  base_url: {url}/g{{vars.generation}}\n  paginator: {{type: \
-         cursor, cursor_path: next}}\nresources: [{{name: items, {}, endpoint: {{data_selector: items}}}}]\n",
-        disposition.keys
+         cursor, cursor_path: next}}\nresources: [{parents}{{name: items, {keys}, endpoint: {{data_selector: \
+         items{endpoint}}}}}]\n"
     );
     std::fs::write(folder.join("disturbed.yaml"), config).unwrap();
 }
 
-/// What is asked of the server: `/g1/items?cursor=2`, and `since` for a resource that asks for what is new.
+/// How many groups the parents' rows are, each with a share of the pages.
+const GROUPS: u64 = 4;
+
+/// What is asked of the server: `/g1/items?cursor=2`, with `since` and `until` where only some versions are wanted,
+/// `/g1/groups`, and `/g1/groups/3/items`.
 fn answer(target: &str, size: Size, padding: &str) -> Answer {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let parameter = |name: &str| {
@@ -173,23 +267,37 @@ fn answer(target: &str, size: Size, padding: &str) -> Answer {
             .filter(|(key, _)| *key == name)
             .find_map(|(_, value)| value.parse::<u64>().ok())
     };
-    let generation: u64 = path
-        .trim_start_matches("/g")
-        .split('/')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let parts: Vec<&str> = path.trim_start_matches("/g").split('/').collect();
+    let generation: u64 = parts[0].parse().unwrap();
+    let group: Option<u64> = match parts[1..] {
+        ["groups"] => {
+            let groups: Vec<Value> = (0..GROUPS)
+                .map(|id| json!({ "id": id, "members": [{ "of": generation }, { "of": id }] }))
+                .collect();
+            return Answer::json(json!({ "items": groups, "next": null }));
+        }
+        ["groups", id, "items"] => Some(id.parse().unwrap()),
+        _ => None,
+    };
     // The first generation is small: it is only there to be changed.
     let pages = if generation == 0 { 2 } else { size.pages };
-    let number = parameter("cursor").unwrap_or(1);
-    let since = parameter("since").unwrap_or(0);
-    let items: Vec<Value> = (0..size.items_per_page)
-        .map(|place| item(generation, number, place, size.items_per_page, padding))
-        .filter(|item| item["version"].as_u64() >= Some(since))
-        .collect();
-    let next = (number < pages).then(|| number + 1);
-    Answer::json(json!({ "items": items, "next": next }))
+    let versions = parameter("since").unwrap_or(0)..parameter("until").unwrap_or(u64::MAX);
+    let is_wanted = |number: &u64| {
+        versions.contains(&version(generation, *number)) && group.is_none_or(|group| number % GROUPS == group)
+    };
+    let from = parameter("cursor").unwrap_or(1);
+    let mut numbers = (from..=pages).filter(is_wanted);
+    let items: Vec<Value> = numbers.next().map_or_else(Vec::new, |number| {
+        (0..size.items_per_page)
+            .map(|place| item(generation, number, place, size.items_per_page, padding))
+            .collect()
+    });
+    Answer::json(json!({ "items": items, "next": numbers.next() }))
+}
+
+/// The version of a page's items.
+fn version(generation: u64, page: u64) -> u64 {
+    generation * 20 + page
 }
 
 /// The first item of a page is the last of the page before, changed: in a merge the later one wins, with its own lists.
@@ -206,7 +314,9 @@ fn item(generation: u64, page: u64, place: u64, items_per_page: u64, padding: &s
     json!({
         "id": id,
         "text": format!("page {page} of {generation}"),
-        "version": generation * 1_000 + page,
+        "version": version(generation, page),
+        "bucket": id % 7,
+        "gone": generation > 0 && id.is_multiple_of(5),
         "padding": padding,
         "tags": tags,
     })

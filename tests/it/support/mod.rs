@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod browser;
+pub(crate) mod cluster;
 pub(crate) mod load;
 pub(crate) mod program;
 pub(crate) mod proxy;

@@ -46,6 +46,24 @@ impl Program {
         Self { command }
     }
 
+    /// The same, run by a shell script that calls it as `"$@"`, in an environment that has the shell's own programs.
+    pub(crate) fn in_script(script: &str, folder: &Path, args: &[&str]) -> Self {
+        let mut program = Self::new(folder, args);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, "sh", env!("CARGO_BIN_EXE_restload")])
+            .args(args)
+            .current_dir(folder)
+            .env_clear()
+            .env("HOME", folder)
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        program.command = command;
+        program
+    }
+
     /// The same for another user, which only root can do: from a copy of the binary that this user can reach.
     #[cfg(unix)]
     pub(crate) fn as_user(user: u32, folder: &Path, args: &[&str]) -> Self {

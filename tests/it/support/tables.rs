@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
 
 use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 
@@ -92,6 +93,12 @@ impl Database {
 
     /// The columns of a table, sorted, without restload's own.
     pub(crate) fn columns(&self, table: &str) -> Vec<String> {
+        let mut names = self.all_columns(table);
+        names.retain(|name| !name.starts_with("_rl_"));
+        names
+    }
+
+    fn all_columns(&self, table: &str) -> Vec<String> {
         let sql = match self {
             Self::Sqlite(_) => format!("select name from pragma_table_info('{table}')"),
             Self::Postgres { dataset, .. } => format!(
@@ -99,18 +106,29 @@ impl Database {
             ),
         };
         let names = self.query(&sql).into_iter().map(|mut row| row.remove(0));
-        let mut names: Vec<String> = names.filter(|name| !name.starts_with("_rl_")).collect();
+        let mut names: Vec<String> = names.collect();
         names.sort();
         names
     }
 
+    /// Whether the table has such a column, restload's own included.
+    pub(crate) fn has_column(&self, table: &str, column: &str) -> bool {
+        self.all_columns(table).iter().any(|name| name == column)
+    }
+
     /// Some columns of all rows as text, sorted. NULL reads `NULL`.
     pub(crate) fn rows(&self, table: &str, columns: &[&str]) -> Vec<Vec<String>> {
-        let columns: Vec<String> = columns
+        let columns: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+        self.rows_of(table, &columns)
+    }
+
+    /// The values of some expressions for all rows as text, sorted.
+    pub(crate) fn rows_of(&self, table: &str, expressions: &[String]) -> Vec<Vec<String>> {
+        let cells: Vec<String> = expressions
             .iter()
-            .map(|column| format!("cast(\"{column}\" as text)"))
+            .map(|expression| format!("cast({expression} as text)"))
             .collect();
-        let mut rows = self.query(&format!("select {} from {}", columns.join(", "), self.qualified(table)));
+        let mut rows = self.query(&format!("select {} from {}", cells.join(", "), self.qualified(table)));
         rows.sort();
         rows
     }
@@ -166,6 +184,35 @@ impl Database {
             }
         }
         text
+    }
+
+    /// Keeps everybody else from writing to some tables: says so when it does, and goes on until it is told to end.
+    pub(crate) fn hold_tables(&self, tables: &[&str], held: &Sender<()>, release: &Receiver<()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            match self {
+                Self::Sqlite(path) => {
+                    let address = format!("sqlite:{}", path.display());
+                    let mut connection = SqliteConnection::connect(&address).await.unwrap();
+                    sqlx::raw_sql("begin immediate").execute(&mut connection).await.unwrap();
+                    held.send(()).unwrap();
+                    release.recv().unwrap();
+                    connection.close().await.unwrap();
+                }
+                Self::Postgres { url, .. } => {
+                    let mut connection = PgConnection::connect(url).await.unwrap();
+                    let names: Vec<String> = tables.iter().map(|table| self.qualified(table)).collect();
+                    let lock = trusted(&format!("begin; lock table {} in exclusive mode", names.join(", ")));
+                    sqlx::raw_sql(lock).execute(&mut connection).await.unwrap();
+                    held.send(()).unwrap();
+                    release.recv().unwrap();
+                    connection.close().await.unwrap();
+                }
+            }
+        });
     }
 
     fn dataset(&self) -> &str {

@@ -29,6 +29,7 @@ super::conformance!(
     resources_share_a_step,
     many_rows_and_columns_fit_the_statements,
     a_large_merge_is_like_a_small_one,
+    w2_replace_twice_holds_one_load_and_leaves_others_alone,
 );
 
 const ID_NAME: (&[&str], usize) = (&["id", "name"], 1);
@@ -303,6 +304,38 @@ async fn replace_in_many_steps_is_never_seen_half(database: &Database) {
         ["p|11", "q|end"]
     );
     destination.finish(outcome(), &[]).await.unwrap();
+}
+
+/// In one step and in several, whichever way the load before went.
+async fn w2_replace_twice_holds_one_load_and_leaves_others_alone(database: &Database) {
+    let users = target("users", Replace, &[]);
+    let other = page("other", "L0", 1, (&["id"], 0), &[], &[record(&[Cell::Bigint(7)])]);
+    database.load("L0", &target("other", Append, &[]), vec![other]).await;
+    for (number, step_count) in [1, 1, 3, 3, 1].into_iter().enumerate() {
+        let load_id = format!("L{}", number + 1);
+        let mut destination = database.open(&load_id).await;
+        destination.prepare(vec![users.clone()], false).await.unwrap();
+        for step_number in 1..=step_count {
+            let rows: &[(i64, &[&str])] = match (step_count, step_number) {
+                (1, _) => &[(1, &["a"]), (2, &["b", "c"]), (3, &[])],
+                (_, 1) => &[(1, &["a"])],
+                (_, 2) => &[(2, &["b", "c"])],
+                _ => &[(3, &[])],
+            };
+            let batch = nested(&format!("{load_id}-{step_number}"), 0, rows);
+            let is_last = step_number == step_count;
+            let done = destination.commit(step("users", vec![batch], &[], is_last)).await;
+            done.unwrap();
+        }
+        destination.finish(outcome(), &[]).await.unwrap();
+        assert_eq!(
+            database.query("SELECT id FROM users ORDER BY id").await,
+            ["1", "2", "3"],
+            "{load_id}"
+        );
+        assert_eq!(database.query(ITEMS).await, ["1|a", "2|b", "2|c"], "{load_id}");
+        assert_eq!(database.query("SELECT id FROM other").await, ["7"]);
+    }
 }
 
 async fn replace_that_yields_nothing_empties_every_table(database: &Database) {

@@ -281,18 +281,29 @@ async fn widening_keeps_views_and_indexes(database: &Database) {
         .load("L1", &target, vec![one("t", "L1", &[Cell::Bigint(1)])])
         .await;
     database.run("CREATE INDEX theirs ON t (c)").await;
-    if database.is_sqlite() {
-        // Postgres refuses to alter a column that a view uses.
-        database
-            .run("CREATE VIEW seen AS SELECT c FROM t WHERE c IS NOT NULL")
-            .await;
-    }
     database
-        .load("L2", &target, vec![one("t", "L2", &[Cell::Text("x")])])
+        .run("CREATE VIEW seen AS SELECT c FROM t WHERE c IS NOT NULL")
         .await;
+    database.run("CREATE VIEW \"Of seen\" AS SELECT c FROM seen").await;
+    let text = || vec![one("t", "L2", &[Cell::Text("x")])];
     if database.is_sqlite() {
-        assert_eq!(database.query("SELECT c FROM seen ORDER BY c").await, ["1", "x"]);
+        database.load("L2", &target, text()).await;
+    } else {
+        // Postgres alters no column that a view shows, and says with what it would.
+        let error = database.try_load("L2", &target, text()).await.unwrap_err();
+        let DestinationError::ShownByView { mend_sql, .. } = &error else {
+            panic!("{error}");
+        };
+        let schema = &database.dataset;
+        let drops = format!("DROP VIEW {schema}.\"Of seen\"; DROP VIEW {schema}.seen; CREATE VIEW {schema}.seen AS ");
+        assert!(mend_sql.starts_with(&drops), "{mend_sql}");
+        assert!(error.to_string().contains("take the view away"), "{error}");
+        let (drops, creates) = mend_sql.split_at(mend_sql.find("CREATE").unwrap());
+        database.run(drops).await;
+        database.load("L3", &target, text()).await;
+        database.run(creates).await;
     }
+    assert_eq!(database.query("SELECT c FROM \"Of seen\" ORDER BY c").await, ["1", "x"]);
     let indexes = if database.is_sqlite() {
         "SELECT name FROM pragma_index_list('t')".to_owned()
     } else {

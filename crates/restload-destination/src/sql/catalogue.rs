@@ -75,6 +75,46 @@ impl Dialect {
         )
     }
 
+    /// Postgres: the views that show a column, outermost first, as the statements that remove each and make it again.
+    pub(crate) fn views_of_column() -> Sql {
+        Sql::new(
+            "WITH RECURSIVE uses AS (\
+             SELECT v.oid, 1 AS depth FROM pg_catalog.pg_depend d \
+             JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class \
+             JOIN pg_catalog.pg_class c ON c.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid \
+             WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass \
+             AND v.oid <> c.oid AND n.nspname = $1 AND c.relname = $2 AND a.attname = $3 \
+             UNION SELECT v.oid, uses.depth + 1 FROM uses JOIN pg_catalog.pg_depend d ON d.refobjid = uses.oid \
+             JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class \
+             WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND v.oid <> uses.oid), \
+             named AS (SELECT v.oid, max(uses.depth) AS depth, format('%s %I.%I', \
+             CASE v.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, n.nspname, v.relname) AS name \
+             FROM uses JOIN pg_catalog.pg_class v ON v.oid = uses.oid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace GROUP BY v.oid, v.relkind, n.nspname, v.relname) \
+             SELECT 'DROP ' || name, 'CREATE ' || name || ' AS ' \
+             || regexp_replace(rtrim(btrim(pg_catalog.pg_get_viewdef(oid)), ';'), '\\s+', ' ', 'g') \
+             FROM named ORDER BY depth DESC, name",
+        )
+    }
+
+    /// Postgres: the statements that give the role what it lacks of the schema `$1` and of the tables `$2` in it.
+    pub(crate) fn missing_rights() -> Sql {
+        Sql::new(
+            "SELECT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', nspname, current_user) \
+             FROM pg_catalog.pg_namespace WHERE nspname = $1 \
+             AND NOT (has_schema_privilege(oid, 'USAGE') AND has_schema_privilege(oid, 'CREATE')) \
+             UNION ALL SELECT * FROM (SELECT CASE WHEN has_table_privilege(c.oid, 'SELECT') \
+             AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') \
+             AND has_table_privilege(c.oid, 'DELETE') \
+             THEN format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, c.relname, current_user) \
+             ELSE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I TO %I', n.nspname, c.relname, current_user) END \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p') \
+             AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY c.relname) AS of_tables",
+        )
+    }
+
     /// SQLite: removes one of them.
     pub(crate) fn drop_dependent(kind: &str, name: &str) -> Sql {
         Sql::new(match kind {

@@ -192,6 +192,24 @@ impl Writer {
         }
     }
 
+    /// The statements that would give the user what is missing of the dataset and of these tables.
+    pub(crate) async fn missing_rights(&mut self, tables: &[&str]) -> Vec<String> {
+        match self {
+            // Whoever may write to the file may do everything in it.
+            Self::Sqlite(_) => Vec::new(),
+            Self::Postgres(writer) => writer.missing_rights(tables).await,
+        }
+    }
+
+    /// What takes the views away that keep a column from being widened, and makes them again.
+    pub(crate) async fn views_in_the_way(&mut self, table: &str, column: &str) -> Result<Option<String>, Cause> {
+        match self {
+            // They are made again in the same transaction.
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(writer) => writer.views_of_column(table, column).await,
+        }
+    }
+
     /// Changes a column to a wider type, with its values.
     pub(crate) async fn widen(&mut self, table: &str, column: &ColumnDef, from: DataType) -> Result<(), Cause> {
         match self {

@@ -61,6 +61,7 @@ impl Postgres {
         }
         let options = session_options(options);
         let refused = |cause: Cause| cause.during(format!("cannot log in to {destination}"), &destination);
+        session.url.check_tls_files().map_err(refused)?;
         let connection = PgConnection::connect_with(&options)
             .await
             .map_err(|error| refused(error.into()))?;
@@ -118,7 +119,7 @@ impl Postgres {
             let created = self.execute(Dialect::create_dataset(&dataset), &[]).await;
             created.map_err(|cause| match names.first().map(Vec::as_slice) {
                 Some([Some(database), Some(role)]) => {
-                    cause.advise_right(&format!("GRANT CREATE ON DATABASE {database} TO {role}"))
+                    cause.advise_rights(&[format!("GRANT CREATE ON DATABASE {database} TO {role}")])
                 }
                 _ => cause,
             })?;
@@ -135,6 +136,32 @@ impl Postgres {
         self.rows(Dialect::take_transaction_locks(), &[Param::List(&keys)])
             .await?;
         Ok(())
+    }
+
+    /// The statements that would give this role what it lacks of the dataset and of these tables. Without an answer there
+    /// is no advice, and what the server said stands alone.
+    pub(super) async fn missing_rights(&mut self, tables: &[&str]) -> Vec<String> {
+        let dataset = self.dataset.clone();
+        let params = [Param::Text(&dataset), Param::List(tables)];
+        let rows = self.rows(Dialect::missing_rights(), &params).await;
+        rows.unwrap_or_default().into_iter().flatten().flatten().collect()
+    }
+
+    /// The statements that take the views of a column away, and those that make them again.
+    pub(super) async fn views_of_column(&mut self, table: &str, column: &str) -> Result<Option<String>, Cause> {
+        let dataset = self.dataset.clone();
+        let params = [Param::Text(&dataset), Param::Text(table), Param::Text(column)];
+        let rows = self.rows(Dialect::views_of_column(), &params).await?;
+        let mut drops = Vec::new();
+        let mut creates = Vec::new();
+        for row in rows {
+            if let Ok([Some(drop), Some(create)]) = <[Option<String>; 2]>::try_from(row) {
+                drops.push(drop);
+                creates.insert(0, create);
+            }
+        }
+        drops.append(&mut creates);
+        Ok((!drops.is_empty()).then(|| drops.join("; ")))
     }
 
     pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {

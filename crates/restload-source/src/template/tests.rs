@@ -39,6 +39,10 @@ fn renders() {
         ("{vars.list}", "[1,2]"),
         ("{resources.p.deep.x}", "true"),
         ("{vars.t | urlencode}", r#""a%20b""#),
+        (
+            "{'p@ss:w/o#r?d%&=' | urlencode}",
+            r#""p%40ss%3Aw%2Fo%23r%3Fd%25%26%3D""#,
+        ),
         ("{'}'}", r#""}""#),
         (
             "{'2024-01-02T03:04:05Z' | date('%Y-%m-%d %s')}",
