@@ -37,9 +37,16 @@ pub(super) struct ClientPlan {
 /// A header and its value.
 #[derive(Debug)]
 pub struct HeaderTemplate {
-    name: HeaderName,
+    name: HeaderNameTemplate,
     /// `None` takes the client's header of that name away.
     value: Option<Template>,
+}
+
+/// A header's name: nearly always one that is known beforehand.
+#[derive(Debug)]
+enum HeaderNameTemplate {
+    Known(HeaderName),
+    Computed(Template),
 }
 
 /// A compiled endpoint.
@@ -49,7 +56,7 @@ pub struct EndpointPlan {
     path: Template,
     /// Values of `{name}` in the path.
     bindings: Vec<(String, ParamTemplate)>,
-    params: Vec<(String, ParamTemplate)>,
+    params: Vec<(Template, ParamTemplate)>,
     headers: Vec<HeaderTemplate>,
     json: Option<JsonTemplate>,
     form: Option<Vec<(String, Template)>>,
@@ -125,7 +132,7 @@ impl ClientPlan {
     }
 
     pub(super) fn templates(&self) -> Vec<&Template> {
-        let mut templates: Vec<&Template> = self.headers.iter().filter_map(|header| header.value.as_ref()).collect();
+        let mut templates: Vec<&Template> = self.headers.iter().flat_map(HeaderTemplate::templates).collect();
         templates.extend(self.auth.iter().flat_map(Auth::templates));
         templates
     }
@@ -134,7 +141,8 @@ impl ClientPlan {
     pub(super) fn header_values(&self, context: &Computed) -> HeaderMap {
         let headers = self.headers.iter().filter_map(|header| {
             let text = header.value.as_ref()?.text(context).ok()?;
-            Some((header.name.clone(), http::HeaderValue::try_from(text).ok()?))
+            let name = header.name.render(context).ok()?;
+            Some((name, http::HeaderValue::try_from(text).ok()?))
         });
         headers.collect()
     }
@@ -158,23 +166,53 @@ fn compile_headers(
     let mut compiled = Vec::new();
     for (name, value) in headers.into_iter().flatten() {
         let path = path.key(name.clone());
-        let Ok(header) = HeaderName::try_from(name) else {
-            diagnostics.key_error(&path, format_args!("`{name}` is not a header name"), None);
-            continue;
+        let name = HeaderNameTemplate::compile(name, roots, &path, diagnostics);
+        let value = match value {
+            Some(value) => match Template::compile(value, roots, &path, diagnostics) {
+                None => continue,
+                compiled => compiled,
+            },
+            None => None,
         };
-        let value = value
-            .as_ref()
-            .map(|value| Template::compile(value, roots, &path, diagnostics));
-        match value {
-            Some(None) => {}
-            Some(value @ Some(_)) => compiled.push(HeaderTemplate { name: header, value }),
-            None => compiled.push(HeaderTemplate {
-                name: header,
-                value: None,
-            }),
-        }
+        compiled.extend(name.map(|name| HeaderTemplate { name, value }));
     }
     compiled
+}
+
+impl HeaderTemplate {
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let name = match &self.name {
+            HeaderNameTemplate::Known(_) => None,
+            HeaderNameTemplate::Computed(name) => Some(name),
+        };
+        name.into_iter().chain(&self.value)
+    }
+}
+
+impl HeaderNameTemplate {
+    fn compile(name: &str, roots: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let template = Template::compile(name, roots, path, diagnostics)?;
+        if !template.is_constant() {
+            return Some(Self::Computed(template));
+        }
+        // Braces that are doubled are braces, which no header's name may have.
+        let text = template.text(&Computed::from(())).unwrap_or_default();
+        let Ok(known) = HeaderName::try_from(&text) else {
+            diagnostics.key_error(path, format_args!("`{text}` is not a header name"), None);
+            return None;
+        };
+        Some(Self::Known(known))
+    }
+
+    fn render(&self, context: &Computed) -> Result<HeaderName, DraftError> {
+        match self {
+            Self::Known(name) => Ok(name.clone()),
+            Self::Computed(template) => {
+                let text = template.text(context)?;
+                HeaderName::try_from(&text).map_err(|_| DraftError::Invalid(format!("`{text}` is not a header name")))
+            }
+        }
+    }
 }
 
 impl EndpointPlan {
@@ -211,8 +249,12 @@ impl EndpointPlan {
                     format_args!("use it in the path, or write `{name}: \"{{resources.PARENT.FIELD}}\"`"),
                 );
             }
-            if let Some(value) = ParamTemplate::compile(value, roots, &param_path, diagnostics) {
-                if in_path { &mut bindings } else { &mut params }.push((name.clone(), value));
+            let value = ParamTemplate::compile(value, roots, &param_path, diagnostics);
+            if in_path {
+                bindings.extend(value.map(|value| (name.clone(), value)));
+            } else {
+                let name = Template::compile(name, roots, &param_path, diagnostics);
+                params.extend(name.zip(value));
             }
         }
         let headers = compile_headers(config.headers.as_ref(), &roots, &path.key("headers"), diagnostics);
@@ -351,10 +393,14 @@ impl EndpointPlan {
 
     pub(super) fn own_templates(&self) -> Vec<&Template> {
         let mut templates = vec![&self.path];
-        for (_, param) in self.bindings.iter().chain(&self.params) {
+        for (_, param) in &self.bindings {
             param.templates(&mut templates);
         }
-        templates.extend(self.headers.iter().filter_map(|header| header.value.as_ref()));
+        for (name, param) in &self.params {
+            templates.push(name);
+            param.templates(&mut templates);
+        }
+        templates.extend(self.headers.iter().flat_map(HeaderTemplate::templates));
         if let Some(json) = &self.json {
             json.templates(&mut templates);
         }
@@ -376,7 +422,7 @@ impl EndpointPlan {
 
     pub(super) fn templates<'t>(&'t self, client: &'t ClientPlan) -> Vec<&'t Template> {
         let mut templates = self.own_templates();
-        templates.extend(client.headers.iter().filter_map(|header| header.value.as_ref()));
+        templates.extend(client.headers.iter().flat_map(HeaderTemplate::templates));
         if matches!(self.auth, OwnAuth::Inherit) {
             templates.extend(client.auth.iter().flat_map(Auth::templates));
         }
@@ -414,17 +460,16 @@ impl EndpointPlan {
             .map_err(DraftError::Invalid)?;
         if is_trusted {
             for header in client.headers.iter().chain(&self.headers) {
+                let name = header.name.render(context)?;
                 match &header.value {
                     Some(value) => {
                         // A header whose one placeholder is null is left out, as a parameter is.
                         if let Some(text) = scalar_text(&value.value(context)?) {
-                            draft
-                                .set_header(header.name.as_str(), &text)
-                                .map_err(DraftError::Invalid)?;
+                            draft.set_header(name.as_str(), &text).map_err(DraftError::Invalid)?;
                         }
                     }
                     None => {
-                        draft.headers.remove(&header.name);
+                        draft.headers.remove(&name);
                     }
                 }
             }
@@ -487,7 +532,7 @@ impl EndpointPlan {
     fn render_params(&self, context: &Computed) -> Result<Vec<(String, String)>, DraftError> {
         let mut params = Vec::new();
         for (name, param) in &self.params {
-            param.render(name, context, &mut params)?;
+            param.render(&name.text(context)?, context, &mut params)?;
         }
         Ok(params)
     }

@@ -125,6 +125,37 @@ fn makes_requests() {
             endpoint(json!({"data": "raw {vars.n}", "method": "POST"})),
             "POST https://api.test/v1/r raw 5",
         ),
+        // G-16, G-28, G-37: what a paginator writes goes beside what the body has, at the top or further down.
+        (
+            endpoint(json!({"method": "POST", "json": {"a": 1, "q": {"b": 2}},
+                "paginator": {"type": "offset", "limit": 5, "offset_body_path": "offset", "limit_body_path": "q.limit"}})),
+            r#"POST https://api.test/v1/r content-type=application/json {"a":1,"q":{"b":2,"limit":5},"offset":0}"#,
+        ),
+        (
+            endpoint(
+                json!({"method": "POST", "json": {"a": 1}, "paginator": {"type": "page_number", "page_body_path": "page"}}),
+            ),
+            r#"POST https://api.test/v1/r content-type=application/json {"a":1,"page":0}"#,
+        ),
+        (
+            endpoint(
+                json!({"method": "POST", "paginator": {"type": "page_number", "page_body_path": "q.page", "base_page": 1}}),
+            ),
+            r#"POST https://api.test/v1/r content-type=application/json {"q":{"page":1}}"#,
+        ),
+        // Z-08: doubled braces in a path are braces, and not a placeholder of the path.
+        (
+            endpoint(json!({"path": "a/{{x}}/{{{vars.n}}}", "params": {"{{x}}": "{{y}}", "p{vars.n}": 1}})),
+            "GET https://api.test/v1/a/%7Bx%7D/%7B5%7D?%7Bx%7D=%7By%7D&p5=1",
+        ),
+        (
+            endpoint(json!({"headers": {"x-{vars.n}": "{{z}}"}})),
+            "GET https://api.test/v1/r x-5={z}",
+        ),
+        (
+            endpoint(json!({"headers": {"x-{vars.t}": "z"}})),
+            "error: `x-a b` is not a header name",
+        ),
         (
             endpoint(json!({"path": "u/{vars.no}"})),
             "error: `{vars.no}` has no value",
@@ -477,6 +508,41 @@ fn secrets_are_masked_wherever_they_are_shown() {
     assert_eq!(shown, "*** ***");
 }
 
+/// T-01: without a word of the config. T-02, T-10: what the config says counts for the whole client, for a resource with
+/// credentials of its own too.
+#[test]
+fn the_client_says_what_is_sent_again() {
+    let resources = json!(["a", {"name": "b", "endpoint": {"auth": {"token": "t0ken"}}}]);
+    let limits = |client: Value| {
+        plan_of(&json!({"client": client, "resources": resources}), &[])
+            .unwrap()
+            .limits
+    };
+    let secs = std::time::Duration::from_secs;
+    let usual = limits(json!({}));
+    assert_eq!(usual.max_attempts, 5);
+    let repeated: Vec<u16> = (100..=599).filter(|status| usual.retries(*status)).collect();
+    let expected: Vec<u16> = [408, 425, 429].into_iter().chain(500..=599).collect();
+    assert_eq!(repeated, expected);
+    assert_eq!(
+        (usual.first_delay, usual.min_delay, usual.max_delay),
+        (secs(1), secs(0), secs(300))
+    );
+    assert_eq!((usual.timeout, usual.obeys_retry_after), (secs(60), true));
+    let own = limits(json!({
+        "timeout_secs": 7,
+        "retry": {"max_attempts": 3, "statuses": [409, "500-509"], "first_delay_secs": 2, "max_delay_secs": 9, "obey_retry_after": false},
+    }));
+    assert_eq!((own.max_attempts, own.timeout), (3, secs(7)));
+    let repeated: Vec<u16> = (100..=599).filter(|status| own.retries(*status)).collect();
+    let expected: Vec<u16> = [409].into_iter().chain(500..=509).collect();
+    assert_eq!(repeated, expected);
+    assert_eq!(
+        (own.first_delay, own.max_delay, own.obeys_retry_after),
+        (secs(2), secs(9), false)
+    );
+}
+
 /// Section 15.4 of the checklist: what a parent's record binds.
 #[test]
 fn binds_a_parents_fields_as_the_checklist_says() {
@@ -549,5 +615,68 @@ fn binds_a_parents_fields_as_the_checklist_says() {
     ] {
         let found = first_request(&child(endpoint), Some(("issues", &parent)));
         assert_eq!(found, expected, "{id}");
+    }
+}
+
+/// R-21: a chain of three, its links a resolve, a reference, and a path in the place of an endpoint.
+#[test]
+fn a_chain_is_linked_whatever_its_syntax() {
+    let plan = plan_of(
+        &json!({"resources": [
+            {"name": "likes", "endpoint": "comments/{resources.comments.id}/likes"},
+            {"name": "comments", "endpoint": {"path": "posts/{resources.posts.id}/comments"}},
+            {"name": "posts", "endpoint": {"path": "users/{user}/posts", "params": {"user": {"type": "resolve", "resource": "users", "field": "id"}}}},
+            "users",
+        ]}),
+        &[],
+    )
+    .unwrap();
+    let links = plan.resources.iter().map(|resource| {
+        let parents: Vec<&str> = resource.parents.iter().map(|link| link.resource.as_str()).collect();
+        format!("{} of {}", resource.name, parents.join("+"))
+    });
+    let links: Vec<String> = links.collect();
+    assert_eq!(
+        links,
+        ["users of ", "posts of users", "comments of posts", "likes of comments"]
+    );
+}
+
+/// C-18, R-18: children of one parent by either syntax, with nulls in the place of the defaults; parents come first.
+#[test]
+fn children_by_either_syntax_attach_to_their_parent() {
+    let nulls = |endpoint: &mut Value| {
+        endpoint["paginator"] = Value::Null;
+        endpoint["data_selector"] = Value::Null;
+    };
+    let mut by_reference = json!({"path": "issues/{resources.issues.id}/comments"});
+    let mut by_resolve = json!({"path": "issues/{number}/labels", "params": {"number": {"type": "resolve", "resource": "issues", "field": "id"}}});
+    let mut parent = json!({"path": "issues"});
+    for endpoint in [&mut by_reference, &mut by_resolve, &mut parent] {
+        nulls(endpoint);
+    }
+    let plan = plan_of(
+        &json!({
+            "client": {"paginator": {"type": "offset", "limit": 1}},
+            "resource_defaults": {"endpoint": {"paginator": "single_page", "data_selector": "data"}},
+            "resources": [
+                {"name": "comments", "endpoint": by_reference},
+                {"name": "labels", "endpoint": by_resolve},
+                {"name": "issues", "endpoint": parent},
+            ],
+        }),
+        &[],
+    )
+    .unwrap();
+    let names: Vec<&str> = plan.resources.iter().map(|resource| &*resource.name).collect();
+    assert_eq!(names, ["issues", "comments", "labels"]);
+    for resource in &plan.resources {
+        let parents: Vec<&str> = resource.parents.iter().map(|link| link.resource.as_str()).collect();
+        let expected: &[&str] = if &*resource.name == "issues" { &[] } else { &["issues"] };
+        assert_eq!(parents, expected, "{}", resource.name);
+        // The defaults are wiped: the client's paginator counts, and the records are looked for.
+        let endpoint = resource.endpoint().unwrap();
+        assert!(endpoint.paginator.counts(), "{}", resource.name);
+        assert!(endpoint.selector.is_none(), "{}", resource.name);
     }
 }
