@@ -98,6 +98,27 @@ fn plan_shows_resources_in_order_and_first_requests() {
     "#);
 }
 
+/// O-26: a parameter that is named like a secret is masked wherever requests are shown, and the others are not.
+#[test]
+fn requests_are_shown_without_what_is_named_like_a_secret() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let config = "client: { base_url: 'https://a.example.com' }\n\
+                  resources: [{ name: items, endpoint: { params: { api_key: typed-in, sort: desc, Token: typed-in } } }]\n";
+    std::fs::write(folder.path().join("shop.yaml"), config).expect("files can be written");
+    for arguments in [&["plan", "shop.yaml"][..], &["plan", "shop.yaml", "--format", "json"]] {
+        let output = restload(folder.path())
+            .args(arguments)
+            .output()
+            .expect("restload starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            said.contains("https://a.example.com/items?api_key=***&sort=desc&Token=***"),
+            "{said}"
+        );
+        assert!(!said.contains("typed-in"), "{said}");
+    }
+}
+
 #[test]
 fn plan_of_some_resources() {
     assert_snapshot!(run(&["plan", "shop.yaml", "--select", "lines", "--var", "region=us"]), @r#"

@@ -104,9 +104,10 @@ impl Redactor {
         }
     }
 
-    /// The text with every secret value masked.
+    /// The text with every secret value masked, and whatever a URL in it carries in a parameter that is named like one:
+    /// a link of the API may hold a token that nobody has told us of.
     pub fn redact(&self, text: &str) -> String {
-        self.substitute(text, |_, _| MASK.to_owned())
+        without_named_secrets(self.substitute(text, |_, _| MASK.to_owned()))
     }
 
     /// The text with every secret value replaced by its placeholder `{secrets.NAME}`, so that it can be stored and
@@ -146,6 +147,54 @@ impl Redactor {
     }
 }
 
+/// Names of URL parameters whose values are secrets, in small letters; dlt's, and the tokens of OAuth2 besides.
+const SECRET_PARAMETERS: [&str; 14] = [
+    "api_key",
+    "api-key",
+    "apikey",
+    "key",
+    "token",
+    "access_token",
+    "access-token",
+    "refresh_token",
+    "id_token",
+    "secret",
+    "client_secret",
+    "password",
+    "pwd",
+    "signature",
+];
+
+/// Masks what follows `?token=` and its like, up to the end of the parameter.
+fn without_named_secrets(text: String) -> String {
+    if !text.contains('=') {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(['?', '&']) {
+        let (before, parameter) = rest.split_at(at + 1);
+        shown.push_str(before);
+        rest = parameter;
+        let Some((name, value)) = parameter.split_once('=') else {
+            break;
+        };
+        if SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
+            let ends = |character: char| {
+                character.is_whitespace() || matches!(character, '&' | '#' | '"' | '\'' | '`' | '<' | '>' | ')' | ',')
+            };
+            let end = value.find(ends).unwrap_or(value.len());
+            // What a sentence puts after a URL is not part of it.
+            let end = value[..end].trim_end_matches([':', ';', '.']).len();
+            shown.push_str(&parameter[..=name.len()]);
+            shown.push_str(MASK);
+            rest = &value[end..];
+        }
+    }
+    shown.push_str(rest);
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +224,50 @@ mod tests {
             ),
             ("s3cr/t value and more", "***"),
             ("no secret here", "no secret here"),
+        ] {
+            assert_eq!(redactor().redact(text), shown);
+        }
+    }
+
+    /// K-23: parameters that are named like secrets, of which nobody has said that they are.
+    #[test]
+    fn masks_what_is_named_like_a_secret_in_a_url() {
+        for (text, shown) in [
+            // One, several, in any letters.
+            ("https://a.test/v1?api_key=abc", "https://a.test/v1?api_key=***"),
+            (
+                "https://a.test/v1?api_key=a&page=2&token=b",
+                "https://a.test/v1?api_key=***&page=2&token=***",
+            ),
+            (
+                "https://a.test/v1?API_KEY=a&Access-Token=b",
+                "https://a.test/v1?API_KEY=***&Access-Token=***",
+            ),
+            // None; names that only resemble one are no secrets.
+            (
+                "https://a.test/v1?page=2&sort=desc",
+                "https://a.test/v1?page=2&sort=desc",
+            ),
+            (
+                "https://a.test/v1?page_token=7&monkey=x&user=me",
+                "https://a.test/v1?page_token=7&monkey=x&user=me",
+            ),
+            ("https://a.test/token=x/key", "https://a.test/token=x/key"),
+            // Empty, and without a value at all.
+            ("https://a.test/v1?secret=&x=1", "https://a.test/v1?secret=***&x=1"),
+            ("https://a.test/v1?secret&x=1", "https://a.test/v1?secret&x=1"),
+            // The path and the fragment stay.
+            (
+                "https://a.test/v1/x;y?pwd=a%20b#top",
+                "https://a.test/v1/x;y?pwd=***#top",
+            ),
+            // In the middle of a message.
+            (
+                "GET https://a.test/?key=abc: the API answered 404, see {\"next\":\"/b?token=x\"} (page 1)",
+                "GET https://a.test/?key=***: the API answered 404, see {\"next\":\"/b?token=***\"} (page 1)",
+            ),
+            ("why? because a=b & c=d", "why? because a=b & c=d"),
+            ("?token=s3cr/t value&x", "?token=***&x"),
         ] {
             assert_eq!(redactor().redact(text), shown);
         }
