@@ -19,9 +19,6 @@ use crate::http::{Http, TransportError};
 use crate::limiter::{Limit, Limiter};
 use crate::report::{Event, Reporter};
 
-/// First delay before a further try; it doubles from try to try.
-const BASE_DELAY: Duration = Duration::from_secs(1);
-
 /// What is said of a request with side effects that got no good answer.
 const UNKNOWN_EFFECT: &str =
     "whether the API has acted on it is unknown, and it is not sent again because it has side effects";
@@ -323,8 +320,9 @@ impl Drop for Waiting<'_> {
 /// client's bounds.
 fn delay(limits: &Limits, tries: u32, asked: Option<Duration>, chance: f64) -> Duration {
     let longest = limits.max_delay.max(limits.min_delay);
+    let asked = asked.filter(|_| limits.obeys_retry_after);
     let delay = asked.unwrap_or_else(|| {
-        let doubled = BASE_DELAY.saturating_mul(1 << tries.saturating_sub(1).min(16));
+        let doubled = limits.first_delay.saturating_mul(1 << tries.saturating_sub(1).min(16));
         doubled.min(longest).mul_f64(chance)
     });
     delay.clamp(limits.min_delay, longest)
@@ -347,8 +345,10 @@ mod tests {
             rate: None,
             max_attempts: 5,
             retry_statuses: Vec::new(),
+            first_delay: Duration::from_secs(1),
             min_delay: Duration::from_secs(min_secs),
             max_delay: Duration::from_secs(max_secs),
+            obeys_retry_after: true,
             timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(1),
             max_response_bytes: 1,
@@ -376,23 +376,47 @@ mod tests {
         }
     }
 
+    /// An answer that asks for a delay.
+    fn asking(text: &str) -> Response {
+        let mut headers = reqwest::header::HeaderMap::new();
+        headers.insert("retry-after", text.parse().unwrap());
+        Response {
+            url: url::Url::parse("http://a.test").unwrap(),
+            status: 429,
+            headers,
+            body: Vec::new(),
+        }
+    }
+
+    /// T-09: four seconds are asked for, and four seconds it is. T-11: nothing, however it is written, and a date that is
+    /// past ask for nothing, so that the delay doubles as ever.
     #[test]
     fn reads_seconds_and_dates() {
-        let asked = |text: &str| {
-            let mut headers = reqwest::header::HeaderMap::new();
-            headers.insert("retry-after", text.parse().unwrap());
-            let url = url::Url::parse("http://a.test").unwrap();
-            retry_after(&Response {
-                url,
-                status: 503,
-                headers,
-                body: Vec::new(),
-            })
-        };
-        assert_eq!(asked("3"), Some(Duration::from_secs(3)));
-        for nothing in ["0", "-1", "soon", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT"] {
-            assert_eq!(asked(nothing), None, "{nothing}");
+        let limits = limits(0, 300);
+        let after = |tries: u32, text: &str| delay(&limits, tries, retry_after(&asking(text)), 1.0);
+        for tries in [1, 3] {
+            assert_eq!(after(tries, "4"), Duration::from_secs(4));
+            let doubled = Duration::from_secs(1 << (tries - 1));
+            for nothing in ["0", " 0 ", "00", "-1", "soon", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+                assert_eq!(after(tries, nothing), doubled, "{nothing}");
+            }
         }
-        assert!(asked("Thu, 31 Dec 2099 23:59:59 GMT").is_some_and(|delay| delay > Duration::from_hours(24)));
+        let date = retry_after(&asking("Thu, 31 Dec 2099 23:59:59 GMT"));
+        assert!(date.is_some_and(|delay| delay > Duration::from_hours(24)));
+    }
+
+    /// T-02: another first delay, and a server that is not listened to.
+    #[test]
+    fn the_config_says_how_long_and_whether_the_server_is_obeyed() {
+        let secs = Duration::from_secs;
+        let limits = Limits {
+            first_delay: secs(3),
+            obeys_retry_after: false,
+            ..limits(0, 300)
+        };
+        for (tries, asked, expected) in [(1, None, 3), (2, None, 6), (4, Some("200"), 24), (9, Some("200"), 300)] {
+            let asked = asked.and_then(|text| retry_after(&asking(text)));
+            assert_eq!(delay(&limits, tries, asked, 1.0), secs(expected), "{tries}");
+        }
     }
 }

@@ -214,3 +214,54 @@ fn chain(error: &dyn std::error::Error) -> String {
         several => several.join(": "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderMap;
+    use tokio::net::{TcpSocket, TcpStream};
+
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            concurrency: 1,
+            rate: None,
+            max_attempts: 5,
+            retry_statuses: Vec::new(),
+            first_delay: Duration::ZERO,
+            min_delay: Duration::ZERO,
+            max_delay: Duration::ZERO,
+            obeys_retry_after: true,
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_millis(100),
+            max_response_bytes: 1,
+            trusted_hosts: Vec::new(),
+        }
+    }
+
+    /// T-07, of which the scenario `retry-what-breaks-off` has the rest: what may go better another time.
+    #[tokio::test]
+    async fn a_connection_that_does_not_come_in_time_is_tried_again() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        // Nobody accepts, and once so many wait, the system answers no more.
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(connected) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+            waiting.push(connected.unwrap());
+        }
+        let request = Request {
+            method: reqwest::Method::GET,
+            url: format!("http://{address}/").parse().unwrap(),
+            headers: HeaderMap::new(),
+            body: None,
+            exchange: None,
+        };
+        let sent = Http::new(&limits()).unwrap().send(&request).await;
+        let Err(TransportError::Passing(reason)) = sent else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(reason, "no answer in time");
+    }
+}

@@ -97,6 +97,10 @@ fn default_per_secs() -> u32 {
 /// What is sent again, how often and when. A transport failure (no connection, a broken answer, a timeout) is always
 /// sent again, unless the endpoint has side effects. Delays double from try to try and are jittered; a `Retry-After`
 /// of the server is obeyed instead.
+///
+/// ```yaml
+/// retry: { max_attempts: 8, first_delay_secs: 2, statuses: [409, 429, 5xx] }
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryConfig {
@@ -107,12 +111,18 @@ pub struct RetryConfig {
     /// Statuses that are sent again.
     #[serde(default = "default_statuses")]
     pub statuses: StatusCondition,
+    /// Longest delay before the second try, in seconds; before each further one it is twice as long.
+    #[serde(default = "default_first_delay")]
+    pub first_delay_secs: u64,
     /// Least delay before a further try, in seconds.
     #[serde(default)]
     pub min_delay_secs: u64,
     /// Longest delay before a further try, in seconds, also when the server asks for more.
     #[serde(default = "default_max_delay")]
     pub max_delay_secs: u64,
+    /// Whether the delay that a `Retry-After` of the server asks for takes the place of the one counted here.
+    #[serde(default = "default_obey_retry_after")]
+    pub obey_retry_after: bool,
 }
 
 impl Default for RetryConfig {
@@ -120,8 +130,10 @@ impl Default for RetryConfig {
         Self {
             max_attempts: default_max_attempts(),
             statuses: default_statuses(),
+            first_delay_secs: default_first_delay(),
             min_delay_secs: 0,
             max_delay_secs: default_max_delay(),
+            obey_retry_after: default_obey_retry_after(),
         }
     }
 }
@@ -139,8 +151,16 @@ fn default_statuses() -> StatusCondition {
     ])
 }
 
+fn default_first_delay() -> u64 {
+    1
+}
+
 fn default_max_delay() -> u64 {
     300
+}
+
+fn default_obey_retry_after() -> bool {
+    true
 }
 
 pub(super) fn paginator<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PaginatorConfig>, D::Error> {

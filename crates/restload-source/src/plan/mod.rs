@@ -124,10 +124,14 @@ pub struct Limits {
     pub max_attempts: u32,
     /// Statuses that are sent again.
     pub retry_statuses: Vec<std::ops::RangeInclusive<u16>>,
+    /// Longest delay before the second try; it doubles from try to try.
+    pub first_delay: Duration,
     /// Least delay before a further try.
     pub min_delay: Duration,
     /// Longest delay before a further try.
     pub max_delay: Duration,
+    /// Whether a delay that the server asks for counts instead.
+    pub obeys_retry_after: bool,
     /// Bound on a whole request.
     pub timeout: Duration,
     /// Bound on connecting.
@@ -289,8 +293,10 @@ pub fn plan(
             }),
             max_attempts: client.retry.max_attempts.max(1),
             retry_statuses,
+            first_delay: Duration::from_secs(client.retry.first_delay_secs),
             min_delay: Duration::from_secs(client.retry.min_delay_secs),
             max_delay: Duration::from_secs(client.retry.max_delay_secs),
+            obeys_retry_after: client.retry.obey_retry_after,
             timeout: Duration::from_secs(client.timeout_secs),
             connect_timeout: Duration::from_secs(client.connect_timeout_secs),
             max_response_bytes: client.max_response_mib.saturating_mul(1 << 20),
