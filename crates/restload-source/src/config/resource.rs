@@ -140,6 +140,21 @@ pub struct ResourceConfig {
     #[serde(default)]
     #[schemars(schema_with = "contract_schema")]
     pub schema_contract: Option<ContractConfig>,
+    /// Accepted for dlt's sake, with a warning: a destination has one format of tables.
+    #[serde(default)]
+    pub table_format: Option<String>,
+    /// Accepted for dlt's sake, with a warning: rows are written to the database, and to no files.
+    #[serde(default)]
+    pub file_format: Option<String>,
+    /// Accepted for dlt's sake, with a warning: no foreign keys are made.
+    #[serde(default)]
+    pub references: Option<Value>,
+    /// Accepted for dlt's sake, with a warning: the tables of lists follow from the data.
+    #[serde(default)]
+    pub nested_hints: Option<Value>,
+    /// Accepted for dlt's sake, with a warning: child tables are those of lists, and a resource has a table of its own.
+    #[serde(default)]
+    pub parent_table_name: Option<String>,
     /// Whether a value that does not fit its column goes to a column of its own type beside it, as dlt has it:
     /// `amount__v_text`. The type of a column is what its first load comes to. By default (false) the column widens.
     #[serde(default)]
@@ -184,6 +199,41 @@ fn default_separator() -> Option<String> {
 
 fn default_max_tables() -> usize {
     100
+}
+
+impl ResourceConfig {
+    /// Keys of dlt's that are given and have no effect, each with the reason.
+    pub(crate) fn without_effect(&self) -> Vec<(&'static str, &'static str)> {
+        let mut given = Vec::new();
+        for (key, is_given, reason) in [
+            (
+                "table_format",
+                self.table_format.is_some(),
+                "a database has one format of tables",
+            ),
+            (
+                "file_format",
+                self.file_format.is_some(),
+                "rows go to the database, and to no files",
+            ),
+            ("references", self.references.is_some(), "no foreign keys are made"),
+            (
+                "nested_hints",
+                self.nested_hints.is_some(),
+                "the tables of lists follow from the data",
+            ),
+            (
+                "parent_table_name",
+                self.parent_table_name.is_some(),
+                "a resource has a table of its own",
+            ),
+        ] {
+            if is_given {
+                given.push((key, reason));
+            }
+        }
+        given
+    }
 }
 
 /// What happens when a parent's record lacks a field.
@@ -395,6 +445,73 @@ mod tests {
             let mut expanded = expand_resource(&resource);
             merge_defaults(&mut expanded, &defaults);
             assert_eq!(expanded, merged);
+        }
+    }
+
+    fn merged(resource: &Value, defaults: &Value) -> Value {
+        let mut expanded = expand_resource(resource);
+        merge_defaults(&mut expanded, defaults);
+        expanded
+    }
+
+    /// C-10: hint by hint, whatever the form of the list; a column that is only named comes last.
+    #[test]
+    fn columns_are_merged_hint_by_hint() {
+        let columns = |default: Value, own: Value| {
+            let merged = merged(&json!({"name": "p", "columns": own}), &json!({ "columns": default }));
+            // As text, so that the order counts.
+            merged["columns"].to_string()
+        };
+        for (default, own, expected) in [
+            (
+                json!({"id": {"data_type": "bigint", "nullable": true}, "title": {}, "at": {"data_type": "date"}}),
+                json!({"id": {"nullable": false, "primary_key": true}, "body": {}, "n": {"data_type": "text"}}),
+                r#"{"id":{"data_type":"bigint","nullable":false,"primary_key":true},"at":{"data_type":"date"},"n":{"data_type":"text"},"title":{},"body":{}}"#,
+            ),
+            (
+                json!([{"name": "id", "data_type": "bigint"}, {"name": "title"}]),
+                json!([{"name": "id", "data_type": "text"}, {"name": "n", "scale": 2}]),
+                r#"{"id":{"data_type":"text"},"n":{"scale":2},"title":{}}"#,
+            ),
+            (
+                json!({"title": {}}),
+                json!([{"name": "title", "data_type": "text"}]),
+                r#"{"title":{"data_type":"text"}}"#,
+            ),
+        ] {
+            assert_eq!(columns(default.clone(), own.clone()), expected, "{default} {own}");
+        }
+    }
+
+    /// C-20: the parameters of the defaults are merged in, and a resource's own win one by one.
+    #[test]
+    fn parameters_are_merged_by_name() {
+        let with = |params: Value| json!({"name": "p", "endpoint": {"path": "x", "params": params}});
+        let defaults = |params: Value| json!({"endpoint": {"params": params}});
+        for (resource, defaults, params) in [
+            (
+                with(json!({"a": 1})),
+                defaults(json!({"b": 2})),
+                json!({"a": 1, "b": 2}),
+            ),
+            (
+                with(json!({"a": 1, "b": 3})),
+                defaults(json!({"b": 2})),
+                json!({"a": 1, "b": 3}),
+            ),
+            (with(json!({"b": null})), defaults(json!({"b": 2})), json!({"b": null})),
+            (json!("p"), defaults(json!({"b": 2})), json!({"b": 2})),
+            (
+                json!({"name": "p", "endpoint": "x"}),
+                defaults(json!({"b": 2})),
+                json!({"b": 2}),
+            ),
+            (with(json!({"a": 1})), json!({"endpoint": {}}), json!({"a": 1})),
+            (with(json!({"a": 1})), json!({}), json!({"a": 1})),
+            (json!("p"), json!({}), Value::Null),
+        ] {
+            let merged = merged(&resource, &defaults);
+            assert_eq!(merged["endpoint"]["params"], params, "{resource} {defaults}");
         }
     }
 }

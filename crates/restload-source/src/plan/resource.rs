@@ -128,6 +128,13 @@ pub(super) fn compile(
     if config.name.trim().is_empty() {
         diagnostics.error(&path.key("name"), "the name is empty");
     }
+    for (key, reason) in config.without_effect() {
+        diagnostics.warning(
+            &path.key(key),
+            format_args!("`{key}` has no effect: {reason}"),
+            Some("leave it out".to_owned()),
+        );
+    }
     let endpoint_path = path.key("endpoint");
     let mut endpoint_config = config.endpoint.clone().unwrap_or_default();
     let incremental_config = incremental::take(&mut endpoint_config, &endpoint_path, diagnostics);
