@@ -43,8 +43,9 @@ class Answer(Exception):
 class Request:
     """What a route sees of a request."""
 
-    def __init__(self, method, target, headers, body, base):
+    def __init__(self, method, target, headers, body, base, generation=0):
         parts = urlsplit(target)
+        self.generation = generation
         self.method, self.path, self.base = method, parts.path, base
         self.pairs = parse_qsl(parts.query, keep_blank_values=True)
         self.query = dict(self.pairs)
@@ -149,6 +150,73 @@ def events(request):
     return {"data": [r for r in rows if since <= r["updated_at"] <= until]}
 
 
+def cursor_in_body(request):
+    """A cursor that is asked for and told some levels down, and a flag beside it."""
+    start = request.json.get("page", {}).get("after") or 0
+    end = start + PAGE_SIZE
+    more = end < len(POSTS)
+    return {"data": POSTS[start:end], "meta": {"next": end if more else None, "more": more}}
+
+
+def flagged(request, values, step):
+    """No total, but a flag that says whether more follows; by page or by offset."""
+    start = int(values.get("page", 1)) * PAGE_SIZE - PAGE_SIZE if step == "page" else int(values.get("offset", 0))
+    return {"data": POSTS[start : start + PAGE_SIZE], "more": start + PAGE_SIZE < len(POSTS)}
+
+
+def nested_link(request):
+    body = paged(request, POSTS)
+    return {"data": body["data"], "paging": {"@next": body.get("next_page")}}
+
+
+def other_relation(request):
+    try:
+        linked(request, POSTS)
+    except Answer as given:
+        if link := given.headers.get("Link"):
+            given.headers["Link"] = '<http://127.0.0.1/first>; rel="first", ' + link.replace('rel="next"', 'rel="more"')
+        raise
+
+
+def gaps(_):
+    """Rows of which some have no cursor."""
+    return {"data": [{"id": i, "at": None if i % 3 == 0 else i * 10, "n": i} for i in range(10) if i != 5] + [{"id": 10}]}
+
+
+def descending(request):
+    """The newest first, two to a page; the newer generation has more of them."""
+    rows = [{"id": i, "at": 100 + i} for i in range(6 + 3 * request.generation)][::-1]
+    page = int(request.query.get("page", 1))
+    return {"data": rows[page * 2 - 2 : page * 2], "pages": -(-len(rows) // 2)}
+
+
+def changing(request):
+    """Rows with lists, which are others in each generation: some are gone, some are new, some have changed."""
+    first = request.generation * 3
+    return {
+        "data": [
+            {
+                "id": i,
+                "lang": ["en", "de"][i % 2],
+                "day": f"2024-01-{i // 4 + 1:02}",
+                "version": request.generation,
+                "n": i * (request.generation + 1),
+                "gone": request.generation > 0 and i % 4 == 3,
+                "tags": [{"t": t, "of": request.generation} for t in range((i + request.generation) % 3)],
+            }
+            for i in range(first, first + 10)
+        ]
+    }
+
+
+def duplicates(request):
+    return {"data": [{"id": i % 4, "seen": i, "rank": i * 7 % 5} for i in range(12)]}
+
+
+def wanted_tags(request):
+    return {"data": [{"name": name, "value": value} for name, value in request.pairs]}
+
+
 def protected(request, kind):
     wanted = {
         "basic-auth": ("authorization", "Basic " + base64.b64encode(b"user:password").decode()),
@@ -202,6 +270,16 @@ ROUTES = [
     (r"/post_raw_data", lambda r: {"raw": r.raw.decode()}),
     (r"/posts/search_by_id/(\d+)", lambda r, p: {"post_id": int(p), **{k: r.json[k] for k in ("more", "more_array") if k in r.json}}),
     (r"/events", events),
+    (r"/cursor_in_body", cursor_in_body),
+    (r"/flagged_pages", lambda r: flagged(r, r.query, "page")),
+    (r"/flagged_offsets", lambda r: flagged(r, r.json, "offset")),
+    (r"/nested_link", nested_link),
+    (r"/other_relation", other_relation),
+    (r"/gaps", gaps),
+    (r"/descending", descending),
+    (r"/changing", changing),
+    (r"/duplicates", duplicates),
+    (r"/wanted", wanted_tags),
     (r"/protected/posts/(basic-auth|bearer-token|api-key)", protected),
     (r"/oauth/token", token),
 ]
@@ -212,7 +290,7 @@ class Fixture:
     """The server, on a free port of the loopback interface, and what was asked of it."""
 
     def __init__(self):
-        self.requests, self.records, self.lock = [], {}, threading.Lock()
+        self.requests, self.records, self.lock, self.generation = [], {}, threading.Lock(), 0
         fixture = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -223,7 +301,7 @@ class Fixture:
                 body = self.rfile.read(length)
                 with fixture.lock:
                     fixture.requests.append((self.command, self.path, dict(self.headers), body))
-                request = Request(self.command, self.path, self.headers, body, fixture.url)
+                request = Request(self.command, self.path, self.headers, body, fixture.url, fixture.generation)
                 try:
                     raise Answer(200, fixture.route(request))
                 except Answer as given:

@@ -93,25 +93,28 @@ class Comparison:
                 print(f"    {line}")
 
     def config(self, number, case):
-        name = f"case_{number}"
+        name, destination = f"case_{number}", case.get("destination", "sqlite")
         text = json.dumps(case["config"]).replace("{{API}}", self.fixture.url)
         config = json.loads(text)
         asked = []
         self.fixture.take_requests()
         for side in ("dlt", "restload"):
-            for _ in range(case.get("runs", 1)):
+            for generation in range(case.get("runs", 1)):
+                self.fixture.generation = generation
                 if side == "dlt":
                     source = rest_api_source(json.loads(text), name=name)
-                    self.pipeline(name, "sqlite").run(source)
+                    self.pipeline(name, destination).run(source)
                 else:
-                    self.restload(name, config, "sqlite")
+                    self.restload(name, config, destination)
             asked.append(self.fixture.take_requests())
         differs = case.get("differs", {})
         title = f"{case['name']} ({', '.join(case['cases'])})"
         only = [f"only dlt: {request}" for request in minus(asked[0], asked[1])]
         only += [f"only restload: {request}" for request in minus(asked[1], asked[0])]
         self.report(f"requests: {title}", only, differs.get("requests"))
-        self.report(f"tables: {title}", tables.differences(*self.read(name, "sqlite")), differs.get("tables"))
+        self.report(f"tables: {title}", tables.differences(*self.read(name, destination)), differs.get("tables"))
+        if destination == "postgres":
+            self.drop(name)
 
     def load(self, seed, destination, disposition, mixed):
         """The same random records through both, twice, the second time revised."""
