@@ -225,3 +225,27 @@ fn a_plan_and_a_check_log_in_nowhere() {
     }
     assert_eq!(rotating.api.asked(), Vec::<String>::new());
 }
+
+/// C-02: a key that is left out, with the credentials written as a word or as a map, is an error that names the very
+/// places where it was looked for.
+#[test]
+fn a_key_that_is_left_out_names_where_it_was_looked_for() {
+    for auth in [
+        "api_key",
+        "{ type: api_key }",
+        "{ type: api_key, name: X-Key, location: header }",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!("client: {{ base_url: 'http://127.0.0.1:1', auth: {auth} }}\nresources: [items]\n");
+        std::fs::write(folder.path().join("shop.yaml"), config).unwrap();
+        let ran = Program::new(folder.path(), &["run", "shop.yaml"]).run().expect(2);
+        for said in [
+            "error: the credentials have no `api_key`",
+            "`SOURCES__REST_API__SHOP__CREDENTIALS__API_KEY`",
+            "`CREDENTIALS__API_KEY`",
+            "`credentials.api_key` in `./secrets.toml`",
+        ] {
+            assert!(ran.stderr.contains(said), "{auth}: `{said}` is not in\n{}", ran.stderr);
+        }
+    }
+}

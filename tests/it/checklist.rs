@@ -54,16 +54,28 @@ fn ids(text: &str) -> impl Iterator<Item = &str> {
         })
 }
 
-/// The ids that the name of a test begins with: `j4_j5_child_rows_carry_their_parents`.
+/// The ids that the name of a test begins with: `j4_j5_child_rows_carry_their_parents`, and with a hyphen in the id
+/// `n_12_n_13_placeholders_have_values`.
 fn ids_of_test(line: &str) -> Vec<String> {
     let line = line.trim_start().trim_start_matches("async ");
     let name = line.strip_prefix("fn ").unwrap_or_default();
-    let is_id = |part: &&str| {
+    let mut parts = name.split('_').peekable();
+    let mut found = Vec::new();
+    while let Some(part) = parts.next() {
         let digits = part.trim_start_matches(|first: char| first.is_ascii_lowercase());
-        part.len() - digits.len() == 1 && digits.parse::<u8>().is_ok()
-    };
-    let parts = name.split('_').take_while(is_id);
-    parts.map(str::to_ascii_uppercase).collect()
+        let letter = part[..part.len() - digits.len()].to_ascii_uppercase();
+        if letter.len() != 1 {
+            break;
+        }
+        if digits.parse::<u8>().is_ok() {
+            found.push(format!("{letter}{digits}"));
+        } else if let Some(number) = parts.next_if(|next| digits.is_empty() && next.parse::<u8>().is_ok()) {
+            found.push(format!("{letter}-{number}"));
+        } else {
+            break;
+        }
+    }
+    found
 }
 
 /// The ids that tests name: in test code, and in the configs and scripts of scenarios.

@@ -3,13 +3,23 @@
 use crate::support::restload;
 
 /// The cases of dlt's checklist, the config, and what the report says.
-const MISTAKES: [(&str, &str, &[&str]); 15] = [
+const MISTAKES: [(&str, &str, &[&str]); 17] = [
     (
         "C-01",
         "client: { base_url: 'https://a.example.com' }",
         &["missing key `resources`"],
     ),
     ("C-01", "resources: [a]", &["missing key `client`"]),
+    (
+        "L-06",
+        "",
+        &["the file is empty", "at least the keys `client` and `resources`"],
+    ),
+    (
+        "O-22",
+        "client: { base_url: 'https://a.example.com' }\nresources: [{ name: c, endpoint: { headers: { 'x-{{braces}}': y } } }]",
+        &["`x-{braces}` is not a header name", "in resources[0].endpoint.headers"],
+    ),
     (
         "C-03",
         "client: { base_url: 'https://a.example.com', base_urls: x }\nresources: [a]",

@@ -44,7 +44,36 @@ pub(crate) struct Api {
     shared: Arc<Shared>,
 }
 
-type Handler = Box<dyn Fn(&str, &str) -> Answer + Send + Sync>;
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Path and query, as they went over the wire.
+    pub(crate) target: String,
+    /// Names in small letters.
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Request {
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap()
+    }
+
+    /// The parameters of the query, decoded, in their order.
+    pub(crate) fn query(&self) -> Vec<(String, String)> {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    }
+
+    /// A header, by its name in small letters.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name)?;
+        Some(&found.1)
+    }
+}
+
+type Handler = Box<dyn Fn(&Request) -> Answer + Send + Sync>;
 
 struct Shared {
     answer: Handler,
@@ -54,8 +83,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Path and query of every request since the last [`Api::forget`].
-    asked: Vec<String>,
+    /// Every request since the last [`Api::forget`].
+    asked: Vec<Request>,
     /// Requests are held from this one on, counted from 1.
     hold_from: Option<usize>,
     held: usize,
@@ -66,11 +95,15 @@ struct State {
 impl Api {
     /// `answer` gets the path with the query.
     pub(crate) fn start(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
-        Self::with_bodies(move |target, _| answer(target))
+        Self::with_requests(move |request| answer(&request.target))
     }
 
     /// `answer` gets the path with the query, and the body.
     pub(crate) fn with_bodies(answer: impl Fn(&str, &str) -> Answer + Send + Sync + 'static) -> Self {
+        Self::with_requests(move |request| answer(&request.target, &request.body))
+    }
+
+    pub(crate) fn with_requests(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -95,6 +128,11 @@ impl Api {
 
     /// What was asked since the last [`forget`](Self::forget), path and query.
     pub(crate) fn asked(&self) -> Vec<String> {
+        self.requests().into_iter().map(|request| request.target).collect()
+    }
+
+    /// The same, in full.
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.state().asked.clone()
     }
 
@@ -144,9 +182,9 @@ impl Shared {
     fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream);
-        while let Some((target, body)) = read_request(&mut reader)? {
-            self.admit(&target);
-            let answer = (self.answer)(&target, &body);
+        while let Some(request) = read_request(&mut reader)? {
+            self.admit(&request);
+            let answer = (self.answer)(&request);
             let mut head = format!("HTTP/1.1 {} Status\r\n", answer.status);
             let _ = write!(
                 head,
@@ -162,9 +200,9 @@ impl Shared {
     }
 
     /// Remembers a request, and returns when it may be answered.
-    fn admit(&self, target: &str) {
+    fn admit(&self, request: &Request) {
         let mut state = self.state();
-        state.asked.push(target.to_owned());
+        state.asked.push(request.clone());
         if state.hold_from.is_none_or(|first| state.asked.len() < first) {
             return;
         }
@@ -175,14 +213,15 @@ impl Shared {
     }
 }
 
-/// Reads a request to its end: its target and its body. `None` when the client has left.
-fn read_request(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<(String, String)>> {
+/// Reads a request to its end. `None` when the client has left.
+fn read_request(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
     }
-    let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut length = 0;
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap(), words.next().unwrap_or_default());
+    let mut headers = Vec::new();
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 {
@@ -191,13 +230,18 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<(S
         if line.trim().is_empty() {
             break;
         }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap();
+        if let Some((name, value)) = line.split_once(':') {
+            headers.push((name.to_lowercase(), value.trim().to_owned()));
         }
     }
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let length = length.map_or(0, |(_, length)| length.parse().unwrap());
     let mut body = String::new();
     reader.take(length).read_to_string(&mut body)?;
-    Ok(Some((target, body)))
+    Ok(Some(Request {
+        method,
+        target,
+        headers,
+        body,
+    }))
 }

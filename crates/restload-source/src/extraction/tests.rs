@@ -416,3 +416,118 @@ fn a_link_to_another_host_goes_without_credentials() {
     assert_eq!(names(&link), "accept");
     assert_eq!(names(&home), "accept x-own x-key");
 }
+
+/// Section 15.14 of the checklist: where the records are in each of its sample answers. What `auto` makes of their paging
+/// is in `paginators::tests::detection`.
+#[test]
+fn records_are_found_in_every_sample_answer() {
+    let rows = || json!([{"id": 1, "tags": ["a", "b"]}, {"id": 2, "tags": []}]);
+    for (id, body, selector) in [
+        (
+            "D-01",
+            json!({"data": rows(), "pagination": {"offset": 0, "limit": 2, "total": 100}}),
+            "data",
+        ),
+        (
+            "D-02",
+            json!({"items": rows(), "page_info": {"current_page": 1, "items_per_page": 2, "total_pages": 5}}),
+            "items",
+        ),
+        (
+            "D-03",
+            json!({"products": rows(), "next_cursor": "eyJpZCI6MTB9"}),
+            "products",
+        ),
+        (
+            "D-04",
+            json!({"results": rows(), "cursors": {"previous": "a", "next": "b"}}),
+            "results",
+        ),
+        (
+            "D-05",
+            json!({"entries": rows(), "next_id": 10, "previous_id": 1}),
+            "entries",
+        ),
+        (
+            "D-06",
+            json!({"comments": rows(), "page_number": 3, "total_pages": 15}),
+            "comments",
+        ),
+        (
+            "D-07",
+            json!({"count": 1023, "next": "https://a.test/?page=5", "previous": null, "results": rows()}),
+            "results",
+        ),
+        (
+            "D-08",
+            json!({"_embedded": {"items": rows()}, "_links": {"first": {"href": "/a"}, "next": {"href": "/b"}}, "page": {"size": 2}}),
+            "_embedded.items",
+        ),
+        (
+            "D-09",
+            json!({"items": rows(), "meta": {"totalPages": 9}, "links": {"firstPage": "/a", "nextPage": "/b"}}),
+            "items",
+        ),
+        (
+            "D-10",
+            json!({"data": rows(), "pagination": {"currentPage": 1, "pageSize": 2, "totalPages": 5}}),
+            "data",
+        ),
+        (
+            "D-11",
+            json!({"items": rows(), "pagination": {"page": 1, "perPage": 2, "total": 100, "totalPages": 50}}),
+            "items",
+        ),
+        (
+            "D-12",
+            json!({"data": rows(), "meta": {"currentPage": 1, "totalPages": 9}, "links": {"next": "/b"}}),
+            "data",
+        ),
+        (
+            "D-13",
+            json!({"page": 2, "per_page": 2, "total": 100, "pages": 50, "data": rows()}),
+            "data",
+        ),
+        (
+            "D-14",
+            json!({"currentPage": 1, "pageSize": 2, "totalPages": 5, "totalResults": 10, "items": rows()}),
+            "items",
+        ),
+        (
+            "D-15",
+            json!({"articles": rows(), "paging": {"current": 3, "size": 2, "total": 60}}),
+            "articles",
+        ),
+        (
+            "D-16",
+            json!({"feed": rows(), "offset": 40, "limit": 2, "total_count": 200}),
+            "feed",
+        ),
+        (
+            "D-17",
+            json!({"query_results": rows(), "page_details": {"number": 1, "size": 2, "total_elements": 20, "total_pages": 10}}),
+            "query_results",
+        ),
+        (
+            "D-18",
+            json!({"posts": rows(), "pagination_details": {"current_page": 1, "total_pages": 25}}),
+            "posts",
+        ),
+        (
+            "D-19",
+            json!({"catalog": rows(), "page_metadata": {"index": 1, "size": 2, "total_items": 50, "total_pages": 25}}),
+            "catalog",
+        ),
+        ("D-20", rows(), "$"),
+        ("D-21", rows(), "$"),
+        (
+            "D-22",
+            json!({"id": 1, "name": "one", "tags": ["a", "b"], "address": {"city": "x"}}),
+            "$",
+        ),
+    ] {
+        let body = Value::from(body);
+        let found = find_records(&body).unwrap().unwrap();
+        assert_eq!(found.as_str(), selector, "{id}");
+    }
+}

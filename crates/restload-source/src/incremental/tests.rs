@@ -450,6 +450,25 @@ fn z_19_a_cursor_of_another_field_is_not_taken_for_this_one() {
     );
 }
 
+/// Z-18: a million records with one cursor value leave what one leaves.
+#[test]
+fn what_is_kept_does_not_grow_with_the_records_that_share_a_value() {
+    let full = json!({"cursor_path": "at"});
+    let resource = json!({"primary_key": "id", "write_disposition": "merge"});
+    let plan = compiled(&full, &resource, &RunRange::default()).unwrap();
+    let kept_after = |pages: u64| {
+        let mut cursor = plan.begin(None).unwrap();
+        for page in 0..pages {
+            let records = (0..10_000).map(|n| json!({"id": page * 10_000 + n, "at": "2024-01-01"}).into());
+            let taken = plan.take(&mut cursor, None, "", records.collect()).unwrap();
+            assert_eq!(taken.records.len(), 10_000);
+        }
+        let under_way = serde_json::to_string(&cursor).unwrap();
+        (under_way, serde_json::to_string(&cursor.moved()).unwrap())
+    };
+    assert_eq!(kept_after(100), kept_after(1));
+}
+
 #[test]
 fn rows_at_the_start_are_recognised_by_key_or_by_content() {
     let ids = |resource: Json, block: Json, partition: &str, records: Vec<Json>| {

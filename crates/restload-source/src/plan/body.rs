@@ -94,6 +94,26 @@ mod tests {
     use super::*;
     use crate::template::{Context, to_value};
 
+    /// I-34: the names in a map and in what is nested, keys included.
+    #[test]
+    fn tells_the_names_in_a_document() {
+        for (document, names) in [
+            (json!({"a": "{vars.id}", "b": "x"}), vec!["vars.id"]),
+            (
+                json!({"a": ["{vars.id}", {"{vars.key}": "{env.HOME}-{vars.deep.er}"}], "b": 5, "c": "{{vars.no}}"}),
+                vec!["vars.id", "vars.key", "env.HOME", "vars.deep.er"],
+            ),
+            (json!({"a": [], "b": null}), vec![]),
+        ] {
+            let mut diagnostics = Diagnostics::default();
+            let template = JsonTemplate::compile(&document, &[], &KeyPath::root(), &mut diagnostics).unwrap();
+            let mut templates = Vec::new();
+            template.templates(&mut templates);
+            let found: Vec<&str> = templates.iter().flat_map(|template| template.variables()).collect();
+            assert_eq!(found, names, "{document}");
+        }
+    }
+
     /// Section 15.1 of the checklist, as it is for documents.
     #[test]
     fn expands_documents_as_the_checklist_says() {

@@ -48,6 +48,12 @@ fn page_number() {
             "?limit=2&page=1 \ndone",
         ),
         (
+            "G-26 a total that is another text",
+            page(json!({"total_path": "total"})),
+            vec![two(json!({"total": "invalid"}))],
+            "?limit=2&page=0 \nerror: total_path `total` holds \"invalid\", which is not a whole number",
+        ),
+        (
             "G-26 a total that is no number, where the config says that there is one",
             page(json!({"total_path": "total"})),
             vec![two(json!({"total": {}}))],
