@@ -258,10 +258,36 @@ mod tests {
             body: None,
             exchange: None,
         };
-        let sent = Http::new(&limits()).unwrap().send(&request).await;
+        let sent = Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await;
         let Err(TransportError::Passing(reason)) = sent else {
             panic!("{sent:?}");
         };
         assert_eq!(reason, "no answer in time");
+    }
+
+    /// T-07: a chunk that is announced and does not come to its end.
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_tried_again() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await.unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n[";
+            tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+        });
+        let request = Request {
+            method: reqwest::Method::GET,
+            url: format!("http://{address}/").parse().unwrap(),
+            headers: HeaderMap::new(),
+            body: None,
+            exchange: None,
+        };
+        let sent = Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await;
+        let Err(TransportError::Passing(reason)) = sent else {
+            panic!("{sent:?}");
+        };
+        assert!(reason.starts_with("the answer broke off"), "{reason}");
     }
 }
