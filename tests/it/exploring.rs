@@ -224,3 +224,30 @@ fn a_path_becomes_a_resource() {
         [["23"]]
     );
 }
+
+/// Nobody needs an account to see what the three show, and nothing is written.
+#[test]
+fn the_demo_is_asked_without_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = crate::support::repository().join("configs/pushover.yaml");
+    let config = config.to_str().unwrap();
+    for (args, shown) in [
+        (vec!["preview", config, "receipts"], "table receipts (merge): 3 rows"),
+        (vec!["check", config, "--connect"], "nothing is wrong"),
+        (vec!["discover", config, "group_members"], "data_selector: users"),
+        (
+            vec!["preview", config, "group_members", "--format", "json"],
+            "\"table\": \"group_members\"",
+        ),
+    ] {
+        let ran = Program::new(folder.path(), &[args.as_slice(), &["--demo"]].concat()).run();
+        assert_eq!(ran.code, Some(0), "{args:?}: {}", ran.stderr);
+        assert!(ran.stdout.contains(shown), "{args:?}:\n{}", ran.stdout);
+        assert!(
+            ran.stdout.contains("***") || args[0] == "check",
+            "{args:?}:\n{}",
+            ran.stdout
+        );
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -102,13 +102,10 @@ pub(crate) struct PlanArgs {
 /// What `preview` takes.
 #[derive(Debug, Args)]
 pub(crate) struct PreviewArgs {
-    /// The config file, such as `configs/pushover.yaml`.
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     /// The resource; what it needs of its parents is asked for, too.
     pub(crate) resource: String,
-    /// Give one of the config's `vars` another value; JSON, or text.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
-    pub(crate) vars: Vec<(String, serde_json::Value)>,
     /// Show so many records at most.
     #[arg(long, value_name = "RECORDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) limit: u64,
@@ -123,13 +120,10 @@ pub(crate) struct PreviewArgs {
 /// What `discover` takes.
 #[derive(Debug, Args)]
 pub(crate) struct DiscoverArgs {
-    /// The config file, such as `configs/pushover.yaml`.
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     /// A resource of the config, or a path with a `/` that is to become one.
     pub(crate) resource: String,
-    /// Give one of the config's `vars` another value; JSON, or text.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
-    pub(crate) vars: Vec<(String, serde_json::Value)>,
     /// Ask a simulator of the API on this machine; no account is needed.
     #[arg(long)]
     pub(crate) demo: bool,

@@ -105,7 +105,11 @@ impl<'s> Sample<'s> {
                     let _ = writeln!(text, "{}{of}{}", terminal.bold(&plan.name), exchange.partition);
                 }
                 let line = widths.line(exchange);
-                let _ = writeln!(text, "  {}", cut(&line, terminal.width().saturating_sub(2)));
+                let line = match terminal.known_width() {
+                    Some(width) => cut(&line, width - 2),
+                    None => line,
+                };
+                let _ = writeln!(text, "  {line}");
             }
         }
         text
@@ -193,12 +197,13 @@ impl<'s> Sample<'s> {
         }
         let fitted = grid.fit(terminal.width(), terminal);
         let mut text = fitted.text;
-        let more = if self.own.has_more {
-            ", there are more"
-        } else {
-            ", which are all"
+        let more = match (self.own.has_more, self.has_failed(), taken) {
+            (true, _, _) => "there are more",
+            (false, true, _) => "before it failed",
+            (false, false, 1) => "which is all there is",
+            (false, false, _) => "which are all there are",
         };
-        let _ = write!(text, "{}{more}", count(taken, "record"));
+        let _ = write!(text, "{}, {more}", count(taken, "record"));
         if !fitted.left_out.is_empty() {
             let _ = write!(text, "; no room for {}", fitted.left_out.join(", "));
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::LogFormat;
 use crate::load::settings;
 
-/// Where there is no terminal to fit into.
+/// Of tables where there is no terminal to fit into.
 const DEFAULT_WIDTH: usize = 100;
 /// Narrower ones are not fitted into: their lines wrap.
 const LEAST_WIDTH: usize = 40;
@@ -126,14 +126,17 @@ impl Terminal {
         }
     }
 
-    /// How many columns standard output has: those of the terminal, those that `COLUMNS` says, else a hundred.
-    pub(crate) fn width(&self) -> usize {
+    /// How many columns standard output has, as the terminal or `COLUMNS` says; none where there is nothing to fit into.
+    pub(crate) fn known_width(&self) -> Option<usize> {
         let _ = self;
         let of_terminal = || Some(usize::from(console::Term::stdout().size_checked()?.1));
-        settings::columns()
-            .or_else(of_terminal)
-            .unwrap_or(DEFAULT_WIDTH)
-            .max(LEAST_WIDTH)
+        let width = settings::columns().or_else(of_terminal)?;
+        Some(width.max(LEAST_WIDTH))
+    }
+
+    /// The same, with a usual width where there is nothing to fit into.
+    pub(crate) fn width(&self) -> usize {
+        self.known_width().unwrap_or(DEFAULT_WIDTH)
     }
 
     /// A text in bold, where that can be shown.

@@ -3,30 +3,31 @@
 use std::process::ExitCode;
 
 use super::{CommandError, FAILED, OK, Outcome, asking};
-use crate::cli::{ConfigArgs, DiscoverArgs, Format};
+use crate::cli::{DiscoverArgs, Format};
 use crate::pipeline::Pipeline;
 use crate::proposal::{Known, Proposed};
 use crate::terminal::Terminal;
 
 pub(crate) async fn discover(args: &DiscoverArgs, terminal: &Terminal) -> Outcome {
-    let config = ConfigArgs {
-        config: args.config.clone(),
-        vars: args.vars.clone(),
-    };
-    let mut pipeline = Pipeline::read(&config, terminal)?;
+    let mut pipeline = Pipeline::read(&args.config, terminal)?;
     let is_path = args.resource.contains('/') && !pipeline.resource_names().any(|name| name == args.resource);
     let resource = if is_path {
         pipeline.add_path(&args.resource)
     } else {
-        asking::known_resource(&pipeline, &args.config, &args.resource)?;
+        asking::known_resource(&pipeline, &args.config.config, &args.resource)?;
         args.resource.clone()
     };
     let written = pipeline.written(&resource).unwrap_or_default();
     let name = pipeline.name().to_owned();
     let (planned, simulation) = asking::plan(pipeline, vec![resource.clone()], args.demo, terminal).await??;
     asking::changes_nothing(&planned.plan, "discover")?;
-    asking::place_of(&planned.plan, &resource)?;
-    let mut opened = asking::open(planned, simulation, &args.config, terminal)?;
+    let place = asking::place_of(&planned.plan, &resource)?;
+    if planned.plan.resources[place].endpoint().is_none() {
+        return Err(CommandError::usage(format!(
+            "error: the records of `{resource}` are given in the config; there is nothing to ask for"
+        )));
+    }
+    let mut opened = asking::open(planned, simulation, &args.config.config, terminal)?;
     let found = match opened.asker.discover().await {
         Ok(found) => found,
         Err((exchanges, failure)) => {
@@ -56,9 +57,9 @@ pub(crate) async fn discover(args: &DiscoverArgs, terminal: &Terminal) -> Outcom
         Format::Json => terminal.print(&proposed.as_json(&name))?,
         Format::Text => {
             let place = if is_path {
-                format!("for the resources of {}", args.config.display())
+                format!("for the resources of {}", args.config.config.display())
             } else {
-                format!("to take the place of what {} has of it", args.config.display())
+                format!("to take the place of what {} has of it", args.config.config.display())
             };
             terminal.print(&proposed.as_yaml(&format!("{resource}, {place}; it was found out by")))?;
         }

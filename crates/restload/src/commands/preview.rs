@@ -6,7 +6,7 @@ use restload_engine::Enough;
 use restload_source::plan::ResourcePlan;
 
 use super::{FAILED, OK, Outcome, asking};
-use crate::cli::{ConfigArgs, Format, PreviewArgs};
+use crate::cli::{Format, PreviewArgs};
 use crate::pipeline::Pipeline;
 use crate::sample::Sample;
 use crate::terminal::Terminal;
@@ -15,17 +15,13 @@ use crate::terminal::Terminal;
 const PARENTS: u64 = 3;
 
 pub(crate) async fn preview(args: &PreviewArgs, terminal: &Terminal) -> Outcome {
-    let config = ConfigArgs {
-        config: args.config.clone(),
-        vars: args.vars.clone(),
-    };
-    let pipeline = Pipeline::read(&config, terminal)?;
-    asking::known_resource(&pipeline, &args.config, &args.resource)?;
+    let pipeline = Pipeline::read(&args.config, terminal)?;
+    asking::known_resource(&pipeline, &args.config.config, &args.resource)?;
     let name = pipeline.name().to_owned();
     let (planned, simulation) = asking::plan(pipeline, vec![args.resource.clone()], args.demo, terminal).await??;
     asking::changes_nothing(&planned.plan, "preview")?;
     let place = asking::place_of(&planned.plan, &args.resource)?;
-    let opened = asking::open(planned, simulation, &args.config, terminal)?;
+    let opened = asking::open(planned, simulation, &args.config.config, terminal)?;
     let enough = |plan: &ResourcePlan| {
         let is_parent = *plan.name != *args.resource;
         Enough {
