@@ -1,6 +1,7 @@
 //! The tables of the pipeline, children below their parents.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::response::Response;
@@ -15,6 +16,16 @@ use crate::words::{grouped, second};
 
 /// Rows are counted so far; of larger tables an estimate is shown.
 const MOST_COUNTED: usize = 10_000;
+/// Tables are counted one after the other for so long; many of them in a database that is far away take longer.
+const MOST_COUNTING: Duration = Duration::from_secs(2);
+
+/// How many rows a table has, as far as this page tells.
+enum Rows {
+    Counted(RowCount),
+    NotCounted,
+    /// Somebody has dropped the table.
+    Gone,
+}
 
 pub(crate) async fn list(State(site): State<Arc<Site>>) -> Response {
     let page = list_page(&site).await;
@@ -25,12 +36,16 @@ async fn list_page(site: &Site) -> Result<Markup, Problem> {
     let mut look = site.look().await?;
     let tables = look.inspector.tables().await?;
     let mut lines = Vec::with_capacity(tables.len());
+    let begun = Instant::now();
     for (depth, table) in in_order(&tables) {
-        let rows = match look.inspector.row_count(&table.name, &[], MOST_COUNTED).await {
-            Ok(rows) => Some(rows),
-            // Somebody has dropped the table.
-            Err(DestinationError::Misuse(_)) => None,
-            Err(error) => return Err(error.into()),
+        let rows = if begun.elapsed() < MOST_COUNTING {
+            match look.inspector.row_count(&table.name, &[], MOST_COUNTED).await {
+                Ok(rows) => Rows::Counted(rows),
+                Err(DestinationError::Misuse(_)) => Rows::Gone,
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            Rows::NotCounted
         };
         lines.push((depth, table, rows));
     }
@@ -43,7 +58,7 @@ async fn list_page(site: &Site) -> Result<Markup, Problem> {
     })
 }
 
-fn table(lines: &[(usize, &TableRecord, Option<RowCount>)]) -> Markup {
+fn table(lines: &[(usize, &TableRecord, Rows)]) -> Markup {
     html! {
         table {
             thead {
@@ -59,7 +74,7 @@ fn table(lines: &[(usize, &TableRecord, Option<RowCount>)]) -> Markup {
                 @for (depth, table, rows) in lines {
                     tr {
                         th scope="row" class=(format!("depth-{}", (*depth).min(4))) { a href=(Link::table(&table.name)) { (table.name) } }
-                        td.number { (in_words(*rows)) }
+                        td.number { (in_words(rows)) }
                         td.number { a href=(Link::table(&table.name).part("columns")) { (table.columns.len()) } }
                         td { (table.resource) }
                         td { (table.columns.iter().map(|column| column.changed_at.as_str()).max().map(second).unwrap_or_default()) }
@@ -70,11 +85,12 @@ fn table(lines: &[(usize, &TableRecord, Option<RowCount>)]) -> Markup {
     }
 }
 
-fn in_words(rows: Option<RowCount>) -> String {
+fn in_words(rows: &Rows) -> String {
     match rows {
-        None => "gone".to_owned(),
-        Some(RowCount { rows, is_exact: true }) => grouped(rows),
-        Some(RowCount { rows, is_exact: false }) => format!("about {}", grouped(rows)),
+        Rows::Gone => "gone".to_owned(),
+        Rows::NotCounted => "not counted".to_owned(),
+        Rows::Counted(RowCount { rows, is_exact: true }) => grouped(*rows),
+        Rows::Counted(RowCount { rows, is_exact: false }) => format!("about {}", grouped(*rows)),
     }
 }
 
