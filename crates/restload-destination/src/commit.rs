@@ -231,6 +231,9 @@ impl<'d> Transaction<'d> {
             let first_counts = target.merging.strategy == MergeStrategy::InsertOnly;
             let widened_key = is_key_widened.then_some(target.unique_key());
             fates.leave_out_duplicates(batches, target.dedup_sort(), first_counts, widened_key);
+            if first_counts && target.dedup_sort().is_none() {
+                fates.add_children_of_duplicates();
+            }
             self.compare_with_earlier_steps(target, batches, &mut fates, portion.last)
                 .await?;
         }

@@ -380,7 +380,17 @@ async fn w20_insert_only_adds_rows_and_elements(database: &Database) {
     let target = marks(by_group(&["id"], &[], MergeStrategy::InsertOnly));
     let no = Cell::Bool(false);
     let first = marked("L1", 1, &[(1, no, &["a"]), (2, no, &[]), (1, no, &["later"])]);
-    whole(database, "L1", &target, vec![first]).await;
+    // A further element of a row that comes again is new, whether it comes in the same step or in another.
+    let again = marked(
+        "L1",
+        1,
+        &[
+            (5, no, &["p"]),
+            (5, no, &["P", "q"]),
+            (5, Cell::Bool(true), &["P", "Q", "r"]),
+        ],
+    );
+    whole(database, "L1", &target, vec![first, again]).await;
     let steps = vec![
         marked(
             "L2",
@@ -394,9 +404,12 @@ async fn w20_insert_only_adds_rows_and_elements(database: &Database) {
         marked("L2", 1, &[(2, Cell::Bool(true), &["e"]), (3, Cell::Null, &["C", "f"])]),
     ];
     whole(database, "L2", &target, steps).await;
-    assert_eq!(database.query(ITEMS).await, ["1|a", "1|b", "3|c", "3|f"]);
+    assert_eq!(database.query(ITEMS).await, ["1|a", "1|b", "3|c", "3|f", "5|p", "5|q"]);
     let flags = "SELECT id, CASE WHEN gone IS NULL THEN 'null' ELSE 'set' END, _rl_load_id FROM users ORDER BY id";
-    assert_eq!(database.query(flags).await, ["1|set|L1", "2|set|L1", "3|set|L2"]);
+    assert_eq!(
+        database.query(flags).await,
+        ["1|set|L1", "2|set|L1", "3|set|L2", "5|set|L1"]
+    );
 }
 
 async fn delete_missing_deletes_what_a_whole_load_has_not(database: &Database) {

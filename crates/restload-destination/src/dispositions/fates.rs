@@ -31,6 +31,9 @@ pub(crate) enum Fate {
 pub(crate) struct Fates {
     of_batches: Vec<Vec<Fate>>,
     root: Arc<str>,
+    /// Whether a row that is left out for another one with its key still brings child rows that are not there yet. It
+    /// does in a step of its own, so that it must in the step of the other one, too: where steps end is chance.
+    adds_children_of_duplicates: bool,
 }
 
 /// How many rows of one table had which fate.
@@ -50,7 +53,13 @@ impl Fates {
         Self {
             of_batches: batches.iter().map(written).collect(),
             root: Arc::clone(root),
+            adds_children_of_duplicates: false,
         }
+    }
+
+    /// Has rows that are left out for others with their keys bring their child rows all the same.
+    pub(crate) fn add_children_of_duplicates(&mut self) {
+        self.adds_children_of_duplicates = true;
     }
 
     /// Of rows with the same key one counts: by the values of a column, else the first or the last one.
@@ -122,6 +131,7 @@ impl Fates {
 
     /// Rows that `hard_delete` marks are not written.
     pub(crate) fn mark_deleted(&mut self, batches: &[Batch], column: &str) {
+        let adds_children_of_duplicates = self.adds_children_of_duplicates;
         for (batch, fates) in batches.iter().zip(&mut self.of_batches) {
             let Some(marks) = find(batch, &self.root).and_then(|table| table.column(column)) else {
                 continue;
@@ -132,7 +142,8 @@ impl Fates {
                     Cell::Bool(flag) => flag,
                     _ => true,
                 };
-                if is_gone && *fate == Fate::Write {
+                let counts = *fate == Fate::Write || (adds_children_of_duplicates && *fate == Fate::Duplicate);
+                if is_gone && counts {
                     *fate = Fate::Delete;
                 }
             }
@@ -213,7 +224,12 @@ impl Fates {
     pub(crate) fn mask(&self, batch: usize, table: &TableBatch) -> Option<Vec<bool>> {
         let fates = &self.of_batches[batch];
         let is_root = table.name == self.root;
-        let is_written = |fate: Fate| fate == Fate::Write || (is_root && fate == Fate::WriteAlone);
+        let is_written = |fate: Fate| match fate {
+            Fate::Write => true,
+            Fate::WriteAlone => is_root,
+            Fate::Duplicate => !is_root && self.adds_children_of_duplicates,
+            Fate::Stay | Fate::Delete | Fate::Known => false,
+        };
         if fates.iter().all(|fate| is_written(*fate)) {
             return None;
         }
@@ -223,8 +239,10 @@ impl Fates {
     /// Counts the rows of a table by their fates.
     pub(crate) fn count(&self, batch: usize, table: &TableBatch) -> FateCounts {
         let mut counts = FateCounts::default();
+        let adds_children = self.adds_children_of_duplicates && table.name != self.root;
         for fate in self.of_rows(batch, table) {
             match fate {
+                Fate::Duplicate if adds_children => counts.held += 1,
                 Fate::Duplicate => counts.duplicates += 1,
                 Fate::Known => counts.known += 1,
                 Fate::Delete => {}

@@ -195,7 +195,7 @@ impl Transaction<'_> {
         if roots.is_empty() {
             return Ok(());
         }
-        let known = match self.place_of(child, route) {
+        let mut known: HashSet<String> = match self.place_of(child, route) {
             Some(place) => {
                 let sql = self.writer.dialect().known_children(&place);
                 let known = self.writer.rows(sql, &[Param::List(&roots)]).await;
@@ -217,10 +217,14 @@ impl Transaction<'_> {
             };
             let mask = mask.get_or_insert_with(|| vec![true; table.row_count]);
             for (row, is_written) in mask.iter_mut().enumerate() {
-                let is_known = matches!(ids.cell(row), Cell::Text(id) if known.contains(id));
+                if !*is_written {
+                    continue;
+                }
+                // Of two that come at once the first is there for the second.
+                let is_known = matches!(ids.cell(row), Cell::Text(id) if !known.insert(id.to_owned()));
                 let is_orphan = matches!((&present, root_ids.cell(row)),
                     (Some(present), Cell::Text(id)) if !present.contains(id));
-                *is_written &= !is_known && !is_orphan;
+                *is_written = !is_known && !is_orphan;
             }
         }
         Ok(())
