@@ -316,8 +316,10 @@ fn help() {
       state        Show what is stored of a pipeline's resources, or forget it
       loads        Show how a pipeline's runs went
       show         Show what is stored as a local web page: runs, tables, state, rejects, and SQL that only reads
+      explain      Show the reference of a config's keys
       schema       Print the JSON Schema of a config, for editors
       completions  Print completions for a shell
+      man          Write manual pages, one for each command
       help         Print this message or the help of the given subcommand(s)
 
     Options:

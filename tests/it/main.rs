@@ -14,6 +14,7 @@ mod checklist;
 mod cli;
 mod diagnostics;
 mod docs;
+mod explain;
 mod exploring;
 mod full_disk;
 mod generated;

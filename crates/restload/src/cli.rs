@@ -48,12 +48,19 @@ pub(crate) enum Command {
     Loads(LoadsArgs),
     /// Show what is stored as a local web page: runs, tables, state, rejects, and SQL that only reads.
     Show(ShowArgs),
+    /// Show the reference of a config's keys.
+    Explain(ExplainArgs),
     /// Print the JSON Schema of a config, for editors.
     Schema,
     /// Print completions for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command.
+    Man {
+        /// The folder for them, such as `~/.local/share/man/man1`.
+        folder: PathBuf,
     },
 }
 
@@ -266,6 +273,26 @@ pub(crate) struct LoadsArgs {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+/// What `explain` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The key, by its path: `client.auth`, `resources.endpoint.paginator.cursor`. The top level when absent.
+    #[arg(value_name = "KEY.PATH")]
+    pub(crate) path: Option<String>,
+    /// Text for the terminal, or the whole reference as a page of Markdown.
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub(crate) format: ExplainFormat,
+}
+
+/// How the reference is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// One key, for the terminal.
+    Text,
+    /// Every key, for a page of documentation.
+    Markdown,
 }
 
 /// What `show` takes.

@@ -79,6 +79,8 @@ fn defaults_schema(generator: &mut SchemaGenerator) -> Schema {
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             properties.remove("name");
         }
+        // The reference describes these keys once, where they are at home.
+        schema.insert("x-keys-of".to_owned(), "resources".into());
     }
     json_schema!({ "anyOf": [ schema, { "type": "null" } ] })
 }

@@ -11,6 +11,7 @@ mod probes;
 mod progress;
 mod proposal;
 mod recording;
+mod reference;
 mod sample;
 mod summary;
 mod table;
@@ -42,6 +43,8 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
         Command::Check(args) if args.connect => threads()?.block_on(commands::check::connect(args, terminal)),
         Command::Check(args) => commands::check::check(args, terminal),
         Command::Plan(args) => commands::plan::plan(args, terminal),
+        Command::Explain(args) => commands::explain::explain(args, terminal),
+        Command::Man { folder } => commands::man::man(folder, terminal),
         Command::Schema => {
             terminal.print(&serde_json::to_string_pretty(&config::schema()).unwrap_or_default())?;
             Ok(ExitCode::from(OK))

@@ -49,25 +49,21 @@ pub use token_request::ClientAuthentication;
 /// How requests are authenticated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "a member's docs, with their example, stand at its struct; docs here would replace them in the schema"
+)]
 pub enum AuthConfig {
-    /// A key in a header, a query parameter or a cookie.
     ApiKey(ApiKeyConfig),
-    /// A token in the `Authorization` header.
     Bearer(BearerConfig),
-    /// A user name and a password in the `Authorization` header.
     HttpBasic(HttpBasicConfig),
-    /// A user name and a password that answer the server's challenge.
     HttpDigest(HttpDigestConfig),
-    /// A token for the application itself.
     #[serde(rename = "oauth2_client_credentials")]
     OAuth2ClientCredentials(OAuth2ClientCredentialsConfig),
-    /// A token for an assertion that is signed with a private key.
     #[serde(rename = "oauth2_jwt_bearer")]
     OAuth2JwtBearer(OAuth2JwtBearerConfig),
-    /// A token on behalf of a user who has agreed once.
     #[serde(rename = "oauth2_refresh_token")]
     OAuth2RefreshToken(OAuth2RefreshTokenConfig),
-    /// A login first, whose answer holds what the other requests are sent with.
     SessionLogin(SessionLoginConfig),
 }
 

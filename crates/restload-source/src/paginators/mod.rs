@@ -37,6 +37,10 @@ pub use stop_rules::TotalPath;
 /// How the pages of an endpoint follow each other.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "a member's docs, with their example, stand at its struct; docs here would replace them in the schema"
+)]
 pub enum PaginatorConfig {
     /// Follow only what is certain: a `Link` header with `rel="next"`, or a next URL beside the records; what was
     /// followed is said once. A first page that tells of further ones in another way (a token, a number of pages, a
@@ -44,19 +48,12 @@ pub enum PaginatorConfig {
     Auto(NoOptions),
     /// One request; links and cursors in the answer are ignored.
     SinglePage(NoOptions),
-    /// Count pages in a query parameter, in the body, or in a header.
     PageNumber(PageNumberConfig),
-    /// Count records in a query parameter, in the body, or in a header.
     Offset(OffsetConfig),
-    /// Follow a token found in the previous page.
     Cursor(CursorConfig),
-    /// Ask for the records after the last one of the previous page, by a value of that record.
     Keyset(KeysetConfig),
-    /// Follow a URL found in the previous page.
     JsonLink(JsonLinkConfig),
-    /// Follow a `Link` header.
     HeaderLink(HeaderLinkConfig),
-    /// Follow a token found in a header of the previous page.
     HeaderCursor(HeaderCursorConfig),
     /// dlt's old name of `json_link`, which is to be written instead.
     JsonResponse(JsonLinkConfig),

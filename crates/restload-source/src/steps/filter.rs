@@ -16,7 +16,8 @@ use crate::template::Template;
 /// numbers as texts. Null is less than everything: write `age is number and age < 18`.
 ///
 /// ```yaml
-/// processing_steps: [ { filter: status == "open" and record["line-count"] > 0 } ]
+/// processing_steps:
+///   - filter: status == "open" and record["line-count"] > 0
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]

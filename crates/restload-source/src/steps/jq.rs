@@ -22,7 +22,7 @@ use super::Misfit;
 ///
 /// ```yaml
 /// processing_steps:
-///   - jq: .lines[] + {order_id: .id} | select(.count > 0)
+///   - jq: '.lines[] + {order_id: .id} | select(.count > 0)'
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]

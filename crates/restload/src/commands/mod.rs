@@ -3,7 +3,9 @@
 mod asking;
 pub(crate) mod check;
 pub(crate) mod discover;
+pub(crate) mod explain;
 pub(crate) mod loads;
+pub(crate) mod man;
 mod place;
 pub(crate) mod plan;
 pub(crate) mod preview;

@@ -7,13 +7,13 @@
 
 mod dotenv;
 mod masking;
-mod schema;
 mod source;
 mod spans;
 mod syntax;
 
 pub(crate) mod document;
 pub(crate) mod render;
+pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod validate;

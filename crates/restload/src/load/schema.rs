@@ -11,12 +11,12 @@ const DEEPEST_NESTING: usize = 32;
 
 /// One form of a value: the keywords of every schema object that it has to satisfy together.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Form<'s> {
+pub(crate) struct Form<'s> {
     parts: Vec<&'s Map<String, Value>>,
 }
 
 /// The forms that a schema allows.
-pub(super) fn forms<'s>(root: &'s Value, schema: &'s Value) -> Vec<Form<'s>> {
+pub(crate) fn forms<'s>(root: &'s Value, schema: &'s Value) -> Vec<Form<'s>> {
     collect(root, schema, 0)
 }
 
@@ -76,7 +76,7 @@ fn array<'s>(keywords: &'s Map<String, Value>, keyword: &str) -> &'s [Value] {
 }
 
 /// What may stand under a key that has no schema of its own.
-pub(super) enum Additional<'s> {
+pub(crate) enum Additional<'s> {
     Anything,
     Nothing,
     Schema(&'s Value),
@@ -88,17 +88,17 @@ impl<'s> Form<'s> {
     }
 
     /// A bound, in whichever part it stands.
-    pub(super) fn number(&self, keyword: &str) -> Option<f64> {
+    pub(crate) fn number(&self, keyword: &str) -> Option<f64> {
         self.find(keyword)?.as_f64()
     }
 
     /// The format of a number: `uint32`, `double`.
-    pub(super) fn format(&self) -> Option<&'s str> {
+    pub(crate) fn format(&self) -> Option<&'s str> {
         self.find("format")?.as_str()
     }
 
     /// The names of the JSON types that it takes; empty if any.
-    pub(super) fn types(&self) -> Vec<&'s str> {
+    pub(crate) fn types(&self) -> Vec<&'s str> {
         match self.find("type") {
             Some(Value::String(name)) => vec![name],
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
@@ -111,14 +111,14 @@ impl<'s> Form<'s> {
     }
 
     /// Whether a value has one of the form's types.
-    pub(super) fn takes_type_of(&self, value: &Value) -> bool {
+    pub(crate) fn takes_type_of(&self, value: &Value) -> bool {
         let types = self.types();
         let name = type_name(value);
         types.is_empty() || types.contains(&name) || (name == "integer" && types.contains(&"number"))
     }
 
     /// The only values allowed, if it names them.
-    pub(super) fn constants(&self) -> Vec<&'s Value> {
+    pub(crate) fn constants(&self) -> Vec<&'s Value> {
         let mut constants = Vec::new();
         for part in &self.parts {
             constants.extend(part.get("const"));
@@ -127,8 +127,23 @@ impl<'s> Form<'s> {
         constants
     }
 
+    /// What the form says of itself: of several texts that of the innermost type.
+    pub(crate) fn description(&self) -> Option<&'s str> {
+        let mut texts = self
+            .parts
+            .iter()
+            .rev()
+            .filter_map(|part| part.get("description")?.as_str());
+        texts.next()
+    }
+
+    /// A keyword whose value is text.
+    pub(crate) fn text(&self, keyword: &str) -> Option<&'s str> {
+        self.find(keyword)?.as_str()
+    }
+
     /// The name that an object of this form gives as its `type`.
-    pub(super) fn tag(&self) -> Option<&'s str> {
+    pub(crate) fn tag(&self) -> Option<&'s str> {
         let schema = self.property("type")?;
         match (schema.get("const"), schema.get("enum").and_then(Value::as_array)) {
             (Some(name), _) => name.as_str(),
@@ -137,18 +152,18 @@ impl<'s> Form<'s> {
         }
     }
 
-    pub(super) fn property(&self, key: &str) -> Option<&'s Value> {
+    pub(crate) fn property(&self, key: &str) -> Option<&'s Value> {
         self.parts.iter().find_map(|part| part.get("properties")?.get(key))
     }
 
     /// What the type says about a key that it does not have, under a keyword of our own: dlt has keys whose values
     /// are Python functions.
-    pub(super) fn advice(&self, key: &str) -> Option<&'s str> {
+    pub(crate) fn advice(&self, key: &str) -> Option<&'s str> {
         self.find("x-unknown-keys")?.get(key)?.as_str()
     }
 
     /// The keys that it names.
-    pub(super) fn keys(&self) -> Vec<&'s str> {
+    pub(crate) fn keys(&self) -> Vec<&'s str> {
         let mut keys = Vec::new();
         for part in &self.parts {
             if let Some(properties) = part.get("properties").and_then(Value::as_object) {
@@ -158,7 +173,7 @@ impl<'s> Form<'s> {
         keys
     }
 
-    pub(super) fn required(&self) -> Vec<&'s str> {
+    pub(crate) fn required(&self) -> Vec<&'s str> {
         let mut required: Vec<&str> = Vec::new();
         for part in &self.parts {
             for key in array(part, "required").iter().filter_map(Value::as_str) {
@@ -172,7 +187,7 @@ impl<'s> Form<'s> {
 
     /// What other keys may hold. An object that names its keys takes no other, unless it says that it does: schemars
     /// writes nothing for the variants of a tagged enum, and an unknown key is always an error.
-    pub(super) fn additional(&self) -> Additional<'s> {
+    pub(crate) fn additional(&self) -> Additional<'s> {
         let mut refused = false;
         for part in &self.parts {
             match part
@@ -193,7 +208,7 @@ impl<'s> Form<'s> {
     }
 
     /// The schema of a list's element.
-    pub(super) fn element(&self, index: usize) -> Option<&'s Value> {
+    pub(crate) fn element(&self, index: usize) -> Option<&'s Value> {
         let first = self.find("prefixItems").and_then(Value::as_array);
         first
             .and_then(|elements| elements.get(index))
@@ -202,7 +217,7 @@ impl<'s> Form<'s> {
 }
 
 /// The name that JSON Schema has for a value's type.
-pub(super) fn type_name(value: &Value) -> &'static str {
+pub(crate) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
