@@ -18,6 +18,9 @@ use crate::support::{repository, restload};
 /// What a fragment is put into.
 const AROUND: &str = "{client: {base_url: 'https://api.example.com'}, resources: [{name: items}]}";
 
+/// A key that was made for tests.
+const PRIVATE_KEY: &str = include_str!("../../crates/restload-source/src/auth/test-keys/rsa.pem");
+
 /// A block, and the line that it begins at.
 struct Block {
     line: usize,
@@ -124,6 +127,8 @@ fn config(block: &str) -> Result<Option<String>, serde_yaml::Error> {
 fn every_yaml_block_is_a_config() {
     let mut files = vec![repository().join("README.md")];
     pages(&repository().join("docs"), &mut files);
+    // Its blocks are the examples of keys, which the tests of generated files put where they belong.
+    files.retain(|file| !file.ends_with("docs/reference.md"));
     files.sort();
     let mut wrong = String::new();
     let mut count = 0;
@@ -144,7 +149,12 @@ fn every_yaml_block_is_a_config() {
             std::fs::write(folder.path().join("block.yaml"), &config).unwrap();
             let mut command = restload(folder.path());
             for secret in named(&config, "{secrets.") {
-                command.env(secret.to_uppercase().replace('-', "_"), "s3cr3t-value");
+                let value = if secret.ends_with("private_key") {
+                    PRIVATE_KEY
+                } else {
+                    "s3cr3t-value"
+                };
+                command.env(secret.to_uppercase().replace('-', "_"), value);
             }
             let output = command.args(["check", "block.yaml"]).output().unwrap();
             if !output.status.success() {

@@ -116,7 +116,8 @@ fn complete(lines: &[&str]) -> String {
         return format!("{given}{client}{resource}    endpoint:\n{}", indented(6));
     }
     // Parents that an example of a resource may refer to.
-    if keys.contains(&"include_from_parent") || keys.contains(&"on_missing_parent_field") {
+    let names_parents = ["include_from_parent", "on_missing_parent_field", "parents_per_request"];
+    if keys.iter().any(|key| names_parents.contains(key)) {
         let parents = "  - name: users\n  - name: posts\n    include_from_parent: [id, name]\n    endpoint: \"users/{resources.users.id}/posts\"\n";
         let endpoint = "    endpoint: \"posts/{resources.posts.id}/comments\"\n";
         return format!(
