@@ -337,6 +337,7 @@ impl Tasks<'_> {
                 keeps_cursors: keeps_cursors(plan, self.options),
                 held: holds.then(|| Arc::clone(&self.held)),
                 windows: Tracker::default(),
+                order: Mutex::default(),
                 window_permits: Arc::new(Semaphore::new(self.fetcher.limits.concurrency)),
                 plan: Arc::clone(plan),
                 fetcher: Arc::clone(&self.fetcher),

@@ -10,6 +10,7 @@ use restload_model::checkpoint::Checkpoint;
 use restload_model::row_id;
 use restload_source::extraction::{ExtractError, Progress, partitions_for};
 use restload_source::incremental::{CursorProgress, Taken};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::cursors::{add_move, begun, position_of, stored_name};
 use super::naming::{Named, name_of, named};
@@ -165,16 +166,43 @@ pub(super) async fn hand_over(
     let bytes: usize = rows.iter().map(|rows| rows.batch.byte_count()).sum();
     let permits = (bytes >> 10).clamp(1, BUDGET_KIB) as u32;
     let permit = Arc::clone(&shared.budget).acquire_many_owned(permits).await.ok();
-    // From here to the sending nothing waits, so that checkpoints reach the writer in the order in which they are made.
+    let is_tolerated = tolerated.is_ok();
+    send_page(shared, partition, progress, (rows, permit), &spawned, is_tolerated)?;
+    for begotten in spawned {
+        let child = &shared.children[begotten.child];
+        for spawned in begotten.partitions {
+            tokio::select! {
+                biased;
+                () = shared.fetcher.cancellation() => return Err(Stopped::Cancelled),
+                // A child that has failed takes no more; that is told at its own end.
+                _ = child.partitions.send(Input::Record(Box::new(spawned))) => {}
+            }
+        }
+    }
+    tolerated
+}
+
+/// Makes the checkpoints that are true with a page, and sends them to the writer with its rows.
+fn send_page(
+    shared: &Shared,
+    partition: &Arc<str>,
+    progress: &Progress,
+    (rows, permit): (Vec<TableRows>, Option<OwnedSemaphorePermit>),
+    spawned: &[Begotten],
+    is_tolerated: bool,
+) -> Result<(), Stopped> {
+    // Windows of one partition end on several threads, and each takes those before it along: a checkpoint that reached
+    // the writer after a later one would have the next run load what is stored.
+    let _order = shared.order.lock().unwrap_or_else(PoisonError::into_inner);
     let mut checkpoints = Vec::new();
-    if tolerated.is_ok() && progress.pages_loaded() > shared.replayed.pages(partition, progress) {
+    if is_tolerated && progress.pages_loaded() > shared.replayed.pages(partition, progress) {
         if progress.done && progress.slice.is_some() {
             checkpoints = shared.windows.finish(shared, partition, progress);
         } else {
             checkpoints.extend(checkpoint_of(shared, partition, progress));
         }
     }
-    for begotten in &spawned {
+    for begotten in spawned {
         let child = &shared.children[begotten.child];
         let partitions = &begotten.partitions;
         if child.is_resumable {
@@ -209,22 +237,7 @@ pub(super) async fn hand_over(
         checkpoints,
         permit,
     };
-    shared
-        .writer
-        .send(Message::Page(rows))
-        .map_err(|_| Stopped::Cancelled)?;
-    for begotten in spawned {
-        let child = &shared.children[begotten.child];
-        for spawned in begotten.partitions {
-            tokio::select! {
-                biased;
-                () = shared.fetcher.cancellation() => return Err(Stopped::Cancelled),
-                // A child that has failed takes no more; that is told at its own end.
-                _ = child.partitions.send(Input::Record(Box::new(spawned))) => {}
-            }
-        }
-    }
-    tolerated
+    shared.writer.send(Message::Page(rows)).map_err(|_| Stopped::Cancelled)
 }
 
 /// What is stored of a partition that stands here; none when nothing of it is stored, or not yet.

@@ -88,6 +88,8 @@ pub(crate) struct Shared {
     /// Cursors that are stored when the load has ended well, because until then children depend on where they were.
     pub(crate) held: Option<Arc<Mutex<Vec<Checkpoint>>>>,
     pub(crate) windows: Tracker,
+    /// Held from the making of checkpoints until they are sent, so that they reach the writer in their order.
+    pub(crate) order: Mutex<()>,
     pub(crate) window_permits: Arc<Semaphore>,
     /// What an interrupted load has stored already, and is read again for the children's sake only.
     pub(crate) replayed: Replayed,

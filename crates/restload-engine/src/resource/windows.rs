@@ -107,6 +107,7 @@ async fn walk_windows(
                 ..whole.clone()
             });
             if progress.done {
+                let _order = shared.order.lock().unwrap_or_else(PoisonError::into_inner);
                 let finished = shared.windows.finish(shared, &name, &progress);
                 hand_over_checkpoints(shared, finished)?;
                 continue;
@@ -138,8 +139,8 @@ impl Tracker {
     /// Notes that a window is loaded. Gives the checkpoints that are true with its last page: windows without a gap
     /// before them become part of the partition's own.
     ///
-    /// What it gives must reach the writer before it is called again, which whoever calls it sees to by not waiting in
-    /// between.
+    /// What it gives must reach the writer before it is called again, which whoever calls it sees to by holding
+    /// [`Shared::order`].
     pub(super) fn finish(&self, shared: &Shared, name: &Arc<str>, progress: &Progress) -> Vec<Checkpoint> {
         let Some((slice, cursor)) = progress.slice.as_ref().zip(progress.cursor.as_ref()) else {
             return Vec::new();
