@@ -104,6 +104,7 @@ fn complete(lines: &[&str]) -> String {
     }
     if is_one_of(&[
         "paginator",
+        "data",
         "response_actions",
         "incremental",
         "graphql",
@@ -113,11 +114,17 @@ fn complete(lines: &[&str]) -> String {
         "method",
         "decoder",
     ]) {
-        return format!("{given}{client}{resource}    endpoint:\n{}", indented(6));
+        let parent = "resources:\n  - name: users\n";
+        return format!(
+            "{given}{client}{parent}  - name: example\n    endpoint:\n{}",
+            indented(6)
+        );
     }
     // Parents that an example of a resource may refer to.
-    let names_parents = ["include_from_parent", "on_missing_parent_field", "parents_per_request"];
-    if keys.iter().any(|key| names_parents.contains(key)) {
+    if ["include_from_parent", "on_missing_parent_field", "parents_per_request"]
+        .iter()
+        .any(|key| keys.contains(key))
+    {
         let parents = "  - name: users\n  - name: posts\n    include_from_parent: [id, name]\n    endpoint: \"users/{resources.users.id}/posts\"\n";
         let endpoint = "    endpoint: \"posts/{resources.posts.id}/comments\"\n";
         return format!(

@@ -203,6 +203,24 @@ fn l19_a_wrong_password_is_told_at_the_run_and_no_password_is_shown() {
     }
     pipeline.program(&without).env("PGPASSWORD", PASSWORD).run().expect(0);
 
+    let missing = pipeline.run(&without).expect(1);
+    assert!(missing.stderr.contains("password"), "{}", missing.stderr);
+
+    // A password that was not encoded never gets as far as the server, and is not shown either.
+    for (raw, text) in [
+        ("12#hunter2", "there is a `#` where none can be"),
+        ("12/hunter2", "there is a `@` where none can be"),
+        ("hunter2/", "cannot be read"),
+        ("12?hunter2", "there is a `?` where none can be"),
+    ] {
+        let refused = pipeline
+            .run(&cluster.address(&format!("guarded:{raw}"), "127.0.0.1", ""))
+            .expect(2);
+        hidden(&refused);
+        assert!(refused.stderr.contains(text), "{raw}: {}", refused.stderr);
+        assert!(refused.stderr.contains('%'), "{}", refused.stderr);
+    }
+
     // In a config, as one writes it: encoded by the filter.
     let place = cluster.address("guarded:{secrets.db_password | urlencode}", "127.0.0.1", "");
     pipeline.write(&format!(
@@ -237,23 +255,6 @@ fn l19_a_wrong_password_is_told_at_the_run_and_no_password_is_shown() {
             "{}",
             wrong.stderr
         );
-    }
-    let missing = pipeline.run(&without).expect(1);
-    assert!(missing.stderr.contains("password"), "{}", missing.stderr);
-
-    // A password that was not encoded never gets as far as the server, and is not shown either.
-    for (raw, text) in [
-        ("12#hunter2", "there is a `#` where none can be"),
-        ("12/hunter2", "there is a `@` where none can be"),
-        ("hunter2/", "cannot be read"),
-        ("12?hunter2", "there is a `?` where none can be"),
-    ] {
-        let refused = pipeline
-            .run(&cluster.address(&format!("guarded:{raw}"), "127.0.0.1", ""))
-            .expect(2);
-        hidden(&refused);
-        assert!(refused.stderr.contains(text), "{raw}: {}", refused.stderr);
-        assert!(refused.stderr.contains('%'), "{}", refused.stderr);
     }
 }
 

@@ -147,7 +147,8 @@ fn secrets(script: &Script, kept: &restload_replay::Kept) -> Result<BTreeSet<Str
                 Held::There(..) => kept.read(&held).map_err(|error| error.to_string())?,
             };
             for (name, value) in exchange.request_headers {
-                if !["accept", "content-type", "user-agent", "x-client", "x-tenant"].contains(&name.as_str()) {
+                let proves = ["auth", "cookie", "key", "secret", "session", "token"];
+                if proves.iter().any(|word| name.contains(word)) {
                     texts.extend(value.split([' ', '=', ';']).map(str::to_owned));
                 }
             }
