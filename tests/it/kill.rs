@@ -116,6 +116,7 @@ fn l20_every_disposition_survives_kill_9_at_any_moment() {
     assert!(kills > 0, "nothing was killed");
 }
 
+#[expect(clippy::print_stderr, reason = "`--nocapture` shows it")]
 fn kill_every_disposition(kind: Kind) -> u64 {
     let mut all_kills = 0;
     for disposition in DISPOSITIONS {
