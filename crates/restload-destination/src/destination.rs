@@ -8,6 +8,7 @@ use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Share, Table, Target, WriteDisposition};
 
+use crate::boundary::TakenUp;
 use crate::dispositions::chain::{CHAIN, Chains};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{TableState, Wanted};
@@ -52,6 +53,7 @@ pub struct Destination {
     memory: Memory,
     tables: Vec<Table>,
     checkpoints: HashMap<Arc<str>, Vec<Checkpoint>>,
+    taken_up: Option<TakenUp>,
 }
 
 impl Destination {
@@ -89,6 +91,7 @@ impl Destination {
             },
             tables,
             checkpoints,
+            taken_up: None,
         })
     }
 
@@ -105,7 +108,8 @@ impl Destination {
     /// Has these checkpoints in the place of those that are stored, after [`prepare`](Self::prepare). Nothing is written.
     pub fn take_up(&mut self, checkpoints: impl IntoIterator<Item = Checkpoint>) {
         self.checkpoints.clear();
-        for checkpoint in checkpoints {
+        let taken_up = self.taken_up.insert(TakenUp::default());
+        for checkpoint in checkpoints.into_iter().filter_map(|one| taken_up.take(one)) {
             let of_resource = self.checkpoints.entry(Arc::clone(&checkpoint.resource));
             of_resource.or_default().push(checkpoint);
         }
@@ -273,6 +277,36 @@ impl Destination {
         let status = read_status(writer, &self.options.load_id).await;
         let status = status.map_err(|cause| cause.during("cannot read the record of the load", &shown))?;
         Ok(status.as_deref() == Some("running"))
+    }
+
+    /// The rows that were there, where a recorded run is gone through again.
+    pub(crate) fn taken_up(&self) -> Option<&TakenUp> {
+        self.taken_up.as_ref()
+    }
+
+    /// What is loaded.
+    pub(crate) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Whether the rows that a resource had are to go with this load.
+    pub(crate) fn starts_over(&self, resource: &str) -> bool {
+        let names = |start_over: &StartOver| start_over.resources.contains(resource);
+        self.full_refresh || self.start_over.as_ref().is_some_and(names)
+    }
+
+    /// The connection, and the database's name for messages.
+    pub(crate) fn open_writer(&mut self) -> Result<(&mut Writer, String), DestinationError> {
+        if self.is_cut_off {
+            return Err(DestinationError::Misuse(
+                "an earlier commit was cut off half way; finish the load and open the destination again".to_owned(),
+            ));
+        }
+        let shown = self.options.url.redacted();
+        match &mut self.writer {
+            Some(writer) => Ok((writer, shown)),
+            None => Err(DestinationError::Misuse("the load is finished already".to_owned())),
+        }
     }
 
     /// Does some work in a transaction, and remembers what came of it only once it is committed.

@@ -21,6 +21,7 @@
 //! `dispositions/` what that does with the rows that are there, for all databases alike; `writers/` knows how each of them takes it. `sql.rs` holds every SQL text. `conformance.rs` is the
 //! one suite that every writer passes.
 
+mod boundary;
 mod commit;
 mod contents;
 mod destination;
@@ -42,6 +43,7 @@ mod writers;
 #[cfg(test)]
 mod conformance;
 
+pub use boundary::ROWS_THERE;
 pub use contents::{FileTable, file_contents};
 pub use destination::{Destination, OpenOptions};
 pub use error::{Cause, DestinationError};

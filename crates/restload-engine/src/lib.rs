@@ -8,6 +8,7 @@
 mod asking;
 mod auth;
 mod clock;
+mod ending;
 mod exchanges;
 mod fetch;
 mod http;

@@ -19,13 +19,12 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Moment;
+use crate::ending::Ending;
 use crate::exchanges::Exchanges;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
-use crate::resource::{
-    self, Child, Counts, Cursors, Input, Replayed, Shared, Spawned, Stored, Tables, Tracker, note_move, settled, within,
-};
+use crate::resource::{self, Child, Counts, Cursors, Input, Replayed, Shared, Spawned, Stored, Tables, Tracker};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
@@ -170,6 +169,10 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         destination,
         names: Arc::clone(&names),
         reporter: reporter.clone(),
+        recorder: match &options.exchanges {
+            Exchanges::Recorded(recorder) => Some(Arc::clone(recorder)),
+            Exchanges::Wire | Exchanges::Replayed(_) => None,
+        },
         totals: Totals::default(),
     };
     let tasks = Tasks {
@@ -191,34 +194,15 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
     // A limited run is a sample: what an interrupted load has left stays for the next whole one.
     let mut at_rest: Vec<Checkpoint> = Vec::new();
     if written.is_ok() && !options.is_aside() {
-        let finished = reports_to_forget(&resources, &reports, outcome);
-        for ((plan, scope), former) in resources
-            .iter()
-            .zip(&scopes)
-            .zip(&cursors)
-            .filter(|((plan, _), _)| finished.contains(&plan.name))
-        {
-            let stored = writer.destination.checkpoints(&plan.name).iter();
-            let own = stored.filter(|checkpoint| {
-                let name = fetcher.redactor.restore(&checkpoint.partition);
-                within(scope.as_deref(), &name).is_some()
-            });
-            for checkpoint in own {
-                let Some(settled) = settled(checkpoint, &fetcher, keeps_cursors(plan, &options)) else {
-                    continue;
-                };
-                if let Some(report) = reports.iter_mut().find(|report| report.resource == *plan.name) {
-                    note_move(report, plan, former, (checkpoint, &settled), &fetcher);
-                }
-                at_rest.push(settled);
-            }
-            at_rest.extend(writer.destination.kept_load(&plan.name));
-        }
         let held = std::mem::take(&mut *held.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        at_rest.extend(
-            held.into_iter()
-                .filter(|checkpoint| finished.contains(&checkpoint.resource)),
-        );
+        at_rest = Ending {
+            resources: &resources,
+            scopes: &scopes,
+            cursors: &cursors,
+            fetcher: &fetcher,
+            keeps_cursors: &|plan| keeps_cursors(plan, &options),
+        }
+        .checkpoints(&writer.destination, &mut reports, outcome, held);
     }
     let requests = reports.iter().map(|report| report.requests).sum();
     let retries = reports.iter().map(|report| report.retries).sum();
@@ -503,7 +487,7 @@ fn resumption(plan: &ResourcePlan, all: &[Arc<ResourcePlan>], options: &RunOptio
 }
 
 /// The resources that a resource depends on, itself not among them.
-fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> Vec<&'p Arc<ResourcePlan>> {
+pub(crate) fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> Vec<&'p Arc<ResourcePlan>> {
     // Parents stand before their children, so that one pass backwards finds all of them.
     let mut wanted: Vec<&str> = plan.parents.iter().map(|link| link.resource.as_str()).collect();
     let mut found = Vec::new();
@@ -529,7 +513,7 @@ fn begin_with(destination: &mut Destination, resources: &[Arc<ResourcePlan>], ex
                     position: checkpoint.position.clone()?,
                 })
             });
-            recorder.keep_state(&state.collect::<Vec<_>>());
+            recorder.keep_state(state);
         }
         Exchanges::Replayed(replay) => {
             if let Some(state) = &replay.state {
@@ -594,39 +578,4 @@ fn outcome(reports: &[ResourceReport]) -> Outcome {
     } else {
         Outcome::Completed
     }
-}
-
-/// The resources whose checkpoints have done their duty. After an interruption all are kept, so that the next run goes
-/// on with the load; after a failure those are dropped whose whole family came to its end, so that one broken resource
-/// does not keep the others from being loaded anew.
-fn reports_to_forget(resources: &[Arc<ResourcePlan>], reports: &[ResourceReport], outcome: Outcome) -> Vec<Arc<str>> {
-    if outcome == Outcome::Interrupted {
-        return Vec::new();
-    }
-    // Whoever is connected by parents is of one family.
-    let mut family: Vec<usize> = (0..resources.len()).collect();
-    for (index, plan) in resources.iter().enumerate() {
-        for ancestor in ancestors(plan, resources) {
-            let Some(other) = resources.iter().position(|other| other.name == ancestor.name) else {
-                continue;
-            };
-            let (joined, own) = (family[other], family[index]);
-            family
-                .iter_mut()
-                .filter(|member| **member == own)
-                .for_each(|member| *member = joined);
-        }
-    }
-    let broken: Vec<usize> = resources
-        .iter()
-        .zip(reports)
-        .zip(&family)
-        .filter(|((_, report), _)| matches!(report.status, ResourceStatus::Failed | ResourceStatus::Interrupted))
-        .map(|(_, family)| *family)
-        .collect();
-    let settled = resources
-        .iter()
-        .zip(&family)
-        .filter(|(_, family)| !broken.contains(family));
-    settled.map(|(plan, _)| Arc::clone(&plan.name)).collect()
 }

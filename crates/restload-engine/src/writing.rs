@@ -1,14 +1,16 @@
 //! The one task that writes: it gathers pages into steps, and a step becomes durable as a whole.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use restload_destination::{Destination, DestinationError, Step, StepPart};
+use restload_destination::{Destination, DestinationError, ROWS_THERE, Step, StepPart};
 use restload_model::batch::Batch;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::names::Names;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use restload_replay::{Recorder, StoredState};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Moment;
@@ -31,6 +33,17 @@ pub(crate) enum Message {
     Page(PageRows),
     /// A resource is complete: a replace takes effect.
     Complete(Arc<str>),
+    /// Which of these rows there are already.
+    Ask(Question),
+}
+
+/// A question about the rows of a resource; it is answered before what comes after it is written.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) resource: Arc<str>,
+    pub(crate) ids: Vec<String>,
+    /// Takes those of the ids that are there.
+    pub(crate) answer: oneshot::Sender<BTreeSet<String>>,
 }
 
 /// The rows of a page.
@@ -51,6 +64,8 @@ pub(crate) struct Writer {
     pub(crate) destination: Destination,
     pub(crate) names: Arc<Names>,
     pub(crate) reporter: Reporter,
+    /// Writes down what answers depend on, where the run is recorded.
+    pub(crate) recorder: Option<Arc<Recorder>>,
     pub(crate) totals: Totals,
 }
 
@@ -100,7 +115,14 @@ impl Writer {
                 }
             };
             let Some(message) = received else { break };
-            step.add(message);
+            match message {
+                Message::Page(page) => step.add(page),
+                Message::Complete(resource) => step.part(&resource, None).last = true,
+                Message::Ask(question) => {
+                    self.answer(question).await?;
+                    continue;
+                }
+            }
             deadline.get_or_insert_with(|| Instant::now() + MAX_AGE);
             if step.bytes >= STEP_BYTES {
                 deadline = None;
@@ -108,6 +130,20 @@ impl Writer {
             }
         }
         self.commit(step).await
+    }
+
+    async fn answer(&mut self, question: Question) -> Result<(), DestinationError> {
+        let there = self.destination.rows_there(&question.resource, &question.ids).await?;
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !there.is_empty()) {
+            recorder.keep_state([StoredState {
+                resource: question.resource.to_string(),
+                partition: ROWS_THERE.to_owned(),
+                position: serde_json::json!(there).to_string(),
+            }]);
+        }
+        // Whoever has asked may have been told to stop.
+        let _ = question.answer.send(there);
+        Ok(())
     }
 
     async fn commit(&mut self, step: Gathered) -> Result<(), DestinationError> {
@@ -156,22 +192,17 @@ impl Gathered {
         self.parts.entry((Arc::clone(resource), table)).or_default()
     }
 
-    fn add(&mut self, message: Message) {
-        match message {
-            Message::Complete(resource) => self.part(&resource, None).last = true,
-            Message::Page(page) => {
-                for rows in page.rows {
-                    self.bytes += rows.batch.byte_count();
-                    self.part(&page.resource, rows.table).batches.push(rows.batch);
-                }
-                for checkpoint in page.checkpoints {
-                    let partition = Arc::clone(&checkpoint.partition);
-                    self.part(&Arc::clone(&checkpoint.resource), None)
-                        .checkpoints
-                        .insert(partition, checkpoint);
-                }
-                self.permits.extend(page.permit);
-            }
+    fn add(&mut self, page: PageRows) {
+        for rows in page.rows {
+            self.bytes += rows.batch.byte_count();
+            self.part(&page.resource, rows.table).batches.push(rows.batch);
         }
+        for checkpoint in page.checkpoints {
+            let partition = Arc::clone(&checkpoint.partition);
+            self.part(&Arc::clone(&checkpoint.resource), None)
+                .checkpoints
+                .insert(partition, checkpoint);
+        }
+        self.permits.extend(page.permit);
     }
 }

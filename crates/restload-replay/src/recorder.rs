@@ -102,6 +102,7 @@ pub struct Recorder {
 struct Writing {
     file: File,
     exchanges: u64,
+    state: Vec<StoredState>,
     /// The first failure; nothing is written after it.
     failure: Option<RecordError>,
 }
@@ -158,20 +159,28 @@ impl Recorder {
             writing: Mutex::new(Writing {
                 file,
                 exchanges: 0,
+                state: Vec::new(),
                 failure: None,
             }),
         })
     }
 
-    /// Keeps what the destination has stored of the resources before the run.
-    pub fn keep_state(&self, state: &[StoredState]) {
-        if state.is_empty() {
-            return;
-        }
+    /// Keeps what the destination has stored of the resources before the run, beside what was kept so far.
+    pub fn keep_state(&self, state: impl IntoIterator<Item = StoredState>) {
         let path = self.folder.join(STATE);
-        let text = serde_json::to_string_pretty(state).unwrap_or_default();
-        let written = create_file(&path).and_then(|mut file| file.write_all(text.as_bytes()));
-        if let Err(source) = written {
+        let text = {
+            let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = writing.state.len();
+            writing.state.extend(state);
+            if writing.state.len() == known {
+                return;
+            }
+            serde_json::to_string_pretty(&writing.state).unwrap_or_default()
+        };
+        let is_there = path.exists();
+        let removed = if is_there { std::fs::remove_file(&path) } else { Ok(()) };
+        let made = removed.and_then(|()| create_file(&path));
+        if let Err(source) = made.and_then(|mut file| file.write_all(text.as_bytes())) {
             self.fail(RecordError::Unwritable { file: path, source });
         }
     }

@@ -185,6 +185,13 @@ pub(crate) fn settled(checkpoint: &Checkpoint, fetcher: &Fetcher, keeps_cursor: 
     })
 }
 
+/// Whether a stored partition has not come to its end, or is a window of such a one.
+pub(crate) fn is_unfinished(checkpoint: &Checkpoint, fetcher: &Fetcher) -> bool {
+    let text = checkpoint.position.as_deref();
+    let progress = text.and_then(|text| serde_json::from_str::<Progress>(&fetcher.redactor.restore(text)).ok());
+    progress.is_some_and(|progress| !progress.done || progress.slice.is_some())
+}
+
 /// Notes that settling a checkpoint has moved a cursor, if it has. `former` are the cursors that the load has begun
 /// with: windows advance what the progress itself says of them.
 pub(crate) fn note_move(

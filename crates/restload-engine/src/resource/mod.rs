@@ -1,6 +1,7 @@
 //! The task of one resource: it walks its partitions, and hands rows to the writer and records to the children.
 
 mod ahead;
+mod boundary;
 mod cursors;
 mod feed;
 mod naming;
@@ -23,7 +24,7 @@ use restload_source::plan::RecordSource;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::cursors::{Stored, note_move, settled, within};
+pub(crate) use self::cursors::{Stored, is_unfinished, note_move, settled, within};
 pub(crate) use self::partitions::Input;
 pub(crate) use self::replay::Replayed;
 pub(crate) use self::shared::{Child, Counts, Cursors, Shared, Spawned};

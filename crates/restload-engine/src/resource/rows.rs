@@ -12,6 +12,7 @@ use restload_source::extraction::{ExtractError, Progress, partitions_for};
 use restload_source::incremental::{CursorProgress, Taken};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::boundary::added_before;
 use super::cursors::{add_move, begun, position_of, stored_name};
 use super::naming::{Named, name_of, named};
 use super::partitions::Input;
@@ -69,6 +70,7 @@ pub(super) fn normalise(
     taken: Taken<'_>,
 ) -> Result<Outcome, ExtractError> {
     let mut taken = taken;
+    let added_before = added_before(shared, &taken);
     let records = &mut taken.records;
     if let Some(remaining) = &shared.remaining {
         let before = remaining.fetch_sub(records.len() as i64, Ordering::Relaxed);
@@ -80,10 +82,15 @@ pub(super) fn normalise(
         resource: Arc::clone(&shared.plan.name),
         records: count,
     });
+    let is_replayed = page <= shared.replayed.pages(partition, progress);
     let spawned = shared.children.iter().enumerate().map(|(index, child)| {
-        let partitions = records
-            .iter()
-            .flat_map(|record| partitions_for(&child.links, &shared.plan.name, record, &progress.parents));
+        // Of a page that an interrupted load has stored, any row may be that load's own. A child that goes on with it
+        // knows what was begun for them; one that begins anew wants all of them.
+        let takes_all = is_replayed && !child.is_resumable;
+        let is_left_out = |index: usize| !takes_all && added_before.get(index).is_some_and(|before| *before);
+        let given = records.iter().enumerate().filter(|(index, _)| !is_left_out(*index));
+        let partitions =
+            given.flat_map(|(_, record)| partitions_for(&child.links, &shared.plan.name, record, &progress.parents));
         let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut begotten = Begotten::new(index);
         for progress in partitions {
@@ -92,7 +99,7 @@ pub(super) fn normalise(
         Ok(begotten)
     });
     let spawned = spawned.collect::<Result<_, ExtractError>>()?;
-    if !shared.plan.is_loaded || page <= shared.replayed.pages(partition, progress) {
+    if !shared.plan.is_loaded || is_replayed {
         return Ok(Outcome {
             spawned,
             ..Outcome::default()

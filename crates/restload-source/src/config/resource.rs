@@ -60,9 +60,10 @@ pub struct ResourceConfig {
     pub on_missing_parent_field: MissingFieldConfig,
     /// What happens when the requests for one of the parent's records fail, after all tries: `fail` (the default) fails
     /// the resource; `continue` goes on with the others. The summary counts those that failed and names the first five,
-    /// the exit code is 1, and the next load asks for them again. With `write_disposition: replace` the table then holds
-    /// the rows of the others only: those that an earlier load stored for the ones that failed are gone. `fail` keeps
-    /// what was there.
+    /// the exit code is 1, and the next load asks for them again: because the parent's records come again, or, where
+    /// something above the resource is incremental, because what failed is kept until it is loaded. With
+    /// `write_disposition: replace` the table then holds the rows of the others only: those that an earlier load stored
+    /// for the ones that failed are gone. `fail` keeps what was there.
     ///
     /// ```yaml
     /// on_error: continue

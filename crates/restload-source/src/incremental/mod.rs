@@ -183,6 +183,13 @@ impl IncrementalPlan {
         self.dedup != Dedup::Off
     }
 
+    /// Whether records at the start, or within the lag, come again in every load without being told from new ones: then
+    /// they are given to the children again. Rows are recognised where they are stored only.
+    pub fn repeats_records(&self, is_stored: bool) -> bool {
+        let is_recognised = is_stored && self.recognises_rows();
+        self.range_start == RangeBound::Closed && !self.is_backfill && !is_recognised
+    }
+
     /// Whether the range is given for the run; the stored cursor is then neither read nor moved.
     pub fn is_backfill(&self) -> bool {
         self.is_backfill

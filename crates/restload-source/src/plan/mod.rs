@@ -205,6 +205,7 @@ pub fn plan(
         needed,
         left_out,
     } = chosen;
+    parents::warn_of_repeated_children(&compiled, &loaded, diagnostics);
 
     let mut templates: Vec<&Template> = vec![&base_url];
     for (_, resource, plan) in &compiled {

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
+use restload_model::schema::WriteDisposition;
 
 use super::resource::{RecordSource, ResourcePlan};
 use super::{Compiled, batches};
 use crate::config::ResourceConfig;
+use crate::incremental::IncrementalPlan;
 use crate::parent_fields::Fields;
 use crate::template::FieldStep;
 
@@ -100,6 +102,51 @@ fn include(
         let link = link_to(&mut plan.parents, parent, &path);
         link.included.push((field.to_owned(), format!("_{parent}_{field}")));
         link.fields.add(&[FieldStep::Name(field.to_owned())], true, false);
+    }
+}
+
+/// Rows that are appended for a parent's record are appended again when the record comes again.
+pub(super) fn warn_of_repeated_children(
+    compiled: &[Compiled<'_>],
+    loaded: &BTreeSet<String>,
+    diagnostics: &mut Diagnostics,
+) {
+    for (path, resource, plan) in compiled {
+        let Some(plan) = plan else { continue };
+        // Its own cursor tells what was appended before.
+        let recognises_rows = plan.incremental.as_ref().is_some_and(IncrementalPlan::recognises_rows);
+        let is_appended = plan.target.write_disposition == WriteDisposition::Append && !recognises_rows;
+        if !is_appended || !loaded.contains(&resource.name) {
+            continue;
+        }
+        for link in plan.direct_parents() {
+            let parent = compiled.iter().find(|(_, parent, _)| parent.name == link.resource);
+            let parent = parent.and_then(|(_, _, parent)| parent.as_ref());
+            // One that is replaced is loaded whole in every load.
+            let parent = parent.filter(|parent| parent.target.write_disposition != WriteDisposition::Replace);
+            let incremental = parent.and_then(|parent| parent.incremental.as_ref());
+            let is_stored = loaded.contains(&link.resource);
+            if incremental.is_none_or(|incremental| !incremental.repeats_records(is_stored)) {
+                continue;
+            }
+            let parent = &link.resource;
+            let why = if is_stored {
+                "are stored again"
+            } else {
+                "are not stored"
+            };
+            diagnostics.warning(
+                path,
+                format_args!(
+                    "`{parent}` is incremental, and its records at the start of a load {why}: what is appended for them \
+                     is appended in every load"
+                ),
+                Some(format!(
+                    "give `{}` a `primary_key` and `write_disposition: merge`, or `{parent}` a `range_start: open`",
+                    resource.name
+                )),
+            );
+        }
     }
 }
 

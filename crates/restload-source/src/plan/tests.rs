@@ -4,6 +4,8 @@ use super::*;
 use crate::config::{expand_resource, merge_defaults};
 use crate::paginators::Position;
 
+mod forms;
+
 /// Knows `secrets.token` and `env.HOME`.
 struct Known;
 
