@@ -7,18 +7,21 @@ use std::sync::Arc;
 use restload_model::DataType;
 use restload_model::batch::{Batch, ColumnBuffer, TableBatch};
 use restload_model::checkpoint::Checkpoint;
-use restload_model::schema::{Column, LOAD_ID, MergeStrategy, ROW_ID, Share, Table, Target, WriteDisposition};
+use restload_model::schema::{LOAD_ID, MergeStrategy, ROW_ID, Share, Table, Target, WriteDisposition};
 
 use crate::destination::merges;
 use crate::dispositions::fates::{FateCounts, Fates};
+use crate::dispositions::merge::{Merged, conflict};
+use crate::dispositions::unchanged::keep_children_of;
 use crate::error::{Cause, DestinationError};
+use crate::incoming::{Incoming, kept, rows_to_write};
 use crate::plan::{ConflictAction, Wanted};
 use crate::rows::Rows;
 use crate::salvage::Kept;
 use crate::step::{SchemaChange, Step, StepReport, TableReport};
 use crate::system::{self, LOADS, STATE};
 use crate::transaction::{CheckpointChange, Transaction, shadow_name};
-use crate::writers::{Inserted, Param};
+use crate::writers::Param;
 
 /// What a step holds for one resource, all of its parts together.
 pub(crate) struct Portion<'t> {
@@ -43,8 +46,8 @@ pub(crate) enum Route {
 
 /// A table that rows came for: as it was wanted, and as it then is.
 pub(crate) struct Prepared {
-    wanted: Wanted,
-    table: Table,
+    pub(crate) wanted: Wanted,
+    pub(crate) table: Table,
 }
 
 impl<'d> Transaction<'d> {
@@ -262,23 +265,33 @@ impl<'d> Transaction<'d> {
         kept: &Kept,
     ) -> Result<Vec<TableReport>, DestinationError> {
         let target = portion.target;
+        let incoming = Incoming {
+            portion,
+            prepared,
+            route,
+            kept,
+        };
         let mut reports = Vec::new();
         let mut removed = Vec::new();
+        let mut unchanged = HashSet::new();
         for one in prepared {
             let name = &one.table.name;
-            let tables = tables_of(portion, kept, name);
-            let mut tables: Vec<(&TableBatch, Option<Vec<bool>>)> = tables
-                .map(|(table, kept)| (table, kept.map(<[bool]>::to_vec)))
-                .collect();
+            let mut tables = incoming.tables(name);
             if *name != target.table {
+                if !unchanged.is_empty() {
+                    keep_children_of(&mut tables, |root| !unchanged.contains(root));
+                }
                 self.new_children_only(target, name, &mut tables, route).await?;
             }
-            let own = tables.iter().map(|(table, kept)| (*table, kept.as_deref()));
-            let rows = Rows::new(&columns_to_write(one, route), own);
+            let rows = incoming.rows(one, &tables);
             if rows.count() == 0 {
                 continue;
             }
-            let outcome = self.write_rows(one, &rows, route, target, &mut removed).await?;
+            let merged = self.write_rows(&incoming, one, &rows).await?;
+            if *name == target.table {
+                (removed, unchanged) = (merged.removed, merged.unchanged);
+            }
+            let outcome = merged.written;
             let mut told = TableReport::new(Arc::clone(name));
             // Of the child rows that were removed for new ones, those are gone that have none.
             let former = removed
@@ -377,35 +390,33 @@ impl<'d> Transaction<'d> {
 
     async fn write_rows(
         &mut self,
+        incoming: &Incoming<'_, '_>,
         prepared: &Prepared,
         rows: &Rows<'_>,
-        route: Route,
-        target: &Target,
-        removed: &mut Vec<(Arc<str>, u64)>,
-    ) -> Result<Inserted, DestinationError> {
-        let table = &prepared.table;
-        let key = &prepared.wanted.key;
+    ) -> Result<Merged, DestinationError> {
+        let (target, table, key) = (incoming.portion.target, &prepared.table, &prepared.wanted.key);
         if let Some(column) = rows.column_with_null(key) {
             let cause = Cause::new(format!("column `{column}` of the primary key has no value in some row"));
             return Err(cause.writing(&table.name, rows.count(), self.shown));
         }
-        let conflict = self.conflict(target, key);
-        let (place, conflict) = match route {
+        let conflict = conflict(target, key);
+        let (place, conflict) = match incoming.route {
             Route::Add | Route::Replace => (Arc::clone(&table.name), None),
             // Nothing can be in the way in a table that was just made.
             Route::Merge if self.created.contains(&table.name) => (Arc::clone(&table.name), None),
             Route::Merge => (Arc::clone(&table.name), conflict),
             Route::Gather => (self.sync_shadow(table, &prepared.wanted).await?, conflict),
         };
-        if let Some(conflict) = &conflict
-            && conflict.action != ConflictAction::Keep
-        {
-            *removed = self
-                .delete_former_children(target, &place, rows, &conflict.key, route)
-                .await?;
+        match &conflict {
+            Some(conflict) if conflict.action != ConflictAction::Keep => {
+                self.merge_rows(incoming, prepared, &place, rows, conflict).await
+            }
+            _ => {
+                let written = self.writer.insert(&place, rows, conflict.as_ref()).await;
+                let written = written.map_err(|cause| cause.writing(&table.name, rows.count(), self.shown))?;
+                Ok(Merged::of_new(written))
+            }
         }
-        let written = self.writer.insert(&place, rows, conflict.as_ref()).await;
-        written.map_err(|cause| cause.writing(&table.name, rows.count(), self.shown))
     }
 
     async fn write_rejects(&mut self, portion: &Portion<'_>, report: &mut StepReport) -> Result<(), DestinationError> {
@@ -510,43 +521,6 @@ impl<'d> Transaction<'d> {
         });
         Ok(())
     }
-}
-
-/// The columns that the rows of a table set.
-fn columns_to_write(prepared: &Prepared, route: Route) -> Vec<Column> {
-    let came = |column: &&Column| prepared.wanted.has_values(&column.name);
-    let columns = prepared.table.columns.iter();
-    match route {
-        // A field that a record no longer has is NULL in its row, so every column is set.
-        Route::Merge => columns.cloned().collect(),
-        // A merge in a shadow is a merge too.
-        Route::Gather if !prepared.wanted.key.is_empty() => columns.cloned().collect(),
-        _ => columns.filter(came).cloned().collect(),
-    }
-}
-
-fn rows_to_write<'p>(portion: &'p Portion<'_>, one: &Prepared, route: Route, kept: &'p Kept) -> Rows<'p> {
-    Rows::new(&columns_to_write(one, route), tables_of(portion, kept, &one.table.name))
-}
-
-/// The batches' tables of that name, each with its rows that are kept.
-fn tables_of<'p>(
-    portion: &'p Portion<'_>,
-    kept: &'p Kept,
-    name: &str,
-) -> impl Iterator<Item = (&'p TableBatch, Option<&'p [bool]>)> {
-    portion.batches.iter().zip(kept).flat_map(move |(batch, kept)| {
-        let tables = batch.tables.iter().zip(kept);
-        tables
-            .filter(move |(table, _)| *table.name == *name)
-            .map(|(table, kept)| (table, kept.as_deref()))
-    })
-}
-
-/// The rows that their fates let be written.
-fn kept(batches: &[Batch], fates: &Fates) -> Kept {
-    let marks = |(index, batch): (usize, &Batch)| batch.tables.iter().map(|table| fates.mask(index, table)).collect();
-    batches.iter().enumerate().map(marks).collect()
 }
 
 fn count_fates(batches: &[Batch], name: &str, fates: &Fates) -> FateCounts {

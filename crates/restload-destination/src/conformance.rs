@@ -8,6 +8,7 @@ mod evolution;
 mod lifecycle;
 mod merging;
 mod support;
+mod unchanged;
 
 /// Makes a test for each writer of each function of a module.
 macro_rules! conformance {

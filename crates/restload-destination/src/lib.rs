@@ -27,6 +27,7 @@ mod contents;
 mod destination;
 mod dispositions;
 mod error;
+mod incoming;
 mod plan;
 mod reading;
 mod refresh;

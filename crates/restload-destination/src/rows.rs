@@ -1,10 +1,12 @@
 //! The rows of one table in a step, gathered from its batches, as a writer goes through them.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use restload_model::DataType;
 use restload_model::batch::{Cell, ColumnBuffer, TableBatch};
-use restload_model::schema::Column;
+use restload_model::schema::{Column, ROW_ID};
 
 /// The rows to write, every cell of its column's type or NULL.
 pub(crate) struct Rows<'a> {
@@ -17,7 +19,7 @@ struct Chunk<'a> {
     buffers: Vec<Option<&'a ColumnBuffer>>,
     row_count: usize,
     /// Which rows count; all of them when absent.
-    kept: Option<&'a [bool]>,
+    kept: Option<Cow<'a, [bool]>>,
 }
 
 impl<'a> Rows<'a> {
@@ -31,7 +33,7 @@ impl<'a> Rows<'a> {
             .map(|(table, kept)| Chunk {
                 buffers: columns.iter().map(|column| table.column(&column.name)).collect(),
                 row_count: table.row_count,
-                kept,
+                kept: kept.map(Cow::Borrowed),
             })
             .collect();
         Self {
@@ -48,7 +50,7 @@ impl<'a> Rows<'a> {
     }
 
     pub(crate) fn count(&self) -> u64 {
-        let count = |chunk: &Chunk<'_>| match chunk.kept {
+        let count = |chunk: &Chunk<'_>| match &chunk.kept {
             Some(kept) => kept.iter().filter(|kept| **kept).count(),
             None => chunk.row_count,
         };
@@ -59,7 +61,7 @@ impl<'a> Rows<'a> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Row<'_, 'a>> {
         self.chunks.iter().flat_map(|chunk| {
             (0..chunk.row_count)
-                .filter(|row| chunk.kept.is_none_or(|kept| kept[*row]))
+                .filter(|row| chunk.kept.as_ref().is_none_or(|kept| kept[*row]))
                 .map(move |index| Row { chunk, index })
         })
     }
@@ -78,9 +80,30 @@ impl<'a> Rows<'a> {
                 .map(|chunk| Chunk {
                     buffers: places.iter().map(|place| chunk.buffers[*place]).collect(),
                     row_count: chunk.row_count,
-                    kept: chunk.kept,
+                    kept: chunk.kept.clone(),
                 })
                 .collect(),
+        }
+    }
+
+    /// The rows whose id is one of these.
+    pub(crate) fn of_ids(&self, ids: &HashSet<String>) -> Self {
+        let place = self.columns.iter().position(|(column, _)| &**column == ROW_ID);
+        let chunks = self.chunks.iter().map(|chunk| {
+            let is_one = |row: usize| {
+                let cell = place.and_then(|place| chunk.buffers[place]).map(|ids| ids.cell(row));
+                chunk.kept.as_ref().is_none_or(|kept| kept[row])
+                    && matches!(cell, Some(Cell::Text(id)) if ids.contains(id))
+            };
+            Chunk {
+                buffers: chunk.buffers.clone(),
+                row_count: chunk.row_count,
+                kept: Some((0..chunk.row_count).map(is_one).collect()),
+            }
+        });
+        Self {
+            columns: self.columns.clone(),
+            chunks: chunks.collect(),
         }
     }
 

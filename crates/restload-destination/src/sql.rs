@@ -17,7 +17,7 @@ mod system;
 use std::sync::Arc;
 
 use restload_model::DataType;
-use restload_model::schema::LOAD_ID;
+use restload_model::schema::{LOAD_ID, ROW_ID};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::plan::{ColumnDef, Conflict, ConflictAction};
@@ -102,7 +102,7 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    fn table(&self, name: &str) -> Sql {
+    pub(crate) fn table(&self, name: &str) -> Sql {
         match &self.dataset {
             Some(dataset) => Sql::default().name(dataset).text(".").name(name),
             None => Sql::default().name(name),
@@ -364,8 +364,7 @@ impl Dialect {
 
     /// SQLite: one statement for `row_count` rows.
     pub(crate) fn insert_values(
-        &self,
-        table: &str,
+        table: &Sql,
         columns: &[Arc<str>],
         row_count: usize,
         conflict: Option<&Conflict>,
@@ -374,7 +373,7 @@ impl Dialect {
             .list(0..columns.len(), ",", |sql, _| sql.text("?"))
             .text(")");
         let sql = Sql::new("INSERT INTO ")
-            .push(&self.table(table))
+            .push(table)
             .text(" AS _rl_old (")
             .names(columns)
             .text(") VALUES ")
@@ -403,7 +402,7 @@ impl Dialect {
     }
 
     pub(crate) fn insert_lists_into_stage(&self, stage: &str, columns: &[(Arc<str>, DataType)]) -> Sql {
-        self.lists_into(&Sql::new("pg_temp.").name(stage), columns)
+        self.lists_into(&self.staged(stage), columns)
     }
 
     fn lists_into(&self, table: &Sql, columns: &[(Arc<str>, DataType)]) -> Sql {
@@ -431,8 +430,8 @@ impl Dialect {
         Self::copy_into(&self.table(table), columns)
     }
 
-    pub(crate) fn copy_into_stage(stage: &str, columns: &[Arc<str>]) -> Sql {
-        Self::copy_into(&Sql::new("pg_temp.").name(stage), columns)
+    pub(crate) fn copy_into_stage(&self, stage: &str, columns: &[Arc<str>]) -> Sql {
+        Self::copy_into(&self.staged(stage), columns)
     }
 
     fn copy_into(table: &Sql, columns: &[Arc<str>]) -> Sql {
@@ -443,19 +442,42 @@ impl Dialect {
             .text(") FROM STDIN (FORMAT binary)")
     }
 
-    /// Postgres: a table that lives as long as the transaction, for rows on their way into a table that has a key.
-    pub(crate) fn create_stage(&self, stage: &str, columns: &[ColumnDef]) -> Sql {
-        Sql::new("CREATE TEMP TABLE ")
+    /// A table of the connection's own, for rows on their way into a table that has others. Whoever makes it removes it.
+    pub(crate) fn create_stage(&self, stage: &str, columns: &[(Arc<str>, DataType)]) -> Sql {
+        let sql = Sql::new("CREATE TEMP TABLE ")
             .name(stage)
             .text(" (")
-            .list(columns, ", ", |sql, column| {
-                sql.name(&column.name).text(" ").text(self.type_name(column.data_type))
+            .list(columns, ", ", |sql, (name, data_type)| {
+                sql.name(name).text(" ").text(self.type_name(*data_type))
             })
-            .text(") ON COMMIT DROP")
+            .text(")");
+        match self.kind {
+            Kind::Postgres => sql.text(" ON COMMIT DROP"),
+            Kind::Sqlite => sql,
+        }
     }
 
-    pub(crate) fn drop_stage(stage: &str) -> Sql {
-        Sql::new("DROP TABLE pg_temp.").name(stage)
+    pub(crate) fn staged(&self, stage: &str) -> Sql {
+        Sql::new(match self.kind {
+            Kind::Postgres => "pg_temp.",
+            Kind::Sqlite => "temp.",
+        })
+        .name(stage)
+    }
+
+    /// SQLite: staged rows are found by their ids.
+    pub(crate) fn index_stage(stage: &str) -> Sql {
+        Sql::new("CREATE INDEX temp.")
+            .name(&format!("{stage}_id"))
+            .text(" ON ")
+            .name(stage)
+            .text(" (")
+            .name(ROW_ID)
+            .text(")")
+    }
+
+    pub(crate) fn drop_stage(&self, stage: &str) -> Sql {
+        Sql::new("DROP TABLE ").push(&self.staged(stage))
     }
 
     pub(crate) fn insert_from_stage(&self, table: &str, columns: &[Arc<str>], stage: &str, conflict: &Conflict) -> Sql {
@@ -465,8 +487,8 @@ impl Dialect {
             .names(columns)
             .text(") SELECT ")
             .names(columns)
-            .text(" FROM pg_temp.")
-            .name(stage);
+            .text(" FROM ")
+            .push(&self.staged(stage));
         Self::on_conflict(sql, columns, conflict)
     }
 

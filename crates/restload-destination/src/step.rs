@@ -56,8 +56,7 @@ pub struct TableReport {
     pub written: u64,
     /// Of these, rows that were not there before.
     pub inserted: u64,
-    /// Of these, rows that took the place of others, and versions that were given an end. Where every row carries the
-    /// load that had it last, rows found unchanged count, too.
+    /// Of these, rows that took the place of others, or whose child rows did, and versions that were given an end.
     pub updated: u64,
     /// Rows that are gone: their records are, or the load no longer has them.
     pub deleted: u64,

@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     pub(crate) replacing: HashMap<Arc<str>, Replacing>,
     /// Rows that stand in the tables through this load.
     pub(crate) rows: BTreeMap<Arc<str>, u64>,
+    /// The tables that this load has made.
+    pub(crate) made: HashSet<Arc<str>>,
     /// Records that were kept out of them.
     pub(crate) rejects: u64,
     /// Of these, the ones that cannot be stored, by resource.
@@ -311,6 +313,7 @@ impl Transaction<'_> {
         let noted = match change {
             Change::Create(_) => {
                 self.created.insert(Arc::clone(table));
+                self.memory.made.insert(Arc::clone(table));
                 SchemaChange::TableCreated {
                     table: Arc::clone(table),
                 }

@@ -8,12 +8,46 @@ use restload_model::schema::{MergeStrategy, ROOT_ID, ROW_ID, Table, Target};
 
 use super::chain::marks_rows;
 use super::fates::{Fate, Fates};
-use crate::commit::Route;
+use super::unchanged::Again;
+use crate::commit::{Prepared, Route};
 use crate::error::DestinationError;
+use crate::incoming::Incoming;
 use crate::plan::{Conflict, ConflictAction, TableState};
 use crate::rows::Rows;
 use crate::transaction::{Transaction, shadow_name};
-use crate::writers::Param;
+use crate::writers::{Inserted, Param};
+
+/// How the rows of a table meet those with the same key.
+pub(crate) fn conflict(target: &Target, key: &[Arc<str>]) -> Option<Conflict> {
+    let action = match target.merging.strategy {
+        MergeStrategy::InsertOnly => ConflictAction::Keep,
+        _ => ConflictAction::UpdateChanged,
+    };
+    (!key.is_empty()).then(|| Conflict {
+        key: key.to_vec(),
+        action,
+    })
+}
+
+/// What became of root rows that were merged.
+pub(crate) struct Merged {
+    pub(crate) written: Inserted,
+    /// The ids of those that are what they were, with their child rows.
+    pub(crate) unchanged: HashSet<String>,
+    /// How many former child rows were removed, of each table.
+    pub(crate) removed: Vec<(Arc<str>, u64)>,
+}
+
+impl Merged {
+    /// Rows that were just added.
+    pub(crate) fn of_new(written: Inserted) -> Self {
+        Self {
+            written,
+            unchanged: HashSet::new(),
+            removed: Vec::new(),
+        }
+    }
+}
 
 impl Transaction<'_> {
     /// Where the rows of a table stand that an earlier transaction has written and this one meets; none when there are
@@ -40,7 +74,7 @@ impl Transaction<'_> {
     }
 
     /// The same where rows are gathered.
-    fn child_places(&self, target: &Target, route: Route) -> Vec<(Arc<str>, Arc<str>)> {
+    pub(crate) fn child_places(&self, target: &Target, route: Route) -> Vec<(Arc<str>, Arc<str>)> {
         if route != Route::Gather {
             let children = self.children_of(target).into_iter();
             return children.map(|name| (Arc::clone(&name), name)).collect();
@@ -53,51 +87,55 @@ impl Transaction<'_> {
         shadows.collect()
     }
 
-    /// How the rows of a table meet those with the same key.
-    pub(crate) fn conflict(&self, target: &Target, key: &[Arc<str>]) -> Option<Conflict> {
-        let action = match target.merging.strategy {
-            MergeStrategy::InsertOnly => ConflictAction::Keep,
-            // With child tables, the load on the root row also stands for its children.
-            _ if marks_rows(target) || self.family(target).len() > 1 => ConflictAction::Update,
-            _ => ConflictAction::UpdateChanged,
-        };
-        (!key.is_empty()).then(|| Conflict {
-            key: key.to_vec(),
-            action,
-        })
-    }
-
     fn has_foreign_ids(&self, target: &Target) -> bool {
         let state = self.states.get(&*target.table);
         state.is_some_and(TableState::may_have_foreign_ids)
     }
 
-    /// Removes the child rows of root rows that are about to be written anew, and says how many of each table.
-    pub(crate) async fn delete_former_children(
+    /// Writes root rows where rows with their keys may be, and removes the child rows of those that were there, unless
+    /// they stay: who hangs on what has not changed is left alone.
+    pub(crate) async fn merge_rows(
         &mut self,
-        target: &Target,
+        incoming: &Incoming<'_, '_>,
+        root: &Prepared,
         place: &str,
         rows: &Rows<'_>,
-        key: &[Arc<str>],
-        route: Route,
-    ) -> Result<Vec<(Arc<str>, u64)>, DestinationError> {
+        conflict: &Conflict,
+    ) -> Result<Merged, DestinationError> {
+        let (target, route) = (incoming.portion.target, incoming.route);
         let children = self.child_places(target, route);
-        let mut removed = Vec::with_capacity(children.len());
-        if children.is_empty() || rows.count() == 0 {
-            return Ok(removed);
-        }
-        let former = if route == Route::Merge && self.has_foreign_ids(target) {
-            self.ids_by(place, rows, key, None).await?
+        // Once written, they are not to be found any more.
+        let former = if route == Route::Merge && !children.is_empty() && self.has_foreign_ids(target) {
+            self.ids_by(place, rows, &conflict.key, None).await?
         } else {
             Vec::new()
         };
+        let written = self.writer.insert(place, rows, Some(conflict)).await;
+        let mut written = written.map_err(|cause| cause.writing(&root.table.name, rows.count(), self.shown))?;
+        let mut again = Again::default();
+        if written.inserted + written.updated < rows.count() && (!children.is_empty() || marks_rows(target)) {
+            again = self.compare_again(incoming, place, rows, conflict).await?;
+            written.updated += again.changed_below.len() as u64;
+        }
+        let mut removed = Vec::new();
         let mut ids = rows.texts(ROW_ID);
         ids.extend(former.iter().map(String::as_str));
-        for (child, child_place) in children {
-            let count = self.delete_children(&child_place, &ids).await?;
-            removed.push((child, count));
+        ids.retain(|id| !again.unchanged.contains(*id));
+        // What this load has made held nothing before it.
+        let is_own = |(name, _): &(Arc<str>, Arc<str>)| self.memory.made.contains(name);
+        let all_new =
+            written.inserted == rows.count() && self.memory.made.contains(&target.table) && children.iter().all(is_own);
+        if !ids.is_empty() && !all_new {
+            for (child, child_place) in children {
+                let count = self.delete_children(&child_place, &ids).await?;
+                removed.push((child, count));
+            }
         }
-        Ok(removed)
+        Ok(Merged {
+            written,
+            unchanged: again.unchanged,
+            removed,
+        })
     }
 
     async fn delete_children(&mut self, child: &str, root_ids: &[&str]) -> Result<u64, DestinationError> {

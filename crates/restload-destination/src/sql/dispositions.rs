@@ -6,6 +6,7 @@ use restload_model::DataType;
 use restload_model::schema::{History, LOAD_ID, ROOT_ID, ROW_ID};
 
 use super::{Dialect, KeySource, Sql};
+use crate::url::Kind;
 
 impl Dialect {
     /// Removes the rows whose value in a column is in the bound list.
@@ -45,7 +46,7 @@ impl Dialect {
         let sql = sql.push(&self.table(table)).text(" AS _rl_old");
         let sql = match source {
             KeySource::Stage(stage) => {
-                let sql = sql.text(" JOIN pg_temp.").name(stage).text(" AS _rl_new ON ");
+                let sql = sql.text(" JOIN ").push(&self.staged(stage)).text(" AS _rl_new ON ");
                 equal_keys(sql, key)
             }
             KeySource::Bound(row_count) => bound_keys(sql.text(" WHERE "), key, row_count),
@@ -66,11 +67,116 @@ impl Dialect {
         let sql = Sql::new("DELETE FROM ").push(&self.table(table)).text(" AS _rl_old");
         match source {
             KeySource::Stage(stage) => {
-                let sql = sql.text(" USING pg_temp.").name(stage).text(" AS _rl_new WHERE ");
+                let sql = sql.text(" USING ").push(&self.staged(stage)).text(" AS _rl_new WHERE ");
                 equal_keys(sql, key)
             }
             KeySource::Bound(row_count) => bound_keys(sql.text(" WHERE "), key, row_count),
         }
+    }
+
+    /// Gives the rows of these keys a load, bound first, and answers with the ids of those that had another one.
+    pub(crate) fn mark_by_key(&self, table: &str, key: &[Arc<str>], source: KeySource<'_>) -> Sql {
+        let sql = Sql::new("UPDATE ")
+            .push(&self.table(table))
+            .text(" AS _rl_old SET ")
+            .name(LOAD_ID);
+        let sql = match source {
+            KeySource::Stage(stage) => {
+                let sql = sql
+                    .text(" = $1 FROM ")
+                    .push(&self.staged(stage))
+                    .text(" AS _rl_new WHERE ");
+                equal_keys(sql, key)
+                    .text(" AND _rl_old.")
+                    .name(LOAD_ID)
+                    .text(" IS DISTINCT FROM $1")
+            }
+            KeySource::Bound(row_count) => bound_keys(sql.text(" = ? WHERE "), key, row_count)
+                .text(" AND ")
+                .name(LOAD_ID)
+                .text(" IS NOT ?"),
+        };
+        sql.text(" RETURNING ").name(ROW_ID)
+    }
+
+    /// The ids of the rows of these keys that have another load than the one bound last. The key has an index.
+    pub(crate) fn find_again(&self, table: &str, key: &[Arc<str>], source: KeySource<'_>) -> Sql {
+        let sql = Sql::new("SELECT _rl_old.").name(ROW_ID).text(" FROM ");
+        match source {
+            KeySource::Stage(stage) => {
+                let one = Sql::new("SELECT ")
+                    .names([ROW_ID, LOAD_ID])
+                    .text(" FROM ")
+                    .push(&self.table(table))
+                    .text(" AS _rl_old WHERE ");
+                sql.push(&self.staged(stage))
+                    .text(" AS _rl_new")
+                    .push(&for_each(&equal_keys(one, key)))
+                    .text(" AS _rl_old WHERE _rl_old.")
+                    .name(LOAD_ID)
+                    .text(" IS DISTINCT FROM $1")
+            }
+            KeySource::Bound(row_count) => {
+                let sql = sql.push(&self.table(table)).text(" AS _rl_old WHERE ");
+                bound_keys(sql, key, row_count)
+                    .text(" AND _rl_old.")
+                    .name(LOAD_ID)
+                    .text(" IS NOT ?")
+            }
+        }
+    }
+
+    /// The rows of a child table that belong to the root rows in the list `$1`.
+    fn rows_below(&self, child: &str, columns: &[Arc<str>]) -> Sql {
+        let sql = Sql::new("SELECT ")
+            .names(columns)
+            .text(" FROM ")
+            .push(&self.table(child))
+            .text(" WHERE ")
+            .name(ROOT_ID);
+        match self.kind {
+            Kind::Postgres => Sql::new("SELECT _rl_old.* FROM unnest($1::text[]) AS _rl_root (id)")
+                .push(&for_each(&sql.text(" = _rl_root.id")))
+                .text(" AS _rl_old"),
+            Kind::Sqlite => self.in_list(sql, "$1"),
+        }
+    }
+
+    /// The root rows in the list `$1` that have rows in a child table.
+    pub(crate) fn roots_with_children(&self, child: &str) -> Sql {
+        Sql::new("SELECT DISTINCT ")
+            .name(ROOT_ID)
+            .text(" FROM (")
+            .push(&self.rows_below(child, &[ROOT_ID.into()]))
+            .text(") AS _rl_old")
+    }
+
+    /// The root rows in the list `$1` whose rows in a child table are others than those of a stage. The stage has rows of
+    /// these root rows only.
+    pub(crate) fn roots_that_differ(&self, child: &str, stage: &str, columns: &[Arc<str>]) -> Sql {
+        let links: [Arc<str>; 2] = [ROW_ID.into(), ROOT_ID.into()];
+        let sql = Sql::new("SELECT DISTINCT coalesce(_rl_old.")
+            .name(ROOT_ID)
+            .text(", _rl_new.")
+            .name(ROOT_ID)
+            .text(") FROM (")
+            .push(&self.rows_below(child, columns))
+            .text(") AS _rl_old FULL JOIN ")
+            .push(&self.staged(stage))
+            .text(" AS _rl_new ON ");
+        let sql = equal_keys(sql, &links)
+            .text(" WHERE _rl_old.")
+            .name(ROW_ID)
+            .text(" IS NULL OR _rl_new.")
+            .name(ROW_ID)
+            .text(" IS NULL OR ");
+        let others = columns.iter().filter(|column| !links.contains(column));
+        sql.list(others, " OR ", |sql, column| {
+            sql.text("_rl_old.")
+                .name(column)
+                .text(" IS DISTINCT FROM _rl_new.")
+                .name(column)
+        })
     }
 
     /// The rows that no load of the list `$1` had: those of the groups that one of these loads has, or all.
@@ -173,6 +279,12 @@ impl Dialect {
     pub(crate) fn last_row(&self, table: &str) -> Sql {
         Sql::new("SELECT CAST(coalesce(max(rowid), 0) AS text) FROM ").push(&self.table(table))
     }
+}
+
+/// Postgres: joins a query that is run for each row on the left. As a join like any other it would be at the mercy of
+/// statistics, which nobody has taken yet of a table that was just loaded: all of it would be read, for each step again.
+fn for_each(query: &Sql) -> Sql {
+    Sql::new(" CROSS JOIN LATERAL (").push(query).text(" OFFSET 0)")
 }
 
 fn equal_keys(sql: Sql, key: &[Arc<str>]) -> Sql {

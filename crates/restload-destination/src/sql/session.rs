@@ -6,10 +6,13 @@ use crate::url::Kind;
 impl Dialect {
     /// SQLite takes the write lock at once: a transaction that turns from reading to writing later can be refused
     /// without a wait. Postgres is told what a role or a database may have set otherwise, here rather than for the
-    /// session, which a pooler may change from one transaction to the next.
+    /// session, which a pooler may change from one transaction to the next. Statements are compiled for long work on many
+    /// rows; ours are many and short, and take longer to compile than to run.
     pub(crate) fn begin(&self) -> Sql {
         Sql::new(match self.kind {
-            Kind::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL extra_float_digits = 3",
+            Kind::Postgres => {
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL extra_float_digits = 3; SET LOCAL jit = off"
+            }
             Kind::Sqlite => "BEGIN IMMEDIATE",
         })
     }

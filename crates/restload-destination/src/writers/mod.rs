@@ -9,7 +9,7 @@ pub(crate) mod sqlite;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use restload_model::DataType;
+use restload_model::{DataType, naming};
 
 use crate::error::{Cause, DestinationError};
 use crate::plan::{ColumnDef, Conflict, TableState};
@@ -192,6 +192,47 @@ impl Writer {
         }
     }
 
+    /// The ids of the rows of these keys that have another load than this one. The key has an index.
+    pub(crate) async fn find_again(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        key: &[Arc<str>],
+        load_id: &str,
+    ) -> Result<Vec<String>, Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.find_again(table, rows, key, load_id).await,
+            Self::Postgres(writer) => writer.find_again(table, rows, key, load_id).await,
+        }
+    }
+
+    /// Gives the rows of these keys a load, and says which of them had another one.
+    pub(crate) async fn mark_by_key(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        key: &[Arc<str>],
+        load_id: &str,
+    ) -> Result<Vec<String>, Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.mark_by_key(table, rows, key, load_id).await,
+            Self::Postgres(writer) => writer.mark_by_key(table, rows, key, load_id).await,
+        }
+    }
+
+    /// Those of the root rows whose child rows in a table are not these.
+    pub(crate) async fn roots_that_differ(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        roots: &[&str],
+    ) -> Result<Vec<String>, Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.roots_that_differ(table, rows, roots).await,
+            Self::Postgres(writer) => writer.roots_that_differ(table, rows, roots).await,
+        }
+    }
+
     /// The statements that would give the user what is missing of the dataset and of these tables.
     pub(crate) async fn missing_rights(&mut self, tables: &[&str]) -> Vec<String> {
         match self {
@@ -228,6 +269,11 @@ impl Writer {
             Self::Postgres(writer) => writer.close().await,
         }
     }
+}
+
+/// The table that rows on their way into a table are put into.
+fn stage_name(table: &str) -> String {
+    naming::join("_rl_stage", table, naming::MAX_LENGTH)
 }
 
 /// Groups the rows of the two catalogue queries.

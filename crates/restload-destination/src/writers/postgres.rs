@@ -14,9 +14,9 @@ use restload_model::naming;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _};
 
-use super::{Inserted, Param, Session, table_states};
+use super::{Inserted, Param, Session, stage_name, table_states};
 use crate::error::{Cause, DestinationError};
-use crate::plan::{ColumnDef, Conflict, TableState};
+use crate::plan::{Conflict, TableState};
 use crate::rows::Rows;
 use crate::sql::{Dialect, KeySource, Sql};
 use crate::url::Kind;
@@ -205,7 +205,7 @@ impl Postgres {
         let stage = self.stage(table, rows).await?;
         let sql = self.dialect.insert_from_stage(table, &names, &stage, conflict);
         let inserted = self.insert_counted(&sql, PgArguments::default()).await?;
-        self.execute(Dialect::drop_stage(&stage), &[]).await?;
+        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
         Ok(inserted)
     }
 
@@ -227,26 +227,16 @@ impl Postgres {
 
     /// Puts rows into a table of their own.
     async fn stage(&mut self, table: &str, rows: &Rows<'_>) -> Result<String, Cause> {
-        let stage = naming::join("_rl_stage", table, naming::MAX_LENGTH);
-        let columns: Vec<ColumnDef> = rows
-            .columns
-            .iter()
-            .map(|(name, data_type)| ColumnDef {
-                name: name.clone(),
-                source_name: name.clone(),
-                data_type: *data_type,
-                not_null: false,
-                limit: None,
-            })
-            .collect();
-        self.execute(self.dialect.create_stage(&stage, &columns), &[]).await?;
+        let stage = stage_name(table);
+        self.execute(self.dialect.create_stage(&stage, &rows.columns), &[])
+            .await?;
         let count = rows.count();
         if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
             let sql = self.dialect.insert_lists_into_stage(&stage, &rows.columns);
             let insert = sqlx::query_with(sql.into_safe(), lists::arguments(rows)?).persistent(false);
             insert.execute(&mut self.connection).await?;
         } else {
-            let statement = Dialect::copy_into_stage(&stage, &rows.names()).into_text();
+            let statement = self.dialect.copy_into_stage(&stage, &rows.names()).into_text();
             self.copy(&statement, rows).await?;
         }
         Ok(stage)
@@ -284,7 +274,7 @@ impl Postgres {
         let sql = self.dialect.find_ids(table, key, source, other_than.is_some());
         let params: Vec<Param<'_>> = other_than.map(Param::List).into_iter().collect();
         let ids = self.rows(sql, &params).await?;
-        self.execute(Dialect::drop_stage(&stage), &[]).await?;
+        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
         Ok(ids.into_iter().flatten().flatten().collect())
     }
 
@@ -292,8 +282,49 @@ impl Postgres {
         let stage = self.stage(table, &rows.only(key)).await?;
         let sql = self.dialect.delete_by_key(table, key, KeySource::Stage(&stage));
         let deleted = self.execute(sql, &[]).await?;
-        self.execute(Dialect::drop_stage(&stage), &[]).await?;
+        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
         Ok(deleted)
+    }
+
+    pub(super) async fn find_again(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        key: &[Arc<str>],
+        load_id: &str,
+    ) -> Result<Vec<String>, Cause> {
+        let stage = self.stage(table, &rows.only(key)).await?;
+        let sql = self.dialect.find_again(table, key, KeySource::Stage(&stage));
+        let ids = self.rows(sql, &[Param::Text(load_id)]).await?;
+        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
+        Ok(ids.into_iter().flatten().flatten().collect())
+    }
+
+    pub(super) async fn mark_by_key(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        key: &[Arc<str>],
+        load_id: &str,
+    ) -> Result<Vec<String>, Cause> {
+        let stage = self.stage(table, &rows.only(key)).await?;
+        let sql = self.dialect.mark_by_key(table, key, KeySource::Stage(&stage));
+        let ids = self.rows(sql, &[Param::Text(load_id)]).await?;
+        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
+        Ok(ids.into_iter().flatten().flatten().collect())
+    }
+
+    pub(super) async fn roots_that_differ(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        roots: &[&str],
+    ) -> Result<Vec<String>, Cause> {
+        let stage = self.stage(table, rows).await?;
+        let sql = self.dialect.roots_that_differ(table, &stage, &rows.names());
+        let found = self.rows(sql, &[Param::List(roots)]).await?;
+        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
+        Ok(found.into_iter().flatten().flatten().collect())
     }
 
     pub(super) async fn close(self) -> Result<(), Cause> {

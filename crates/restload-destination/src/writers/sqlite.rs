@@ -1,8 +1,9 @@
 //! SQLite: rows go in by prepared statements of many rows each; a column widens by being replaced.
 
+mod keys;
+mod lock;
+
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,9 +21,11 @@ use super::{Inserted, Param, Session, table_states};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{ColumnDef, Conflict, TableState};
 use crate::rows::{Row, Rows};
-use crate::sql::{Dialect, KeySource, Sql};
+use crate::sql::{Dialect, Sql};
 use crate::system::{push_moment, push_time};
 use crate::url::Kind;
+
+use lock::{FileLock, holder, lock_path};
 
 /// Values that are bound to one statement: 50 rows of 12 columns, more of narrower ones. Measured: more gain nothing.
 const VALUES_PER_STATEMENT: usize = 600;
@@ -140,12 +143,13 @@ impl Sqlite {
         rows: &Rows<'_>,
         conflict: Option<&Conflict>,
     ) -> Result<Inserted, Cause> {
+        let place = self.dialect.table(table);
         if conflict.is_none() {
-            let inserted = self.insert_rows(table, rows, None).await?;
+            let inserted = self.insert_rows(&place, rows, None).await?;
             return Ok(Inserted { inserted, updated: 0 });
         }
         let before = self.last_row(table).await?;
-        let written = self.insert_rows(table, rows, conflict).await?;
+        let written = self.insert_rows(&place, rows, conflict).await?;
         let inserted = (self.last_row(table).await? - before).min(written);
         Ok(Inserted {
             inserted,
@@ -159,11 +163,11 @@ impl Sqlite {
         Ok(last.and_then(|last| last.parse().ok()).unwrap_or(0))
     }
 
-    async fn insert_rows(&mut self, table: &str, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<u64, Cause> {
+    async fn insert_rows(&mut self, table: &Sql, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<u64, Cause> {
         let names = rows.names();
         let mut written_rows = 0;
         let full = (VALUES_PER_STATEMENT / names.len().max(1)).max(1);
-        let statement = self.dialect.insert_values(table, &names, full, conflict).into_safe();
+        let statement = Dialect::insert_values(table, &names, full, conflict).into_safe();
         let mut filler = Filler {
             rows: rows.iter(),
             binder: Binder::new(&names),
@@ -179,7 +183,7 @@ impl Sqlite {
             (arguments, bound) = next?;
         }
         if bound > 0 {
-            let statement = self.dialect.insert_values(table, &names, bound, conflict).into_safe();
+            let statement = Dialect::insert_values(table, &names, bound, conflict).into_safe();
             let written = sqlx::query_with(statement, arguments)
                 .persistent(false)
                 .execute(&mut self.connection)
@@ -187,39 +191,6 @@ impl Sqlite {
             written_rows += written.rows_affected();
         }
         Ok(written_rows)
-    }
-
-    pub(super) async fn find_ids(
-        &mut self,
-        table: &str,
-        rows: &Rows<'_>,
-        key: &[Arc<str>],
-        other_than: Option<&[&str]>,
-    ) -> Result<Vec<String>, Cause> {
-        let mut ids = Vec::new();
-        for (mut arguments, count) in keys_in_chunks(rows, key)? {
-            if let Some(loads) = other_than {
-                add(&mut arguments, serde_json::json!(loads).to_string())?;
-            }
-            let source = KeySource::Bound(count);
-            let sql = self.dialect.find_ids(table, key, source, other_than.is_some());
-            let found = fetch(&mut self.connection, sql.into_safe(), arguments).await?;
-            ids.extend(found.into_iter().flatten().flatten());
-        }
-        Ok(ids)
-    }
-
-    pub(super) async fn delete_by_key(&mut self, table: &str, rows: &Rows<'_>, key: &[Arc<str>]) -> Result<u64, Cause> {
-        let mut deleted = 0;
-        for (arguments, count) in keys_in_chunks(rows, key)? {
-            let sql = self.dialect.delete_by_key(table, key, KeySource::Bound(count));
-            let done = sqlx::query_with(sql.into_safe(), arguments)
-                .persistent(false)
-                .execute(&mut self.connection)
-                .await?;
-            deleted += done.rows_affected();
-        }
-        Ok(deleted)
     }
 
     /// Replaces the column by a wider one. The affinity of a SQLite column converts what is stored in it, so a value
@@ -378,24 +349,6 @@ pub(crate) async fn open_for_typed(path: &Path) -> Result<SqliteConnection, Caus
     Ok(open(&options).await?)
 }
 
-/// The keys of rows, bound for statements of some hundred rows each, with their numbers.
-fn keys_in_chunks(rows: &Rows<'_>, key: &[Arc<str>]) -> Result<Vec<(SqliteArguments, usize)>, Cause> {
-    let keys = rows.only(key);
-    let all: Vec<_> = keys.iter().collect();
-    let mut chunks = Vec::new();
-    for chunk in all.chunks(500.min(MOST_PARAMETERS / key.len().max(1)).max(1)) {
-        let mut arguments = SqliteArguments::default();
-        let mut binder = Binder::new(key);
-        for row in chunk {
-            for column in 0..key.len() {
-                binder.bind(&mut arguments, column, row.cell(column))?;
-            }
-        }
-        chunks.push((arguments, chunk.len()));
-    }
-    Ok(chunks)
-}
-
 /// Binds rows statement by statement.
 struct Filler<I> {
     rows: I,
@@ -550,79 +503,4 @@ fn prepare_folder(path: &Path) -> Result<PathBuf, Cause> {
     })?;
     let name = path.file_name().ok_or_else(|| Cause::new("the path names no file"))?;
     Ok(folder.canonicalize()?.join(name))
-}
-
-fn lock_path(path: &Path, pipeline: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-restload-");
-    let plain = naming::normalize(pipeline, naming::MAX_LENGTH);
-    name.push(&plain);
-    if plain != pipeline {
-        // Two pipelines whose names differ in what a file name cannot show do not share a lock.
-        name.push("-");
-        name.push(naming::tag(pipeline));
-    }
-    name.push(".lock");
-    PathBuf::from(name)
-}
-
-/// Where the lock is and who has it, in words.
-fn holder(lock_path: &Path) -> String {
-    let place = format!("it is on `{}`", lock_path.display());
-    match std::fs::read_to_string(lock_path) {
-        Ok(process) if !process.is_empty() => format!("{place}, held by process {process}"),
-        _ => place,
-    }
-}
-
-/// A lock that is gone with the process, however the process ends. The file of it is removed when it can be.
-struct FileLock {
-    path: PathBuf,
-    file: File,
-}
-
-impl FileLock {
-    /// Takes the lock, or finds it taken.
-    fn take(path: PathBuf) -> std::io::Result<Option<Self>> {
-        loop {
-            let file = File::options().create(true).write(true).truncate(false).open(&path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-                Err(std::fs::TryLockError::Error(error)) => return Err(error),
-            }
-            // The last holder may have removed the file between our opening and locking it.
-            if is_same_file(&file, &path) {
-                // For people who find it taken. That it cannot be written, on a full disk, takes nothing from the lock.
-                drop(file.set_len(0));
-                drop((&file).write_all(std::process::id().to_string().as_bytes()));
-                return Ok(Some(Self { path, file }));
-            }
-        }
-    }
-}
-
-impl Drop for FileLock {
-    fn drop(&mut self) {
-        // Before the lock is given up: afterwards the file may be someone else's.
-        if cfg!(unix) {
-            drop(std::fs::remove_file(&self.path));
-        }
-        drop(self.file.unlock());
-    }
-}
-
-#[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(open), Ok(named)) => open.dev() == named.dev() && open.ino() == named.ino(),
-        _ => false,
-    }
-}
-
-/// Elsewhere the file stays, so it is always the same one.
-#[cfg(not(unix))]
-fn is_same_file(_file: &File, _path: &Path) -> bool {
-    true
 }
