@@ -301,12 +301,13 @@ fn completions_of_bash_know_the_commands() {
 
 #[test]
 fn help() {
-    assert_snapshot!(run(&["--help"]), @"
+    assert_snapshot!(run(&["--help"]), @r"
     Loads REST APIs into SQLite or Postgres, as a YAML file describes them
 
     Usage: restload [OPTIONS] <COMMAND>
 
     Commands:
+      init         Write a first config: from questions, from an OpenAPI document, or from a config of dlt. Nothing is requested
       run          Load a pipeline's resources into its destination
       check        Show every mistake in a config. With --connect its API is tried, else nothing is requested
       plan         Show the resources in order and the first request of each. Nothing is requested

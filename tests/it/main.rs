@@ -19,6 +19,7 @@ mod exploring;
 mod full_disk;
 mod generated;
 mod incremental;
+mod init;
 mod kill;
 mod mistakes;
 mod posts;

@@ -755,7 +755,7 @@ pub(crate) fn describe(body: &Value<'_>) -> String {
 }
 
 /// Names that a list of records usually has.
-pub(crate) const USUAL_NAMES: [&str; 11] = [
+pub const USUAL_NAMES: [&str; 11] = [
     "data", "items", "results", "entries", "records", "rows", "entities", "payload", "content", "objects", "values",
 ];
 

@@ -30,6 +30,8 @@ Exit codes:
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a first config: from questions, from an OpenAPI document, or from a config of dlt. Nothing is requested.
+    Init(InitArgs),
     /// Load a pipeline's resources into its destination.
     Run(RunArgs),
     /// Show every mistake in a config. With --connect its API is tried, else nothing is requested.
@@ -72,6 +74,40 @@ pub(crate) struct ConfigArgs {
     /// Give one of the config's `vars` another value; JSON, or text.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
     pub(crate) vars: Vec<(String, serde_json::Value)>,
+}
+
+/// What `init` takes.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The config file to write; one with the pipeline's name when absent.
+    pub(crate) config: Option<PathBuf>,
+    /// Make it from a document: an OpenAPI 3 description, or a dumped `RESTAPIConfig` of dlt, in JSON or YAML.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["auth", "key_name", "key_in", "token_url", "path"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Where the API is, such as `https://api.example.com/v1`. With `--from` it takes the place of what the document says.
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// How the API knows who asks: `none`, or a kind such as `bearer` or `api_key` (`restload explain client.auth`).
+    #[arg(long, value_name = "KIND", value_parser = crate::init::answers::kind_of)]
+    pub(crate) auth: Option<String>,
+    /// Of `api_key`: the header, parameter or cookie that carries the key.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key_name: Option<String>,
+    /// Of `api_key`: what that is.
+    #[arg(long, value_name = "PLACE", value_parser = ["header", "query", "cookie"])]
+    pub(crate) key_in: Option<String>,
+    /// Of the `oauth2_…` kinds: where tokens are got.
+    #[arg(long, value_name = "URL")]
+    pub(crate) token_url: Option<String>,
+    /// What is to be loaded first, as a path below the base URL: `orders`.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// The pipeline's name; the file's, or one made of the address, when absent.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Write over a config that is there. Secrets that are there are never touched.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What `check` takes.

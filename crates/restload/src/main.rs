@@ -5,7 +5,9 @@ mod commands;
 mod config;
 mod demo;
 mod grid;
+mod init;
 mod load;
+mod names;
 mod pipeline;
 mod probes;
 mod progress;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
     match &cli.command {
+        Command::Init(args) => commands::init::init(args, terminal),
         Command::Check(args) if args.connect => threads()?.block_on(commands::check::connect(args, terminal)),
         Command::Check(args) => commands::check::check(args, terminal),
         Command::Plan(args) => commands::plan::plan(args, terminal),

@@ -30,7 +30,8 @@ fn without_credentials(written: &Map<String, Value>) -> Map<String, Value> {
 /// A resource with what was found, and why.
 pub(crate) struct Proposed<'d> {
     resource: Map<String, Value>,
-    comments: Comments,
+    /// What speaks for the value of a key, by its path.
+    evidence: Vec<(String, String)>,
     /// What is worth knowing and belongs above no key.
     remarks: Vec<String>,
     exchanges: &'d [Exchange],
@@ -51,7 +52,7 @@ impl<'d> Proposed<'d> {
     pub(crate) fn new(known: &Known<'_>, found: &'d Discovery, redactor: &'d Redactor) -> Self {
         let mut proposed = Self {
             resource: without_credentials(known.written),
-            comments: Vec::new(),
+            evidence: Vec::new(),
             remarks: Vec::new(),
             exchanges: &found.exchanges,
             redactor,
@@ -246,7 +247,7 @@ impl<'d> Proposed<'d> {
     }
 
     fn comment(&mut self, path: &str, text: &str) {
-        self.comments.push((path.to_owned(), text.to_owned()));
+        self.evidence.push((path.to_owned(), text.to_owned()));
     }
 
     pub(crate) fn as_yaml(&self, heading: &str) -> String {
@@ -265,7 +266,11 @@ impl<'d> Proposed<'d> {
         }
         text.push_str("resources:\n");
         let mut resource = String::new();
-        push_map(&mut resource, &self.resource, 4, "", &self.comments);
+        let mut comments = Comments::default();
+        for (path, evidence) in &self.evidence {
+            comments.above(path, evidence);
+        }
+        push_map(&mut resource, &self.resource, 4, "", &comments);
         let _ = write!(text, "  - {}", resource.trim_start());
         for remark in &self.remarks {
             push_comment(&mut text, 4, remark);
@@ -292,7 +297,7 @@ impl<'d> Proposed<'d> {
         let resource = self.redactor.redact(&Value::Object(self.resource.clone()).to_string());
         let resource: Value = serde_json::from_str(&resource).unwrap_or(Value::Null);
         let evidence: Map<String, Value> = self
-            .comments
+            .evidence
             .iter()
             .map(|(path, text)| (path.clone(), self.redactor.redact(text).into()))
             .collect();

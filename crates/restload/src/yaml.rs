@@ -1,5 +1,6 @@
 //! YAML for people to paste: block style where it is read, flow style where it fits a line, comments above keys.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
@@ -9,27 +10,89 @@ const WIDEST_FLOW: usize = 90;
 /// A comment is wrapped at this width.
 const WIDEST_COMMENT: usize = 96;
 
-/// Comments above the keys of a document, by the dotted path of the key.
-pub(crate) type Comments = Vec<(String, String)>;
+/// Comments of a document, by the path of what they are about: `client.auth`, `resources[2].primary_key`.
+#[derive(Debug, Default)]
+pub(crate) struct Comments {
+    above: BTreeMap<String, Vec<String>>,
+    below: BTreeMap<String, Vec<String>>,
+}
+
+/// What YAML to paste begins with: its line stays whole, however long it is.
+const CODE: &str = "\u{e000}";
+
+impl Comments {
+    /// Puts a comment above a key, or above the element of a list.
+    pub(crate) fn above(&mut self, path: impl Into<String>, text: impl Into<String>) {
+        self.above.entry(path.into()).or_default().push(text.into());
+    }
+
+    /// Puts a comment at the end of a map: what is worth knowing of it, and belongs above none of its keys.
+    pub(crate) fn below(&mut self, path: impl Into<String>, text: impl Into<String>) {
+        self.below.entry(path.into()).or_default().push(text.into());
+    }
+
+    /// The same for YAML to paste, which stays on one line.
+    pub(crate) fn code_below(&mut self, path: impl Into<String>, code: &str) {
+        self.below(path, format!("{CODE}{code}"));
+    }
+
+    /// Whether something is said about a part of the value at this path, so that it has to go over several lines.
+    fn are_within(&self, path: &str) -> bool {
+        let has_parts = |comments: &BTreeMap<String, Vec<String>>, start: String| {
+            let first = comments.range(start.clone()..).next();
+            first.is_some_and(|(place, _)| place.starts_with(&start))
+        };
+        self.below.contains_key(path)
+            || [&self.above, &self.below]
+                .into_iter()
+                .any(|comments| has_parts(comments, format!("{path}.")) || has_parts(comments, format!("{path}[")))
+    }
+
+    fn push_above(&self, out: &mut String, indent: usize, path: &str) {
+        for comment in self.above.get(path).into_iter().flatten() {
+            push_comment(out, indent, comment);
+        }
+    }
+}
+
+/// A whole document: blank lines keep its parts apart.
+pub(crate) fn push_document(out: &mut String, members: &Map<String, Value>, comments: &Comments) {
+    for (place, (key, value)) in members.iter().enumerate() {
+        if place > 0 {
+            out.push('\n');
+        }
+        push_member(out, key, value, 0, "", comments);
+    }
+    if let Some(below) = comments.below.get("") {
+        out.push('\n');
+        for comment in below {
+            push_comment(out, 0, comment);
+        }
+    }
+}
 
 /// The members of a map, each key in block style, indented so far.
 pub(crate) fn push_map(out: &mut String, members: &Map<String, Value>, indent: usize, path: &str, comments: &Comments) {
     for (key, value) in members {
-        let path = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        for (_, comment) in comments.iter().filter(|(place, _)| *place == path) {
-            push_comment(out, indent, comment);
-        }
-        let has_comments = comments.iter().any(|(place, _)| place.starts_with(&format!("{path}.")));
-        let _ = write!(out, "{:indent$}{}:", "", scalar_text(key));
-        push_value(out, value, indent, &path, comments, has_comments);
+        push_member(out, key, value, indent, path, comments);
+    }
+    for comment in comments.below.get(path).into_iter().flatten() {
+        push_comment(out, indent, comment);
     }
 }
 
-fn push_value(out: &mut String, value: &Value, indent: usize, path: &str, comments: &Comments, in_block: bool) {
+fn push_member(out: &mut String, key: &str, value: &Value, indent: usize, above: &str, comments: &Comments) {
+    let path = if above.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{above}.{key}")
+    };
+    comments.push_above(out, indent, &path);
+    let _ = write!(out, "{:indent$}{}:", "", scalar_text(key));
+    push_value(out, value, indent, &path, comments);
+}
+
+fn push_value(out: &mut String, value: &Value, indent: usize, path: &str, comments: &Comments) {
     if let Value::String(text) = value
         && is_literal(text)
     {
@@ -41,16 +104,23 @@ fn push_value(out: &mut String, value: &Value, indent: usize, path: &str, commen
         return;
     }
     let flow = flow(value);
-    let is_short = flow.len() <= WIDEST_FLOW && !flow.contains("\\n");
+    let in_block = comments.are_within(path) || flow.len() > WIDEST_FLOW || flow.contains("\\n");
     match value {
-        Value::Object(members) if !members.is_empty() && (in_block || !is_short) => {
+        Value::Object(members) if !members.is_empty() && in_block => {
             out.push('\n');
             push_map(out, members, indent + 2, path, comments);
         }
-        Value::Array(elements) if !elements.is_empty() && !is_short => {
+        Value::Array(elements) if !elements.is_empty() && in_block => {
             out.push('\n');
-            for element in elements {
-                push_element(out, element, indent + 2);
+            // What is commented on is long: a blank line shows where the next one begins.
+            let is_airy = comments.are_within(path);
+            for (index, element) in elements.iter().enumerate() {
+                if is_airy && index > 0 {
+                    out.push('\n');
+                }
+                let path = format!("{path}[{index}]");
+                comments.push_above(out, indent + 2, &path);
+                push_element(out, element, indent + 2, &path, comments);
             }
         }
         _ => {
@@ -59,10 +129,29 @@ fn push_value(out: &mut String, value: &Value, indent: usize, path: &str, commen
     }
 }
 
-fn push_element(out: &mut String, element: &Value, indent: usize) {
+fn push_element(out: &mut String, element: &Value, indent: usize, path: &str, comments: &Comments) {
     let mut inner = String::new();
     match element {
-        Value::Object(members) if !members.is_empty() => push_map(&mut inner, members, indent + 2, "", &Vec::new()),
+        Value::Object(members) if !members.is_empty() => {
+            let first = members
+                .keys()
+                .next()
+                .map(|key| format!("{path}.{key}"))
+                .unwrap_or_default();
+            // A dash and a comment cannot share a line.
+            comments.push_above(out, indent, &first);
+            for (place, (key, value)) in members.iter().enumerate() {
+                if place == 0 {
+                    let _ = write!(inner, "{:indent$}  {}:", "", scalar_text(key));
+                    push_value(&mut inner, value, indent + 2, &first, comments);
+                } else {
+                    push_member(&mut inner, key, value, indent + 2, path, comments);
+                }
+            }
+            for comment in comments.below.get(path).into_iter().flatten() {
+                push_comment(&mut inner, indent + 2, comment);
+            }
+        }
         other => inner = format!("{:indent$}  {}\n", "", flow(other)),
     }
     // The dash takes the place of the first line's indentation.
@@ -70,9 +159,24 @@ fn push_element(out: &mut String, element: &Value, indent: usize) {
     let _ = write!(out, "{:indent$}- {rest}", "");
 }
 
+/// Characters that are not shown as they are: YAML ends a line at some, and others change the order in which a text is
+/// read. What a document of others says may hold any.
+fn is_unshowable(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{200e}' | '\u{200f}'
+        )
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
+}
+
 /// A comment, over as many lines as it takes. What would end the comment, or a terminal obey, is taken out.
 pub(crate) fn push_comment(out: &mut String, indent: usize, comment: &str) {
-    let clean = comment.replace(char::is_control, " ");
+    let clean = comment.replace(is_unshowable, " ");
+    if let Some(code) = clean.strip_prefix(CODE) {
+        let _ = writeln!(out, "{:indent$}# {code}", "");
+        return;
+    }
     let width = WIDEST_COMMENT.saturating_sub(indent).max(40);
     let mut line = String::new();
     for word in clean.split(' ').filter(|word| !word.is_empty()) {
@@ -121,7 +225,7 @@ fn scalar_text(text: &str) -> String {
         // What JSON has for a string is one for YAML, too, but for control characters that JSON leaves as they are.
         let mut quoted = String::new();
         for character in Value::from(text).to_string().chars() {
-            if character.is_control() {
+            if is_unshowable(character) {
                 let _ = write!(quoted, "\\u{:04x}", u32::from(character));
             } else {
                 quoted.push(character);
@@ -133,7 +237,7 @@ fn scalar_text(text: &str) -> String {
 
 /// Whether a text is best shown as it is, over several lines.
 fn is_literal(text: &str) -> bool {
-    let is_printable = |character: char| character == '\n' || !character.is_control();
+    let is_printable = |character: char| character == '\n' || !is_unshowable(character);
     text.trim_end_matches('\n').contains('\n')
         && text.chars().all(is_printable)
         && !text.ends_with("\n\n")
@@ -153,7 +257,7 @@ mod tests {
             "name": "orders", "odd key: #": "- a: b # c", "empty": "", "yes": "no", "n": 1.5, "none": null,
             "list": ["a", {"b": [1, 2]}, []], "colon": "a: b", "brace": "{resources.x.id}", "newline": "a\nb",
             "endpoint": {
-                "path": "x/{a}", "params": {"since": "2024-01-01", "q": "ünï \u{1F600} \"quoted\" \\ \u{7f}"},
+                "path": "x/{a}", "params": {"since": "2024-01-01", "q": "ünï \u{1F600} \"quoted\" \\ \u{7f} \u{2028}\u{feff}\u{202e}"},
                 "graphql": {"query": "query {\n  orders { id }\n\n}\n", "variables": {}},
             },
             "long": (0..40).collect::<Vec<_>>(),
@@ -161,8 +265,14 @@ mod tests {
         });
         let Value::Object(members) = &value else { unreachable!() };
         let mut text = String::new();
-        let comments = vec![("endpoint.path".to_owned(), "why\nnot: - [".to_owned())];
-        push_map(&mut text, members, 0, "", &comments);
+        let mut comments = Comments::default();
+        for path in ["endpoint.path", "steps[0]", "steps[0].filter", "steps[1].set.a", "name"] {
+            comments.above(path, "why\nnot: - [ \u{2028}x: 1\u{85}y: 2");
+        }
+        for path in ["", "endpoint", "list", "steps[1]"] {
+            comments.below(path, "a: 1\rb: 2");
+        }
+        push_document(&mut text, members, &comments);
         let read = Document::parse("x.yaml", text.clone()).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(*read.value(), value, "{text}");
     }

@@ -92,25 +92,38 @@ pub fn examine_records(plan: &ResourcePlan, records: &[Value<'_>]) -> Fields {
     }
 }
 
+/// The rank of names that identify something else than the resource's own records: `customer_id`.
+pub const OF_OTHERS: usize = 6;
+
+/// How likely a field of this name is to identify the records of a resource, 0 being the likeliest; none for a name that
+/// is not one of a key. Those from 10 on describe rather than identify.
+pub fn rank_of_key(resource: &str, name: &str) -> Option<usize> {
+    if let Some(place) = KEYS.iter().position(|known| *known == name.to_lowercase()) {
+        return Some(if place < 5 { place } else { place + 10 });
+    }
+    let singular = plain_name(resource.strip_suffix('s').unwrap_or(resource));
+    let plain = plain_name(name);
+    match plain.strip_suffix("id").or_else(|| plain.strip_suffix("key")) {
+        Some(rest) if rest == singular => Some(5),
+        Some(_) => Some(OF_OTHERS),
+        None => None,
+    }
+}
+
+/// Whether a field of this name says when a record was changed.
+pub fn is_name_of_change(name: &str) -> bool {
+    CHANGES.contains(&plain_name(name).as_str())
+}
+
 fn primary_key(resource: &str, records: &[&Object<'_>], count: usize) -> Option<Proposal> {
     if records.is_empty() || records.len() < count {
         return None;
     }
     let names: Vec<&str> = records[0].0.iter().map(|(name, _)| &**name).collect();
-    let singular = plain_name(resource.strip_suffix('s').unwrap_or(resource));
-    let rank = |name: &str| {
-        let plain = plain_name(name);
-        if let Some(place) = KEYS.iter().position(|known| *known == name.to_lowercase()) {
-            // What merely describes comes after what identifies.
-            return Some(if place < 5 { place } else { place + 10 });
-        }
-        match plain.strip_suffix("id").or_else(|| plain.strip_suffix("key")) {
-            Some(rest) if rest == singular => Some(5),
-            Some(_) => Some(6),
-            None => None,
-        }
-    };
-    let mut ranked: Vec<(usize, &str)> = names.iter().filter_map(|name| Some((rank(name)?, *name))).collect();
+    let mut ranked: Vec<(usize, &str)> = names
+        .iter()
+        .filter_map(|name| Some((rank_of_key(resource, name)?, *name)))
+        .collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     let seen = |fields: &[&str]| {
         let mut values = HashSet::new();

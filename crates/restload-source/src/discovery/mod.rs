@@ -12,7 +12,7 @@ use restload_model::Value;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use serde_json::Value as Json;
 
-pub use fields::{ColumnProposal, CursorProposal, Fields, examine_records};
+pub use fields::{ColumnProposal, CursorProposal, Fields, OF_OTHERS, examine_records, is_name_of_change, rank_of_key};
 pub use paging::candidates;
 pub use selector::{Selection, select};
 

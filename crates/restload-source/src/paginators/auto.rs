@@ -218,7 +218,7 @@ impl Signs {
 }
 
 /// A key without what spellings differ in: `@odata.nextLink`, `next_link` and `nextLink` are `nextlink`.
-pub(crate) fn plain_name(key: &str) -> String {
+pub fn plain_name(key: &str) -> String {
     let key = key.strip_prefix("@odata.").unwrap_or(key);
     key.chars()
         .filter(|character| character.is_alphanumeric())

@@ -24,7 +24,8 @@ use url::Url;
 use crate::json_path::JsonPath;
 use crate::request::Draft;
 
-pub(crate) use auto::{Signs, is_about_paging, plain_name};
+pub use auto::plain_name;
+pub(crate) use auto::{Signs, is_about_paging};
 pub use cursor::CursorConfig;
 pub use header_cursor::HeaderCursorConfig;
 pub use header_link::HeaderLinkConfig;

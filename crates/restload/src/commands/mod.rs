@@ -4,6 +4,7 @@ mod asking;
 pub(crate) mod check;
 pub(crate) mod discover;
 pub(crate) mod explain;
+pub(crate) mod init;
 pub(crate) mod loads;
 pub(crate) mod man;
 mod place;

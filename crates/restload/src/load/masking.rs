@@ -29,7 +29,7 @@ const SECRET_NAMES: [&str; 14] = [
 const MISTYPED: f64 = 0.8;
 
 /// Whether a key of this name holds a secret. The report about `tokn` shows the line that holds the token.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase().replace('-', "_");
     let last_word = name.rsplit('_').next().unwrap_or_default();
     SECRET_NAMES.iter().any(|secret| {
@@ -39,7 +39,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 }
 
 /// Whether a value gives a secret away; a placeholder, a path and an absent value do not.
-fn is_revealing(value: &str) -> bool {
+pub(crate) fn is_revealing(value: &str) -> bool {
     let value = value.trim();
     !(value.is_empty()
         || holds_placeholder(value)

@@ -6,12 +6,12 @@
 //! run differs, and what must not be written down.
 
 mod dotenv;
-mod masking;
 mod source;
 mod spans;
 mod syntax;
 
 pub(crate) mod document;
+pub(crate) mod masking;
 pub(crate) mod render;
 pub(crate) mod schema;
 pub(crate) mod secrets;

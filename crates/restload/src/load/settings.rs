@@ -168,7 +168,7 @@ impl Surroundings {
 }
 
 /// The values of a TOML file; `None` when there is no such file.
-pub(super) fn read_toml(file: &Path) -> Result<Option<Dict>, LoadError> {
+pub(crate) fn read_toml(file: &Path) -> Result<Option<Dict>, LoadError> {
     let Some(text) = read(file)? else { return Ok(None) };
     match Toml::from_str(&text) {
         Ok(dict) => Ok(Some(dict)),
