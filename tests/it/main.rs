@@ -21,6 +21,8 @@ mod generated;
 mod incremental;
 mod init;
 mod kill;
+#[cfg(target_os = "linux")]
+mod memory;
 mod mistakes;
 mod posts;
 mod proxy;

@@ -1,34 +1,12 @@
 //! What an incremental load meets again at its start: rows that earlier loads have added.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use restload_model::checkpoint::Checkpoint;
 use restload_model::schema::{Share, WriteDisposition};
 
 use crate::destination::Destination;
 use crate::error::DestinationError;
 use crate::writers::Param;
-
-/// The partition under which a recording keeps the rows that were there.
-pub const ROWS_THERE: &str = "_rl_rows";
-
-/// The rows that were there when a run was recorded.
-#[derive(Debug, Default)]
-pub(crate) struct TakenUp(BTreeSet<(Arc<str>, String)>);
-
-impl TakenUp {
-    /// Takes the rows out of what was stored; gives back any other checkpoint.
-    pub(crate) fn take(&mut self, checkpoint: Checkpoint) -> Option<Checkpoint> {
-        if &*checkpoint.partition != ROWS_THERE {
-            return Some(checkpoint);
-        }
-        let ids: Vec<String> = serde_json::from_str(checkpoint.position.as_deref()?).unwrap_or_default();
-        let own = ids.into_iter().map(|id| (Arc::clone(&checkpoint.resource), id));
-        self.0.extend(own);
-        None
-    }
-}
 
 impl Destination {
     /// Those of the ids that the tables of an appended resource have. None when its rows are to go: what is there now is
@@ -38,10 +16,10 @@ impl Destination {
         if ids.is_empty() || self.starts_over(resource) {
             return Ok(there);
         }
-        if let Some(TakenUp(taken_up)) = self.taken_up() {
+        if let Some(taken_up) = self.state.taken_up() {
             let were_there = ids
                 .iter()
-                .filter(|id| taken_up.contains(&(resource.into(), (*id).clone())));
+                .filter(|id| taken_up.rows.contains(&(resource.into(), (*id).clone())));
             return Ok(were_there.cloned().collect());
         }
         let appended = self.targets().iter().filter(|target| {
@@ -51,7 +29,7 @@ impl Destination {
         });
         let tables: Vec<String> = appended.map(|target| target.table.to_string()).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let (writer, shown) = self.open_writer()?;
+        let (writer, shown, _) = self.open_writer()?;
         let looked_up = async {
             writer.begin().await?;
             let names: Vec<&str> = tables.iter().map(String::as_str).collect();

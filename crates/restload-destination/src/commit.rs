@@ -18,9 +18,10 @@ use crate::incoming::{Incoming, kept, rows_to_write};
 use crate::plan::{ConflictAction, Wanted};
 use crate::rows::Rows;
 use crate::salvage::Kept;
+use crate::state::StateChange;
 use crate::step::{SchemaChange, Step, StepReport, TableReport};
 use crate::system::{self, LOADS, STATE};
-use crate::transaction::{CheckpointChange, Transaction, shadow_name};
+use crate::transaction::{Transaction, shadow_name};
 use crate::writers::Param;
 
 /// What a step holds for one resource, all of its parts together.
@@ -514,10 +515,11 @@ impl<'d> Transaction<'d> {
         }
         let rows = system::state_rows(self.stamp, &newest.values().collect::<Vec<_>>());
         self.write_system(&rows).await?;
-        self.checkpoint_changes.push(CheckpointChange {
+        let changed = self.state.wants_changes().then(|| newest.into_values().collect());
+        self.state_changes.push(StateChange {
             resource: Arc::clone(resource),
             forget,
-            checkpoints: newest.into_values().collect(),
+            checkpoints: changed.unwrap_or_default(),
         });
         Ok(())
     }

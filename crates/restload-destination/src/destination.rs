@@ -8,12 +8,12 @@ use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Share, Table, Target, WriteDisposition};
 
-use crate::boundary::TakenUp;
 use crate::dispositions::chain::{CHAIN, Chains};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{TableState, Wanted};
 use crate::reading::dataset_of;
 use crate::refresh::{Refresh, StartOver};
+use crate::state::{Settle, StateView};
 use crate::step::{LoadOutcome, SchemaChange, Step, StepReport};
 use crate::system::{self, Catalog, LOADS, SCHEMA, STATE, Stamp, moment};
 use crate::transaction::{Memory, Transaction};
@@ -40,7 +40,7 @@ pub struct OpenOptions {
 ///
 /// Dropping it leaves the load's record at `running`; the next [`open`](Self::open) marks it as interrupted.
 pub struct Destination {
-    options: OpenOptions,
+    pub(crate) options: OpenOptions,
     dataset: String,
     /// Gone once the load is finished.
     writer: Option<Writer>,
@@ -52,8 +52,7 @@ pub struct Destination {
     start_over: Option<StartOver>,
     memory: Memory,
     tables: Vec<Table>,
-    checkpoints: HashMap<Arc<str>, Vec<Checkpoint>>,
-    taken_up: Option<TakenUp>,
+    pub(crate) state: StateView,
 }
 
 impl Destination {
@@ -69,7 +68,7 @@ impl Destination {
         .await?;
         let shown = options.url.redacted();
         let stored = Box::pin(read_stored(&mut writer, &options, &shown)).await;
-        let (catalog, checkpoints, chains, tables) = match stored {
+        let (catalog, chains, tables) = match stored {
             Ok(stored) => stored,
             Err(error) => {
                 writer.rollback().await;
@@ -90,29 +89,13 @@ impl Destination {
                 ..Memory::default()
             },
             tables,
-            checkpoints,
-            taken_up: None,
+            state: StateView::default(),
         })
     }
 
     /// The tables of this pipeline and of its targets, with the columns that are really there.
     pub fn tables(&self) -> &[Table] {
         &self.tables
-    }
-
-    /// Where the partitions of a resource stand, ordered by partition. Empty in a full refresh.
-    pub fn checkpoints(&self, resource: &str) -> &[Checkpoint] {
-        self.checkpoints.get(resource).map_or(&[], Vec::as_slice)
-    }
-
-    /// Has these checkpoints in the place of those that are stored, after [`prepare`](Self::prepare). Nothing is written.
-    pub fn take_up(&mut self, checkpoints: impl IntoIterator<Item = Checkpoint>) {
-        self.checkpoints.clear();
-        let taken_up = self.taken_up.insert(TakenUp::default());
-        for checkpoint in checkpoints.into_iter().filter_map(|one| taken_up.take(one)) {
-            let of_resource = self.checkpoints.entry(Arc::clone(&checkpoint.resource));
-            of_resource.or_default().push(checkpoint);
-        }
     }
 
     /// The longest name of a table or column, in characters.
@@ -141,7 +124,7 @@ impl Destination {
         self.in_transaction(at, Work::Prepare).await?;
         if full_refresh || self.start_over.is_some() {
             for target in &self.targets {
-                self.checkpoints.remove(&target.resource);
+                self.state.hide(Arc::clone(&target.resource));
             }
         }
         if let Some(start_over) = &self.start_over
@@ -198,16 +181,6 @@ impl Destination {
         self.memory.chains.restarted.insert(Arc::clone(resource));
     }
 
-    /// What is kept of the resource's load beside its checkpoints, so that a run that goes on with it knows which rows
-    /// are its own. It is to be removed with them.
-    pub fn kept_load(&self, resource: &Arc<str>) -> Option<Checkpoint> {
-        self.memory.chains.has(resource).then(|| Checkpoint {
-            resource: Arc::clone(resource),
-            partition: CHAIN.into(),
-            position: None,
-        })
-    }
-
     /// Says that this load is limited: what it does not have may be there all the same, so nothing is deleted for its
     /// absence.
     pub fn limit(&mut self) {
@@ -225,22 +198,27 @@ impl Destination {
         self.in_transaction(at, Work::Step(step)).await
     }
 
-    /// Writes the load's last checkpoints and closes its record, in one transaction: a load whose record says
-    /// `completed` has left nothing to go on with. Then removes shadow tables of resources that did not come to their
+    /// Settles what is stored of resources that have come to their end, writes the load's last checkpoints and closes its
+    /// record, in one transaction: a load whose record says `completed` has left nothing to go on with. Then removes shadow tables of resources that did not come to their
     /// last step, gives the lock back and closes the connection.
     ///
     /// When the connection is lost on the way, nobody knows whether the transaction was committed; so a new one is made,
     /// and the load's record tells.
-    pub async fn finish(&mut self, outcome: LoadOutcome, last: &[Checkpoint]) -> Result<(), DestinationError> {
+    pub async fn finish(
+        &mut self,
+        outcome: LoadOutcome,
+        last: &[Checkpoint],
+        settle: Option<&dyn Settle>,
+    ) -> Result<(), DestinationError> {
         if self.writer.is_some() && self.is_cut_off {
             self.connect_again().await?;
         }
         let at = outcome.finished_at;
-        match self.in_transaction(at, Work::Finish(&outcome, last)).await {
+        match self.in_transaction(at, Work::Finish(&outcome, last, settle)).await {
             Err(DestinationError::Unreachable { .. }) => {
                 self.connect_again().await?;
                 if self.is_running().await? {
-                    self.in_transaction(at, Work::Finish(&outcome, last)).await?;
+                    self.in_transaction(at, Work::Finish(&outcome, last, settle)).await?;
                 }
             }
             done => drop(done?),
@@ -279,11 +257,6 @@ impl Destination {
         Ok(status.as_deref() == Some("running"))
     }
 
-    /// The rows that were there, where a recorded run is gone through again.
-    pub(crate) fn taken_up(&self) -> Option<&TakenUp> {
-        self.taken_up.as_ref()
-    }
-
     /// What is loaded.
     pub(crate) fn targets(&self) -> &[Target] {
         &self.targets
@@ -295,8 +268,8 @@ impl Destination {
         self.full_refresh || self.start_over.as_ref().is_some_and(names)
     }
 
-    /// The connection, and the database's name for messages.
-    pub(crate) fn open_writer(&mut self) -> Result<(&mut Writer, String), DestinationError> {
+    /// The connection, the database's name for messages, and what to see of the state.
+    pub(crate) fn open_writer(&mut self) -> Result<(&mut Writer, String, &StateView), DestinationError> {
         if self.is_cut_off {
             return Err(DestinationError::Misuse(
                 "an earlier commit was cut off half way; finish the load and open the destination again".to_owned(),
@@ -304,7 +277,7 @@ impl Destination {
         }
         let shown = self.options.url.redacted();
         match &mut self.writer {
-            Some(writer) => Ok((writer, shown)),
+            Some(writer) => Ok((writer, shown, &self.state)),
             None => Err(DestinationError::Misuse("the load is finished already".to_owned())),
         }
     }
@@ -339,7 +312,8 @@ impl Destination {
             touched: Vec::new(),
             states: HashMap::new(),
             created: HashSet::new(),
-            checkpoint_changes: Vec::new(),
+            state: &self.state,
+            state_changes: Vec::new(),
         };
         let done = Box::pin(transaction.run(work)).await;
         let report = match done {
@@ -354,7 +328,7 @@ impl Destination {
         let Transaction {
             memory,
             touched,
-            checkpoint_changes,
+            state_changes,
             ..
         } = transaction;
         self.is_cut_off = false;
@@ -362,8 +336,8 @@ impl Destination {
         for table in touched {
             remember(&mut self.tables, table);
         }
-        for change in checkpoint_changes {
-            change.apply(&mut self.checkpoints);
+        for change in state_changes {
+            self.state.apply(change);
         }
         Ok(report)
     }
@@ -387,7 +361,7 @@ async fn advise(writer: &mut Writer, tables: &[String], error: DestinationError)
 pub(crate) enum Work<'w> {
     Prepare,
     Step(Step),
-    Finish(&'w LoadOutcome, &'w [Checkpoint]),
+    Finish(&'w LoadOutcome, &'w [Checkpoint], Option<&'w dyn Settle>),
 }
 
 fn remember(tables: &mut Vec<Table>, table: Table) {
@@ -397,7 +371,7 @@ fn remember(tables: &mut Vec<Table>, table: Table) {
     }
 }
 
-type Stored = (Catalog, HashMap<Arc<str>, Vec<Checkpoint>>, Chains, Vec<Table>);
+type Stored = (Catalog, Chains, Vec<Table>);
 
 /// Makes what is missing, tidies up after earlier loads, and reads the rest.
 async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) -> Result<Stored, DestinationError> {
@@ -440,12 +414,8 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
     let sql = writer.dialect().read_schema(SCHEMA);
     let rows = writer.rows(sql, &[]).await.map_err(act("read the stored schema of"))?;
     let catalog = Catalog::from_rows(rows);
-    let sql = writer.dialect().read_state(STATE);
-    let rows = writer
-        .rows(sql, &[Param::Text(&options.pipeline)])
-        .await
-        .map_err(act("read the stored state of"))?;
-    let (checkpoints, chains) = read_checkpoints(rows);
+    let chains = read_chains(writer, &options.pipeline).await;
+    let chains = chains.map_err(act("read the stored state of"))?;
     let own = |owner: &system::Owner| *owner.pipeline == *options.pipeline;
     let names: Vec<&str> = catalog
         .tables
@@ -469,7 +439,7 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
         }
         depth
     });
-    Ok((catalog, checkpoints, chains, tables))
+    Ok((catalog, chains, tables))
 }
 
 /// A table without the columns that somebody dropped, with types that somebody widened.
@@ -489,25 +459,20 @@ fn present(known: &Table, state: &TableState) -> Table {
     table
 }
 
-fn read_checkpoints(rows: Vec<Vec<Option<String>>>) -> (HashMap<Arc<str>, Vec<Checkpoint>>, Chains) {
-    let mut checkpoints: HashMap<Arc<str>, Vec<Checkpoint>> = HashMap::new();
+/// The loads that count as one, and the resources that anything is stored of.
+async fn read_chains(writer: &mut Writer, pipeline: &str) -> Result<Chains, Cause> {
     let mut chains = Chains::default();
-    for row in rows {
-        if let Ok([Some(resource), Some(partition), position]) = <[Option<String>; 3]>::try_from(row) {
-            let resource: Arc<str> = resource.into();
-            if partition == CHAIN {
-                chains.remember(resource, position.as_deref().unwrap_or_default());
-                continue;
-            }
-            chains.resumed.insert(Arc::clone(&resource));
-            checkpoints.entry(Arc::clone(&resource)).or_default().push(Checkpoint {
-                resource,
-                partition: partition.into(),
-                position,
-            });
+    let params = [Param::Text(pipeline), Param::Text(CHAIN)];
+    let sql = writer.dialect().read_chains(STATE);
+    for row in writer.rows(sql, &params).await? {
+        if let Ok([Some(resource), position]) = <[Option<String>; 2]>::try_from(row) {
+            chains.remember(resource.into(), position.as_deref().unwrap_or_default());
         }
     }
-    (checkpoints, chains)
+    let sql = writer.dialect().resources_with_state(STATE);
+    let resources = writer.rows(sql, &params).await?;
+    chains.resumed = resources.into_iter().flatten().flatten().map(Into::into).collect();
+    Ok(chains)
 }
 
 impl Transaction<'_> {
@@ -520,7 +485,7 @@ impl Transaction<'_> {
         let report = match work {
             Work::Prepare => self.prepare().await?,
             Work::Step(step) => Box::pin(self.write_step(step)).await?,
-            Work::Finish(outcome, last) => self.finish(outcome, last).await?,
+            Work::Finish(outcome, last, settle) => self.finish(outcome, last, settle).await?,
         };
         let committed = self.writer.commit().await;
         self.during("cannot commit", committed)?;
@@ -578,7 +543,15 @@ impl Transaction<'_> {
         Ok(StepReport::default())
     }
 
-    async fn finish(&mut self, outcome: &LoadOutcome, last: &[Checkpoint]) -> Result<StepReport, DestinationError> {
+    async fn finish(
+        &mut self,
+        outcome: &LoadOutcome,
+        last: &[Checkpoint],
+        settle: Option<&dyn Settle>,
+    ) -> Result<StepReport, DestinationError> {
+        if let Some(settle) = settle {
+            self.settle_state(settle).await?;
+        }
         for of_resource in last.chunk_by(|one, next| one.resource == next.resource) {
             let newest = of_resource.iter().map(|one| (Arc::clone(&one.partition), one.clone()));
             self.store_checkpoints(&of_resource[0].resource, false, newest.collect())

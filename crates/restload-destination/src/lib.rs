@@ -35,6 +35,7 @@ mod reset;
 mod rows;
 mod salvage;
 mod sql;
+mod state;
 mod step;
 mod system;
 mod transaction;
@@ -44,7 +45,6 @@ mod writers;
 #[cfg(test)]
 mod conformance;
 
-pub use boundary::ROWS_THERE;
 pub use contents::{FileTable, file_contents};
 pub use destination::{Destination, OpenOptions};
 pub use error::{Cause, DestinationError};
@@ -60,5 +60,6 @@ pub const REJECTS_TABLE: &str = system::REJECTS;
 
 pub use refresh::Refresh;
 pub use reset::{Forgotten, reset_state};
+pub use state::{Found, ROWS_THERE, Settle};
 pub use step::{LoadOutcome, LoadStatus, SchemaChange, Step, StepPart, StepReport, TableReport};
 pub use url::{DestinationUrl, Kind, UrlError};

@@ -14,6 +14,7 @@ use crate::error::{Cause, DestinationError};
 use crate::plan::{self, Change, ColumnDef, Conflict, ConflictAction, Obstacle, TableState, Wanted};
 use crate::refresh::StartOver;
 use crate::rows::Rows;
+use crate::state::{StateChange, StateView};
 use crate::step::SchemaChange;
 use crate::system::{self, Catalog, Owner, SCHEMA, Stamp};
 use crate::writers::{Param, Writer};
@@ -51,32 +52,6 @@ pub(crate) struct Replacing {
     pub(crate) rows: BTreeMap<Arc<str>, u64>,
 }
 
-/// News of the stored state of a resource, for the destination's own copy of it.
-pub(crate) struct CheckpointChange {
-    pub(crate) resource: Arc<str>,
-    /// What was there before is gone.
-    pub(crate) forget: bool,
-    pub(crate) checkpoints: Vec<Checkpoint>,
-}
-
-impl CheckpointChange {
-    pub(crate) fn apply(self, stored: &mut HashMap<Arc<str>, Vec<Checkpoint>>) {
-        let own = stored.entry(self.resource).or_default();
-        if self.forget {
-            own.clear();
-        }
-        for checkpoint in self.checkpoints {
-            let place = own.binary_search_by(|known| known.partition.cmp(&checkpoint.partition));
-            match (place, checkpoint.position.is_some()) {
-                (Ok(place), true) => own[place] = checkpoint,
-                (Ok(place), false) => drop(own.remove(place)),
-                (Err(place), true) => own.insert(place, checkpoint),
-                (Err(_), false) => {}
-            }
-        }
-    }
-}
-
 /// A transaction under way.
 pub(crate) struct Transaction<'d> {
     pub(crate) writer: &'d mut Writer,
@@ -96,7 +71,9 @@ pub(crate) struct Transaction<'d> {
     pub(crate) states: HashMap<String, TableState>,
     /// Tables that this transaction made.
     pub(crate) created: HashSet<Arc<str>>,
-    pub(crate) checkpoint_changes: Vec<CheckpointChange>,
+    /// What changes the answers to questions about the stored state.
+    pub(crate) state: &'d StateView,
+    pub(crate) state_changes: Vec<StateChange>,
 }
 
 /// The start of the names of a pipeline's shadow tables. Pipelines that share a dataset keep off each other's.

@@ -1,78 +1,120 @@
 //! What stays of a load's checkpoints when it has ended: cursors, and what is still to be done.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use restload_destination::Destination;
+use restload_destination::Settle;
 use restload_model::checkpoint::Checkpoint;
 use restload_source::plan::ResourcePlan;
 
 use crate::fetch::Fetcher;
-use crate::report::{Outcome, ResourceReport, ResourceStatus};
-use crate::resource::{Cursors, is_unfinished, note_move, settled, within};
+use crate::report::{CursorMove, Outcome, ResourceReport, ResourceStatus};
+use crate::resource::{is_unfinished, note_move, settled, within};
 use crate::run::ancestors;
 
 /// The end of a load.
 pub(crate) struct Ending<'r> {
-    pub(crate) resources: &'r [Arc<ResourcePlan>],
-    pub(crate) scopes: &'r [Option<Arc<str>>],
-    /// Those that the load has begun with.
-    pub(crate) cursors: &'r [Arc<Cursors>],
-    pub(crate) fetcher: &'r Fetcher,
-    pub(crate) keeps_cursors: &'r dyn Fn(&ResourcePlan) -> bool,
+    resources: &'r [Arc<ResourcePlan>],
+    scopes: &'r [Option<Arc<str>>],
+    fetcher: &'r Fetcher,
+    keeps_cursors: Vec<bool>,
+    /// Those that have come to their end.
+    finished: Vec<Arc<str>>,
+    /// Those of whose partitions some have failed, and are kept.
+    keeps_unfinished: Vec<Arc<str>>,
+    found: Mutex<FoundOut>,
 }
 
-impl Ending<'_> {
-    /// The checkpoints that are true from now on. `held` are cursors that were to be stored when the load has ended well.
-    pub(crate) fn checkpoints(
-        &self,
-        destination: &Destination,
-        reports: &mut [ResourceReport],
+/// What comes to light as checkpoints are gone through.
+#[derive(Debug, Default)]
+struct FoundOut {
+    /// Resources that have unfinished partitions left.
+    left: BTreeSet<Arc<str>>,
+    moves: BTreeMap<Arc<str>, Option<CursorMove>>,
+}
+
+impl<'r> Ending<'r> {
+    pub(crate) fn new(
+        (resources, scopes): (&'r [Arc<ResourcePlan>], &'r [Option<Arc<str>>]),
+        fetcher: &'r Fetcher,
+        keeps_cursors: impl Fn(&ResourcePlan) -> bool,
+        reports: &[ResourceReport],
         outcome: Outcome,
-        held: Vec<Checkpoint>,
-    ) -> Vec<Checkpoint> {
-        let finished = reports_to_forget(self.resources, reports, outcome);
-        let mut at_rest = Vec::new();
-        for (index, plan) in self.resources.iter().enumerate() {
-            if !finished.contains(&plan.name) {
-                continue;
-            }
-            let scope = self.scopes[index].as_deref();
-            let mut report = reports.iter_mut().find(|report| report.resource == *plan.name);
-            let has_failures = report.as_ref().is_some_and(|report| report.failed_partitions > 0);
-            let keeps_unfinished = has_failures && self.comes_once(plan);
-            let mut is_left = false;
-            for checkpoint in destination.checkpoints(&plan.name) {
-                let name = self.fetcher.redactor.restore(&checkpoint.partition);
-                if within(scope, &name).is_none() {
-                    continue;
-                }
-                if keeps_unfinished && is_unfinished(checkpoint, self.fetcher) {
-                    is_left = true;
-                    continue;
-                }
-                let Some(settled) = settled(checkpoint, self.fetcher, (self.keeps_cursors)(plan)) else {
-                    continue;
-                };
-                if let Some(report) = &mut report {
-                    let moved = (checkpoint, &settled);
-                    note_move(report, plan, &self.cursors[index], moved, self.fetcher);
-                }
-                at_rest.push(settled);
-            }
-            // The next run goes on with the partitions that are left, so that for the rows it is the same load.
-            at_rest.extend(destination.kept_load(&plan.name).filter(|_| !is_left));
+    ) -> Self {
+        let has_failures = |plan: &ResourcePlan| {
+            let report = reports.iter().find(|report| report.resource == *plan.name);
+            report.is_some_and(|report| report.failed_partitions > 0)
+        };
+        let kept = resources
+            .iter()
+            .filter(|plan| has_failures(plan) && comes_once(plan, resources));
+        Self {
+            resources,
+            scopes,
+            fetcher,
+            keeps_cursors: resources.iter().map(|plan| keeps_cursors(plan)).collect(),
+            finished: reports_to_forget(resources, reports, outcome),
+            keeps_unfinished: kept.map(|plan| Arc::clone(&plan.name)).collect(),
+            found: Mutex::default(),
         }
-        let is_finished = |checkpoint: &Checkpoint| finished.contains(&checkpoint.resource);
-        at_rest.extend(held.into_iter().filter(is_finished));
-        at_rest
     }
 
-    /// Whether a parent's record may come but once, so that a partition that has failed is not asked for again because
-    /// of it: above it is something incremental. What pairs are made of is not kept beyond a load.
-    fn comes_once(&self, plan: &ResourcePlan) -> bool {
-        let above = ancestors(plan, self.resources);
-        !plan.pairs_parents() && above.iter().any(|ancestor| ancestor.incremental.is_some())
+    /// Whether the resource of a checkpoint has come to its end.
+    pub(crate) fn is_finished(&self, checkpoint: &Checkpoint) -> bool {
+        self.finished.contains(&checkpoint.resource)
     }
+
+    /// Adds the moves of cursors to the reports.
+    pub(crate) fn tell(self, reports: &mut [ResourceReport]) {
+        let found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (resource, moves) in found.moves {
+            let report = reports.iter_mut().find(|report| report.resource == *resource);
+            if let Some((report, moves)) = report.zip(moves) {
+                report.cursors.get_or_insert_default().merge(moves);
+            }
+        }
+    }
+}
+
+impl Settle for Ending<'_> {
+    fn begin(&self) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = FoundOut::default();
+    }
+
+    fn resources(&self) -> &[Arc<str>] {
+        &self.finished
+    }
+
+    fn settle(&self, checkpoint: &Checkpoint) -> Option<Checkpoint> {
+        let index = self
+            .resources
+            .iter()
+            .position(|plan| plan.name == checkpoint.resource)?;
+        let name = self.fetcher.redactor.restore(&checkpoint.partition);
+        within(self.scopes[index].as_deref(), &name)?;
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.keeps_unfinished.contains(&checkpoint.resource) && is_unfinished(checkpoint, self.fetcher) {
+            found.left.insert(Arc::clone(&checkpoint.resource));
+            return None;
+        }
+        let settled = settled(checkpoint, self.fetcher, self.keeps_cursors[index])?;
+        let moves = found.moves.entry(Arc::clone(&checkpoint.resource)).or_default();
+        note_move(moves, &self.resources[index], (checkpoint, &settled), self.fetcher);
+        Some(settled)
+    }
+
+    /// Where partitions are left, the next run goes on with them, so that for the rows it is the same load.
+    fn is_over(&self, resource: &str) -> bool {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        !found.left.contains(resource)
+    }
+}
+
+/// Whether a parent's record may come but once, so that a partition that has failed is not asked for again because of it:
+/// above it is something incremental. What pairs are made of is not kept beyond a load.
+fn comes_once(plan: &ResourcePlan, resources: &[Arc<ResourcePlan>]) -> bool {
+    let above = ancestors(plan, resources);
+    !plan.pairs_parents() && above.iter().any(|ancestor| ancestor.incremental.is_some())
 }
 
 /// The resources whose checkpoints have done their duty. After an interruption all are kept, so that the next run goes

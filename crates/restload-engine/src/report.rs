@@ -171,6 +171,15 @@ impl CursorMove {
             self.to = Some(to);
         }
     }
+
+    /// Adds the moves of other cursors of the same resource.
+    pub(crate) fn merge(&mut self, others: Self) {
+        self.moved += others.moved;
+        if others.to.is_some() {
+            self.from = others.from;
+            self.to = others.to;
+        }
+    }
 }
 
 impl ResourceReport {

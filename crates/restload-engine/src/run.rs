@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatus, Refresh};
+use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatus, Refresh, Settle};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::NormalizePlan;
 use restload_model::normalizer::names::Names;
@@ -129,42 +129,41 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         }
     }
     destination.prepare(targets, options.full_refresh).await?;
-    begin_with(&mut destination, &resources, &options.exchanges);
+    begin_with(&mut destination, &resources, &options.exchanges).await?;
     let names = Arc::new(Names::new(destination.tables()));
     let scopes: Vec<Option<Arc<str>>> = resources
         .iter()
         .map(|plan| scope(plan, &range).map(Arc::from))
         .collect();
+    let (messages, received) = mpsc::unbounded_channel();
     let mut stored = Vec::with_capacity(resources.len());
     let mut begun = Vec::with_capacity(resources.len());
     let mut cursors = Vec::with_capacity(resources.len());
     for ((plan, resumption), scope) in resources.iter().zip(&resumptions).zip(&scopes) {
-        let mut found = Stored::read(&destination, &fetcher, plan, scope.as_deref());
+        let mut found = Stored::read(&mut destination, &fetcher, plan, scope.as_deref()).await?;
         if let Some(text) = found.note.take() {
             let resource = Arc::clone(&plan.name);
             reporter.report(Event::Note { resource, text });
         }
         let restarts = *resumption == Resumption::Restart;
-        begun.push(if restarts {
-            HashSet::new()
-        } else {
-            std::mem::take(&mut found.begun)
-        });
-        match resumption {
-            Resumption::Restart => {
-                let is_reset = is_replaced(plan);
-                stored.push(Vec::new());
-                cursors.push(Arc::new(if is_reset { Cursors::new() } else { found.begin_anew() }));
-            }
-            _ => {
-                stored.push(found.under_way);
-                cursors.push(Arc::new(found.cursors));
-            }
+        if restarts {
+            found.begun = HashSet::new();
+            found.under_way = Vec::new();
         }
+        begun.push(found.begun);
+        stored.push(found.under_way);
+        let counts = !(restarts && is_replaced(plan));
+        cursors.push(Cursors::new(
+            plan,
+            scope.clone(),
+            &fetcher,
+            &messages,
+            found.root,
+            counts,
+        ));
     }
     let held = Arc::default();
 
-    let (messages, received) = mpsc::unbounded_channel();
     let mut writer = Writer {
         destination,
         names: Arc::clone(&names),
@@ -182,7 +181,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         options: &options,
         context,
         scopes: &scopes,
-        cursors: &cursors,
+        cursors,
         held: Arc::clone(&held),
     };
     let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored, begun), writer.run(received));
@@ -192,18 +191,13 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
     fetcher.authenticator.settle().await;
     let outcome = outcome(&reports);
     // A limited run is a sample: what an interrupted load has left stays for the next whole one.
-    let mut at_rest: Vec<Checkpoint> = Vec::new();
-    if written.is_ok() && !options.is_aside() {
-        let held = std::mem::take(&mut *held.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        at_rest = Ending {
-            resources: &resources,
-            scopes: &scopes,
-            cursors: &cursors,
-            fetcher: &fetcher,
-            keeps_cursors: &|plan| keeps_cursors(plan, &options),
-        }
-        .checkpoints(&writer.destination, &mut reports, outcome, held);
-    }
+    let ending = (written.is_ok() && !options.is_aside()).then(|| {
+        let of = (&*resources, &*scopes);
+        Ending::new(of, &fetcher, |plan| keeps_cursors(plan, &options), &reports, outcome)
+    });
+    let mut at_rest: Vec<Checkpoint> =
+        std::mem::take(&mut *held.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    at_rest.retain(|checkpoint| ending.as_ref().is_some_and(|ending| ending.is_finished(checkpoint)));
     let requests = reports.iter().map(|report| report.requests).sum();
     let retries = reports.iter().map(|report| report.retries).sum();
     let status = match (&written, outcome) {
@@ -225,10 +219,14 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         retries,
         error,
     };
-    let finished = writer.destination.finish(load, &at_rest).await;
+    let settle = ending.as_ref().map(|ending| ending as &dyn Settle);
+    let finished = writer.destination.finish(load, &at_rest, settle).await;
     // The first failure is the one to tell.
     written?;
     finished?;
+    if let Some(ending) = ending {
+        ending.tell(&mut reports);
+    }
     sort_by_resource(&mut writer.totals.tables, &resources);
     Ok(Report {
         load_id: options.load_id,
@@ -255,7 +253,7 @@ struct Tasks<'o> {
     options: &'o RunOptions,
     context: restload_source::template::Context,
     scopes: &'o [Option<Arc<str>>],
-    cursors: &'o [Arc<Cursors>],
+    cursors: Vec<Cursors>,
     held: Arc<Mutex<Vec<Checkpoint>>>,
 }
 
@@ -299,7 +297,7 @@ impl Tasks<'_> {
                         resource: Arc::clone(&child.name),
                         plan: Arc::clone(child),
                         scope: self.scopes[child_index].clone(),
-                        cursors: Arc::clone(&self.cursors[child_index]),
+                        cursors: self.cursors[child_index].clone(),
                         links: child.parents.clone(),
                         partitions: inlet.sender.clone(),
                         is_resumable: resumptions[child_index] != Resumption::Restart,
@@ -317,7 +315,7 @@ impl Tasks<'_> {
             let holds = !children.is_empty() && !self.options.full_refresh;
             let shared = Arc::new(Shared {
                 scope: self.scopes[index].clone(),
-                cursors: Arc::clone(&self.cursors[index]),
+                cursors: self.cursors[index].clone(),
                 keeps_cursors: keeps_cursors(plan, self.options),
                 held: holds.then(|| Arc::clone(&self.held)),
                 windows: Tracker::default(),
@@ -501,16 +499,23 @@ pub(crate) fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -
 }
 
 /// Keeps what is stored of the resources with a recording, and takes it from there again.
-fn begin_with(destination: &mut Destination, resources: &[Arc<ResourcePlan>], exchanges: &Exchanges) {
+async fn begin_with(
+    destination: &mut Destination,
+    resources: &[Arc<ResourcePlan>],
+    exchanges: &Exchanges,
+) -> Result<(), DestinationError> {
     match exchanges {
         Exchanges::Wire => {}
         Exchanges::Recorded(recorder) => {
-            let stored = resources.iter().flat_map(|plan| destination.checkpoints(&plan.name));
-            let state = stored.filter_map(|checkpoint| {
+            let mut stored = Vec::new();
+            for plan in resources {
+                stored.extend(destination.checkpoints(&plan.name).await?);
+            }
+            let state = stored.into_iter().filter_map(|checkpoint| {
                 Some(StoredState {
                     resource: checkpoint.resource.to_string(),
                     partition: checkpoint.partition.to_string(),
-                    position: checkpoint.position.clone()?,
+                    position: checkpoint.position?,
                 })
             });
             recorder.keep_state(state);
@@ -521,6 +526,7 @@ fn begin_with(destination: &mut Destination, resources: &[Arc<ResourcePlan>], ex
             }
         }
     }
+    Ok(())
 }
 
 /// Whether the rows of a resource are replaced by every load.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use restload_destination::{Destination, DestinationError, ROWS_THERE, Step, StepPart};
+use restload_destination::{Destination, DestinationError, Found, ROWS_THERE, Step, StepPart};
 use restload_model::batch::Batch;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::names::Names;
@@ -33,17 +33,25 @@ pub(crate) enum Message {
     Page(PageRows),
     /// A resource is complete: a replace takes effect.
     Complete(Arc<str>),
-    /// Which of these rows there are already.
+    /// Something is to be looked up.
     Ask(Question),
 }
 
-/// A question about the rows of a resource; it is answered before what comes after it is written.
+/// A question about what is stored of a resource; it is answered before what comes after it is written.
 #[derive(Debug)]
-pub(crate) struct Question {
-    pub(crate) resource: Arc<str>,
-    pub(crate) ids: Vec<String>,
-    /// Takes those of the ids that are there.
-    pub(crate) answer: oneshot::Sender<BTreeSet<String>>,
+pub(crate) enum Question {
+    /// Which of these rows there are.
+    Rows {
+        resource: Arc<str>,
+        ids: Vec<String>,
+        answer: oneshot::Sender<BTreeSet<String>>,
+    },
+    /// Where these partitions stand, as they are stored.
+    State {
+        resource: Arc<str>,
+        partitions: Vec<Arc<str>>,
+        answer: oneshot::Sender<Vec<Found>>,
+    },
 }
 
 /// The rows of a page.
@@ -132,17 +140,28 @@ impl Writer {
         self.commit(step).await
     }
 
+    /// Answers; whoever has asked may have been told to stop.
     async fn answer(&mut self, question: Question) -> Result<(), DestinationError> {
-        let there = self.destination.rows_there(&question.resource, &question.ids).await?;
-        if let Some(recorder) = self.recorder.as_ref().filter(|_| !there.is_empty()) {
-            recorder.keep_state([StoredState {
-                resource: question.resource.to_string(),
-                partition: ROWS_THERE.to_owned(),
-                position: serde_json::json!(there).to_string(),
-            }]);
+        match question {
+            Question::Rows { resource, ids, answer } => {
+                let there = self.destination.rows_there(&resource, &ids).await?;
+                if let Some(recorder) = self.recorder.as_ref().filter(|_| !there.is_empty()) {
+                    recorder.keep_state([StoredState {
+                        resource: resource.to_string(),
+                        partition: ROWS_THERE.to_owned(),
+                        position: serde_json::json!(there).to_string(),
+                    }]);
+                }
+                let _ = answer.send(there);
+            }
+            Question::State {
+                resource,
+                partitions,
+                answer,
+            } => {
+                let _ = answer.send(self.destination.find_checkpoints(&resource, &partitions).await?);
+            }
         }
-        // Whoever has asked may have been told to stop.
-        let _ = question.answer.send(there);
         Ok(())
     }
 
@@ -197,6 +216,7 @@ impl Gathered {
             self.bytes += rows.batch.byte_count();
             self.part(&page.resource, rows.table).batches.push(rows.batch);
         }
+        self.bytes += bytes_of(&page.checkpoints);
         for checkpoint in page.checkpoints {
             let partition = Arc::clone(&checkpoint.partition);
             self.part(&Arc::clone(&checkpoint.resource), None)
@@ -205,4 +225,11 @@ impl Gathered {
         }
         self.permits.extend(page.permit);
     }
+}
+
+/// Roughly the memory that checkpoints take until they are stored, in bytes.
+pub(crate) fn bytes_of(checkpoints: &[Checkpoint]) -> usize {
+    let of_texts = |one: &Checkpoint| one.partition.len() + one.position.as_ref().map_or(0, String::len);
+    let texts: usize = checkpoints.iter().map(of_texts).sum();
+    texts + std::mem::size_of_val(checkpoints)
 }

@@ -29,11 +29,12 @@ impl Batch {
         self.tables.iter().find(|table| &*table.name == name)
     }
 
-    /// Roughly the memory that the batch holds, in bytes.
+    /// Roughly the memory that the batch holds, in bytes. What the buffers themselves take counts, because of small pages
+    /// it is the greatest part.
     pub fn byte_count(&self) -> usize {
         let tables: usize = self.tables.iter().map(TableBatch::byte_count).sum();
         let rejects = self.rejects.iter().map(|reject| reject.reason.len() + reject.raw.len());
-        tables + rejects.sum::<usize>()
+        size_of::<Self>() + tables + rejects.sum::<usize>()
     }
 
     /// The rows in all tables.
@@ -108,7 +109,8 @@ impl TableBatch {
     }
 
     fn byte_count(&self) -> usize {
-        self.columns.iter().map(ColumnBuffer::byte_count).sum::<usize>() + self.root_rows.len() * 4
+        let columns: usize = self.columns.iter().map(ColumnBuffer::byte_count).sum();
+        size_of::<Self>() + columns + self.root_rows.len() * 4
     }
 }
 
@@ -470,7 +472,9 @@ impl ColumnBuffer {
     }
 
     fn byte_count(&self) -> usize {
-        self.valid.len() + self.data.byte_count()
+        // Each has a few allocations, none of them smaller than some cells.
+        const ALLOCATIONS: usize = 96;
+        size_of::<Self>() + ALLOCATIONS + self.valid.len() + self.data.byte_count()
     }
 }
 

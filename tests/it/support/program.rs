@@ -159,6 +159,14 @@ impl Underway {
         lines.1
     }
 
+    /// The most memory that it has had so far, in KiB; none once it has ended.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
     /// Ctrl-C, as the terminal sends it.
     pub(crate) fn interrupt(&self) {
         self.signal("INT");

@@ -29,7 +29,7 @@ fn one(table: &str, load_id: &str, cells: &[Cell<'_>]) -> Batch {
 async fn checkpoints_are_stored_with_their_rows(database: &Database) {
     let target = target("t", Append, &[]);
     let mut destination = database.open("L1").await;
-    assert!(destination.checkpoints("t").is_empty());
+    assert!(destination.checkpoints("t").await.unwrap().is_empty());
     destination.prepare(vec![target], false).await.unwrap();
     let news = [
         ("b", Some("{\"page\":1}")),
@@ -42,11 +42,11 @@ async fn checkpoints_are_stored_with_their_rows(database: &Database) {
         checkpoint("t", "a", Some("1")),
         checkpoint("t", "b", Some("{\"page\":2}")),
     ];
-    assert_eq!(destination.checkpoints("t"), stored);
+    assert_eq!(destination.checkpoints("t").await.unwrap(), stored);
     drop(destination);
 
     let mut destination = database.open("L2").await;
-    assert_eq!(destination.checkpoints("t"), stored);
+    assert_eq!(destination.checkpoints("t").await.unwrap(), stored);
     destination
         .prepare(vec![super::support::target("t", Append, &[])], false)
         .await
@@ -60,16 +60,16 @@ async fn checkpoints_are_stored_with_their_rows(database: &Database) {
         ))
         .await
         .unwrap();
-    destination.finish(outcome(), &[]).await.unwrap();
-    let destination = database.open("L3").await;
+    destination.finish(outcome(), &[], None).await.unwrap();
+    let mut destination = database.open("L3").await;
     assert_eq!(
-        destination.checkpoints("t"),
+        destination.checkpoints("t").await.unwrap(),
         [
             checkpoint("t", "b", Some("{\"page\":2}")),
             checkpoint("t", "c", Some("3"))
         ]
     );
-    assert!(destination.checkpoints("other").is_empty());
+    assert!(destination.checkpoints("other").await.unwrap().is_empty());
     assert_eq!(destination.identifier_limit(), 63);
 }
 
@@ -109,7 +109,10 @@ async fn a_refused_row_leaves_rows_and_checkpoints_as_they_were(database: &Datab
         "the cause is the source, and not said twice"
     );
     assert_eq!(database.query("SELECT c FROM t ORDER BY c").await, ["1", "2"]);
-    assert_eq!(destination.checkpoints("t"), [checkpoint("t", "", Some("two"))]);
+    assert_eq!(
+        destination.checkpoints("t").await.unwrap(),
+        [checkpoint("t", "", Some("two"))]
+    );
     assert_eq!(database.query("SELECT checkpoint FROM _rl_state").await, ["two"]);
     // The destination goes on.
     let good = step(
@@ -119,7 +122,7 @@ async fn a_refused_row_leaves_rows_and_checkpoints_as_they_were(database: &Datab
         true,
     );
     destination.commit(good).await.unwrap();
-    destination.finish(outcome(), &[]).await.unwrap();
+    destination.finish(outcome(), &[], None).await.unwrap();
     assert_eq!(
         database.query("SELECT rows FROM _rl_loads WHERE load_id = 'L2'").await[0].replace(' ', ""),
         "{\"t\":2}"
@@ -142,7 +145,7 @@ async fn a_failed_step_leaves_no_schema_changes(database: &Database) {
     let report = destination.commit(step("users", fine, &[], true)).await.unwrap();
     let changes: Vec<String> = report.schema_changes.iter().map(ToString::to_string).collect();
     assert_eq!(changes, ["column `v` of table `users` widened from bigint to double"]);
-    destination.finish(outcome(), &[]).await.unwrap();
+    destination.finish(outcome(), &[], None).await.unwrap();
     assert_eq!(
         database
             .query("SELECT data_type FROM _rl_schema WHERE column_name = 'v'")
@@ -186,7 +189,7 @@ async fn the_load_is_recorded(database: &Database) {
         error: Some("it broke".to_owned()),
         ..outcome()
     };
-    destination.finish(failed, &[]).await.unwrap();
+    destination.finish(failed, &[], None).await.unwrap();
     let record = database
         .query(
             "SELECT load_id, pipeline, status, rows, requests, retries, schema_changes, rejects, error, started_at, \
@@ -238,7 +241,7 @@ async fn a_second_run_is_locked_out(database: &Database) {
     };
     drop(crate::Destination::open(other).await.unwrap());
     first.prepare(Vec::new(), false).await.unwrap();
-    first.finish(outcome(), &[]).await.unwrap();
+    first.finish(outcome(), &[], None).await.unwrap();
     drop(database.open("L4").await);
     drop(database.open("L5").await);
 }
@@ -280,7 +283,7 @@ async fn two_pipelines_share_a_dataset(database: &Database) {
     ))
     .await
     .unwrap();
-    a.finish(outcome(), &[]).await.unwrap();
+    a.finish(outcome(), &[], None).await.unwrap();
     assert_eq!(database.query("SELECT c FROM a ORDER BY c").await, ["1", "2"]);
     assert_eq!(
         database
@@ -288,11 +291,11 @@ async fn two_pipelines_share_a_dataset(database: &Database) {
             .await,
         ["A|completed", "B|interrupted"]
     );
-    let a = database.open("A2").await;
+    let mut a = database.open("A2").await;
     let names: Vec<&str> = a.tables().iter().map(|table| &*table.name).collect();
     assert_eq!(names, ["a"], "a pipeline sees its own tables");
-    assert_eq!(a.checkpoints("a").len(), 1);
-    assert!(a.checkpoints("b").is_empty());
+    assert_eq!(a.checkpoints("a").await.unwrap().len(), 1);
+    assert!(a.checkpoints("b").await.unwrap().is_empty());
 }
 
 async fn two_pipelines_share_a_table(database: &Database) {
@@ -315,11 +318,11 @@ async fn two_pipelines_share_a_table(database: &Database) {
     b.commit(step("t", vec![one("t", "B", &[Cell::Text("x")])], &[], true))
         .await
         .unwrap();
-    b.finish(outcome(), &[]).await.unwrap();
+    b.finish(outcome(), &[], None).await.unwrap();
     a.commit(step("t", vec![one("t", "A", &[Cell::Bigint(2)])], &[], true))
         .await
         .unwrap();
-    a.finish(outcome(), &[]).await.unwrap();
+    a.finish(outcome(), &[], None).await.unwrap();
     let mut rows = database.query("SELECT c FROM t").await;
     rows.sort();
     assert_eq!(rows, ["1", "2", "x"]);
@@ -351,7 +354,7 @@ async fn a_dropped_commit_keeps_nothing(database: &Database) {
         status: LoadStatus::Interrupted,
         ..outcome()
     };
-    destination.finish(stopped, &[]).await.unwrap();
+    destination.finish(stopped, &[], None).await.unwrap();
     assert_eq!(database.query("SELECT count(*) FROM t").await, ["1"]);
     assert_eq!(database.query("SELECT count(*) FROM _rl_state").await, ["0"]);
     assert_eq!(
@@ -366,7 +369,7 @@ async fn nothing_works_after_the_end(database: &Database) {
         .prepare(vec![target("t", Append, &[])], false)
         .await
         .unwrap();
-    destination.finish(outcome(), &[]).await.unwrap();
+    destination.finish(outcome(), &[], None).await.unwrap();
     let error = destination.commit(step("t", Vec::new(), &[], true)).await.unwrap_err();
     assert_eq!(error.to_string(), "the load is finished already");
     if database.is_sqlite() {

@@ -43,7 +43,7 @@ async fn a_run_that_lost_its_lock_writes_nothing_more(database: &Database) {
         error.to_string().contains("another run of pipeline `Test Pipeline`"),
         "{error}"
     );
-    let error = lost.finish(outcome(), &[]).await.unwrap_err();
+    let error = lost.finish(outcome(), &[], None).await.unwrap_err();
     assert!(matches!(&error, DestinationError::TakenOver { .. }), "{error}");
     assert_eq!(database.query("SELECT c FROM t").await, ["1"]);
     assert_eq!(database.query("SELECT checkpoint FROM _rl_state").await, ["1"]);
@@ -65,7 +65,7 @@ async fn l12_the_end_and_the_last_checkpoints_are_one_transaction(database: &Dat
         checkpoint("a", "y", Some("3")),
         checkpoint("b", "x", None),
     ];
-    destination.finish(outcome(), &last).await.unwrap();
+    destination.finish(outcome(), &last, None).await.unwrap();
     assert_eq!(
         database
             .query("SELECT resource, partition, checkpoint FROM _rl_state ORDER BY resource, partition")
@@ -123,7 +123,7 @@ async fn what_is_stored_can_be_read(database: &Database) {
         error: Some("it broke".to_owned()),
         ..outcome()
     };
-    destination.finish(failed, &[]).await.unwrap();
+    destination.finish(failed, &[], None).await.unwrap();
 
     let created = |table: &str| format!("table `{table}` created");
     assert_eq!(
@@ -270,7 +270,7 @@ async fn w32_pipelines_that_make_the_same_table_at_once_wait_for_each_other(data
                 let batch = page(&table, &load_id, number as u64, (&["c", column], 0), &[], &row);
                 destination.commit(step(&table, vec![batch], &[], number == 2)).await?;
             }
-            destination.finish(outcome(), &[]).await
+            destination.finish(outcome(), &[], None).await
         };
         let (one, other) = tokio::join!(run("one"), run("other"));
         one.unwrap();

@@ -81,9 +81,8 @@ async fn end(mut destination: Destination, target: &Target) -> StepReport {
         .commit(step(&target.resource, Vec::new(), &[], true))
         .await
         .unwrap();
-    let settled: Vec<_> = destination.kept_load(&target.resource).into_iter().collect();
-    let settled = [settled, vec![checkpoint(&target.resource, "", None)]].concat();
-    destination.finish(outcome(), &settled).await.unwrap();
+    let all_done = AllDone::of(target);
+    destination.finish(outcome(), &[], Some(&all_done)).await.unwrap();
     report
 }
 
@@ -177,10 +176,10 @@ async fn groups_wait_for_the_end_of_the_load(database: &Database) {
     limited.prepare(vec![target.clone()], false).await.unwrap();
     let sample = step("users", vec![day("L3", 0, &[(4, "mon")])], &[], true);
     limited.commit(sample).await.unwrap();
-    limited.finish(outcome(), &[]).await.unwrap();
+    limited.finish(outcome(), &[], None).await.unwrap();
     assert_eq!(database.query(DAYS).await.len(), 4);
-    let destination = begin(database, "L4", &target, vec![day("L4", 0, &[(5, "mon")])]).await;
-    assert_eq!(destination.checkpoints("users").len(), 1);
+    let mut destination = begin(database, "L4", &target, vec![day("L4", 0, &[(5, "mon")])]).await;
+    assert_eq!(destination.checkpoints("users").await.unwrap().len(), 1);
     end(destination, &target).await;
     assert_eq!(database.query(DAYS).await, ["3|mon", "4|mon", "5|mon"]);
     // One that begins anew does not go on with what an interrupted one has left.
@@ -190,7 +189,7 @@ async fn groups_wait_for_the_end_of_the_load(database: &Database) {
     anew.prepare(vec![target.clone()], false).await.unwrap();
     let batches = vec![day("L6", 0, &[(7, "mon")])];
     anew.commit(step("users", batches, &[], true)).await.unwrap();
-    anew.finish(outcome(), &[]).await.unwrap();
+    anew.finish(outcome(), &[], None).await.unwrap();
     assert_eq!(database.query(DAYS).await, ["7|mon"]);
 }
 
@@ -242,7 +241,7 @@ async fn w17_w21_marked_rows_are_deleted_with_their_children(database: &Database
     let later = vec![marked("L2", 1, &[(2, yes, &[])])];
     destination.commit(step("users", later, &[], true)).await.unwrap();
     assert_eq!(database.query(ITEMS).await, ["3|d"]);
-    destination.finish(outcome(), &[]).await.unwrap();
+    destination.finish(outcome(), &[], None).await.unwrap();
 
     // The same where the rows are gathered first.
     let mut refresh = database.open("L3").await;
@@ -255,7 +254,7 @@ async fn w17_w21_marked_rows_are_deleted_with_their_children(database: &Database
         refresh.commit(step("users", batches, &[], false)).await.unwrap();
     }
     refresh.commit(step("users", Vec::new(), &[], true)).await.unwrap();
-    refresh.finish(outcome(), &[]).await.unwrap();
+    refresh.finish(outcome(), &[], None).await.unwrap();
     assert_eq!(database.query(ITEMS).await, ["2|b", "3|c"]);
 }
 

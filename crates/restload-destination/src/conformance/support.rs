@@ -17,7 +17,7 @@ use restload_model::schema::{
 use sqlx::{AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use crate::{
-    Destination, DestinationError, DestinationUrl, Kind, LoadOutcome, LoadStatus, OpenOptions, Step, StepPart,
+    Destination, DestinationError, DestinationUrl, Kind, LoadOutcome, LoadStatus, OpenOptions, Settle, Step, StepPart,
     StepReport,
 };
 
@@ -74,7 +74,7 @@ impl Database {
         let mut destination = self.open(load_id).await;
         destination.prepare(vec![target.clone()], false).await?;
         let report = destination.commit(step(&target.resource, batches, &[], true)).await?;
-        destination.finish(outcome(), &[]).await?;
+        destination.finish(outcome(), &[], None).await?;
         Ok(report)
     }
 
@@ -364,5 +364,33 @@ pub(super) fn page(
         tables,
         rejects: Vec::new(),
         only_if_new: Vec::new(),
+    }
+}
+
+/// Nothing is left of these resources.
+pub(super) struct AllDone(Vec<Arc<str>>);
+
+impl AllDone {
+    pub(super) fn of(target: &Target) -> Self {
+        Self(vec![Arc::clone(&target.resource)])
+    }
+}
+
+impl Settle for AllDone {
+    fn begin(&self) {}
+
+    fn resources(&self) -> &[Arc<str>] {
+        &self.0
+    }
+
+    fn settle(&self, checkpoint: &Checkpoint) -> Option<Checkpoint> {
+        Some(Checkpoint {
+            position: None,
+            ..checkpoint.clone()
+        })
+    }
+
+    fn is_over(&self, _: &str) -> bool {
+        true
     }
 }

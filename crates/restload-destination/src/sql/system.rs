@@ -79,6 +79,41 @@ impl Dialect {
             .text(" WHERE pipeline = $1 ORDER BY resource, \"partition\"")
     }
 
+    /// A page of a resource's state, in the order of partitions: from the first on, or after one of them.
+    pub(crate) fn read_state_after(&self, state: &str, is_further: bool) -> Sql {
+        let sql = Sql::new("SELECT \"partition\", checkpoint FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND \"partition\" <> $3");
+        let sql = if is_further {
+            sql.text(" AND \"partition\" > $4")
+        } else {
+            sql
+        };
+        sql.text(" ORDER BY \"partition\" LIMIT 1000")
+    }
+
+    /// The state of the partitions in a bound list, with the loads that have stored it.
+    pub(crate) fn state_of(&self, state: &str) -> Sql {
+        let sql = Sql::new("SELECT \"partition\", checkpoint, load_id FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND \"partition\"");
+        self.in_list(sql, "$3")
+    }
+
+    /// What is stored under one name, of all resources.
+    pub(crate) fn read_chains(&self, state: &str) -> Sql {
+        Sql::new("SELECT resource, checkpoint FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND \"partition\" = $2")
+    }
+
+    /// The resources that anything is stored of, under other names.
+    pub(crate) fn resources_with_state(&self, state: &str) -> Sql {
+        Sql::new("SELECT DISTINCT resource FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND \"partition\" <> $2")
+    }
+
     pub(crate) fn forget_partitions(&self, state: &str) -> Sql {
         let sql = Sql::new("DELETE FROM ")
             .push(&self.table(state))

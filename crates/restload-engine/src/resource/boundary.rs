@@ -25,7 +25,7 @@ pub(super) fn added_before(shared: &Shared, taken: &Taken<'_>) -> Vec<bool> {
         return Vec::new();
     }
     let (answer, answered) = oneshot::channel();
-    let question = Question {
+    let question = Question::Rows {
         resource: Arc::clone(&shared.plan.name),
         ids: asked,
         answer,

@@ -3,16 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use restload_destination::Destination;
+use restload_destination::{Destination, DestinationError, Found};
 use restload_model::checkpoint::Checkpoint;
 use restload_source::extraction::Progress;
 use restload_source::incremental::{Bound, Kept, KeptCursor};
 use restload_source::plan::ResourcePlan;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 
 use super::shared::Spawned;
 use crate::fetch::Fetcher;
-use crate::report::{CursorMove, ResourceReport};
+use crate::report::CursorMove;
+use crate::writing::{Message, Question};
 
 /// The partitions that a parent's page has given rise to. It is stored with that page and removed when the load has
 /// ended well, so that parents' records alike are requested for once even if the load is interrupted between them: of a
@@ -39,13 +41,14 @@ pub(crate) fn begun(digests: &[u128]) -> Option<(String, String)> {
     Some((name, text))
 }
 
-/// The stored state of a resource.
+/// The stored state of a resource, but for the cursors of its parents' records: there may be as many as there are
+/// records, and they are asked for as the records come.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
     /// The partitions that an interrupted load has left.
     pub(crate) under_way: Vec<Spawned>,
-    /// The cursors of partitions, as the last load that came to its end has left them.
-    pub(crate) cursors: HashMap<Arc<str>, KeptCursor>,
+    /// The cursor of a resource without parents, as the last load that came to its end has left it.
+    pub(crate) root: Option<KeptCursor>,
     /// The partitions that the interrupted load has begun, those that it has finished among them: 16 bytes each.
     pub(crate) begun: HashSet<u128>,
     /// What there is to say of it.
@@ -54,46 +57,63 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Reads what the destination has of a resource, in the scope of this run.
-    pub(crate) fn read(destination: &Destination, fetcher: &Fetcher, plan: &ResourcePlan, scope: Option<&str>) -> Self {
+    pub(crate) async fn read(
+        destination: &mut Destination,
+        fetcher: &Fetcher,
+        plan: &ResourcePlan,
+        scope: Option<&str>,
+    ) -> Result<Self, DestinationError> {
         let mut stored = Self::default();
         let mut windows: HashMap<String, Vec<Progress>> = HashMap::new();
-        for checkpoint in destination.checkpoints(&plan.name) {
-            let name = fetcher.redactor.restore(&checkpoint.partition);
-            let Some((partition, text)) = within(scope, &name).zip(checkpoint.position.as_deref()) else {
-                continue;
-            };
-            let text = fetcher.redactor.restore(text);
-            if let Ok(progress) = serde_json::from_str::<Progress>(&text) {
-                if progress.slice.is_some() {
-                    windows
-                        .entry(progress.whole(partition).to_owned())
-                        .or_default()
-                        .push(progress);
-                } else {
-                    stored.under_way.push(Spawned::new(partition.into(), progress));
+        let mut former = None;
+        let mut after: Option<Arc<str>> = None;
+        loop {
+            let page = destination.checkpoints_after(&plan.name, after.as_deref()).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(Arc::clone(&last.partition));
+            for checkpoint in &page {
+                let name = fetcher.redactor.restore(&checkpoint.partition);
+                let Some((partition, text)) = within(scope, &name).zip(checkpoint.position.as_deref()) else {
+                    continue;
+                };
+                let text = fetcher.redactor.restore(text);
+                if partition.is_empty() {
+                    stored.root = kept_in(&text, false);
                 }
-            } else if let Ok(kept) = serde_json::from_str::<Kept>(&text) {
-                stored.cursors.insert(partition.into(), kept.cursor);
-            } else if let Ok(page) = serde_json::from_str::<Begun>(&text) {
-                stored.begun.extend(page.digests());
+                if let Ok(progress) = serde_json::from_str::<Progress>(&text) {
+                    if progress.slice.is_some() {
+                        windows
+                            .entry(progress.whole(partition).to_owned())
+                            .or_default()
+                            .push(progress);
+                    } else {
+                        stored.under_way.push(Spawned::new(partition.into(), progress));
+                    }
+                } else if let Ok(kept) = serde_json::from_str::<Kept>(&text) {
+                    let incremental = plan.incremental.as_ref();
+                    if incremental.is_some_and(|incremental| !incremental.knows(&kept.cursor)) {
+                        former = Some(kept.cursor.of);
+                    }
+                } else if let Ok(page) = serde_json::from_str::<Begun>(&text) {
+                    stored.begun.extend(page.digests());
+                }
             }
         }
         for spawned in &mut stored.under_way {
             spawned.windows = windows.remove(&*spawned.partition).unwrap_or_default();
         }
-        stored.drop_what_does_not_fit(plan);
-        stored
+        stored.drop_what_does_not_fit(plan, former);
+        Ok(stored)
     }
 
     /// A cursor of another field says nothing of this one, and windows of another length are others.
-    fn drop_what_does_not_fit(&mut self, plan: &ResourcePlan) {
+    fn drop_what_does_not_fit(&mut self, plan: &ResourcePlan, former: Option<String>) {
         let Some(incremental) = &plan.incremental else {
-            self.cursors.clear();
             return;
         };
-        let mut former = None;
+        let mut former = former;
         let count = self.under_way.len();
-        self.under_way.retain_mut(|spawned| {
+        self.under_way.retain(|spawned| {
             let Some(cursor) = &spawned.progress.cursor else {
                 // A record that waits for those of other parents has none yet.
                 return plan.is_part(&spawned.progress);
@@ -102,27 +122,12 @@ impl Stored {
                 former = Some(cursor.of.clone());
                 return false;
             }
-            if incremental.has_same_windows(spawned.progress.windows.as_ref()) {
-                return true;
-            }
-            if !spawned.progress.shares_cursor
-                && let Some(kept) = cursor.unmoved()
-            {
-                self.cursors.insert(Arc::clone(&spawned.partition), kept.cursor);
-            }
-            false
+            incremental.has_same_windows(spawned.progress.windows.as_ref())
         });
         if self.under_way.len() < count {
             // What is dropped begins again where the parent's record comes again.
             self.begun.clear();
         }
-        self.cursors.retain(|_, kept| {
-            let fits = incremental.knows(kept);
-            if !fits {
-                former = Some(kept.of.clone());
-            }
-            fits
-        });
         self.note = former.map(|former| {
             format!(
                 "its cursor was `{former}` and is `{}` now: the stored value says nothing of it, so that {} is loaded again",
@@ -131,20 +136,112 @@ impl Stored {
             )
         });
     }
+}
 
-    /// The cursors that a load which begins anew starts from: those of partitions that were under way are where they
-    /// were before.
-    pub(crate) fn begin_anew(mut self) -> HashMap<Arc<str>, KeptCursor> {
-        for spawned in self.under_way {
-            if !spawned.progress.shares_cursor
-                && let Some(kept) = spawned.progress.cursor.and_then(|cursor| cursor.unmoved())
-            {
-                self.cursors.insert(spawned.partition, kept.cursor);
-            }
+/// The cursor that a partition begins with, where this is stored of it. Of one that was under way, and begins anew, it is
+/// where it was before; so it is of one that this load has moved.
+fn kept_in(text: &str, is_of_this_load: bool) -> Option<KeptCursor> {
+    if let Ok(progress) = serde_json::from_str::<Progress>(text) {
+        let is_own = !progress.shares_cursor && progress.slice.is_none();
+        let cursor = progress.cursor.filter(|_| is_own)?;
+        return cursor.unmoved().map(|kept| kept.cursor);
+    }
+    let kept = serde_json::from_str::<Kept>(text).ok()?.cursor;
+    let last = if is_of_this_load {
+        kept.was.clone()
+    } else {
+        kept.last.clone()
+    };
+    (!last.is_none()).then_some(KeptCursor { last, ..kept })
+}
+
+/// Where the last load has left the partitions of a resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursors {
+    resource: Arc<str>,
+    scope: Option<Arc<str>>,
+    fetcher: Arc<Fetcher>,
+    writer: mpsc::UnboundedSender<Message>,
+    /// The cursor of a resource without parents.
+    pub(crate) root: Option<KeptCursor>,
+    /// Whether there is anything to ask for.
+    has_any: bool,
+}
+
+/// Cursors by the names of their partitions.
+pub(super) type ByName = HashMap<Arc<str>, KeptCursor>;
+
+impl Cursors {
+    /// `counts` is false for a load that begins without any.
+    pub(crate) fn new(
+        plan: &ResourcePlan,
+        scope: Option<Arc<str>>,
+        fetcher: &Arc<Fetcher>,
+        writer: &mpsc::UnboundedSender<Message>,
+        root: Option<KeptCursor>,
+        counts: bool,
+    ) -> Self {
+        let incremental = plan.incremental.as_ref();
+        Self {
+            resource: Arc::clone(&plan.name),
+            scope,
+            fetcher: Arc::clone(fetcher),
+            writer: writer.clone(),
+            root: root.filter(|_| counts),
+            has_any: counts && incremental.is_some_and(|incremental| !incremental.is_backfill()),
         }
-        self.cursors
+    }
+
+    /// Asks the writer for the cursors of some partitions. None when there are none.
+    fn ask(&self, partitions: &[Arc<str>]) -> Option<oneshot::Receiver<Vec<Found>>> {
+        if !self.has_any || partitions.is_empty() {
+            return None;
+        }
+        let stored = partitions.iter().map(|partition| {
+            let name = stored_name(self.scope.as_deref(), partition);
+            self.fetcher.redactor.store(&name).into()
+        });
+        let (answer, answered) = oneshot::channel();
+        let question = Question::State {
+            resource: Arc::clone(&self.resource),
+            partitions: stored.collect(),
+            answer,
+        };
+        self.writer.send(Message::Ask(question)).ok()?;
+        Some(answered)
+    }
+
+    fn read(&self, found: Vec<Found>) -> ByName {
+        let kept = found.into_iter().filter_map(|found| {
+            let name = self.fetcher.redactor.restore(&found.checkpoint.partition);
+            let partition: Arc<str> = within(self.scope.as_deref(), &name)?.into();
+            let text = self.fetcher.redactor.restore(found.checkpoint.position.as_deref()?);
+            Some((partition, kept_in(&text, found.is_of_this_load)?))
+        });
+        kept.collect()
+    }
+
+    /// The cursors of some partitions. Waits for the writer; without one the load ends, and nothing begins any more.
+    pub(super) async fn of(&self, partitions: &[Arc<str>]) -> Result<ByName, WriterGone> {
+        match self.ask(partitions) {
+            Some(answered) => Ok(self.read(answered.await.map_err(|_| WriterGone)?)),
+            None => Ok(ByName::new()),
+        }
+    }
+
+    /// The same, where others do not wait for the thread.
+    pub(super) fn of_blocking(&self, partitions: &[Arc<str>]) -> Result<ByName, WriterGone> {
+        match self.ask(partitions) {
+            Some(answered) => Ok(self.read(answered.blocking_recv().map_err(|_| WriterGone)?)),
+            None => Ok(ByName::new()),
+        }
     }
 }
+
+/// The destination has failed, which is told elsewhere.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the destination has failed")]
+pub(super) struct WriterGone;
 
 /// How a partition is stored. A load whose range is given does not meet what others have left.
 pub(crate) fn stored_name(scope: Option<&str>, partition: &str) -> String {
@@ -192,12 +289,10 @@ pub(crate) fn is_unfinished(checkpoint: &Checkpoint, fetcher: &Fetcher) -> bool 
     progress.is_some_and(|progress| !progress.done || progress.slice.is_some())
 }
 
-/// Notes that settling a checkpoint has moved a cursor, if it has. `former` are the cursors that the load has begun
-/// with: windows advance what the progress itself says of them.
+/// How far settling a checkpoint has moved a cursor.
 pub(crate) fn note_move(
-    report: &mut ResourceReport,
+    moves: &mut Option<CursorMove>,
     plan: &ResourcePlan,
-    former: &HashMap<Arc<str>, KeptCursor>,
     (checkpoint, settled): (&Checkpoint, &Checkpoint),
     fetcher: &Fetcher,
 ) {
@@ -205,8 +300,7 @@ pub(crate) fn note_move(
     let progress = text(checkpoint).and_then(|text| serde_json::from_str::<Progress>(&text).ok());
     let kept = text(settled).and_then(|text| serde_json::from_str::<Kept>(&text).ok());
     if let Some((progress, kept)) = progress.and_then(|progress| progress.cursor).zip(kept) {
-        let before = former.get("").map_or(&progress.before, |former| &former.last);
-        add_move(&mut report.cursors, plan, before, &kept, fetcher);
+        add_move(moves, plan, &progress.before, &kept, fetcher);
     }
 }
 

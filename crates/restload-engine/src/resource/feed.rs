@@ -11,7 +11,7 @@ use restload_model::row_id;
 use restload_source::extraction::{Progress, paired, settle_missing};
 use restload_source::parent_fields::Parents;
 
-use super::naming::{Named, named};
+use super::naming::nameable;
 use super::rows::{checkpoint, checkpoint_of, hand_over_checkpoints};
 use super::shared::{Shared, Spawned, Stopped, failed, stop};
 
@@ -89,11 +89,11 @@ impl Feed {
     }
 
     /// The next partition to walk, if there is one by now.
-    pub(super) fn next(&mut self, shared: &Shared) -> Result<Option<Spawned>, Stopped> {
+    pub(super) async fn next(&mut self, shared: &Shared) -> Result<Option<Spawned>, Stopped> {
         match self {
             Self::Single(waiting) => Ok(waiting.pop_front()),
             Self::Batches(batches) => batches.next(shared),
-            Self::Pairs(pairs) => pairs.next(shared),
+            Self::Pairs(pairs) => pairs.next(shared).await,
         }
     }
 }
@@ -243,7 +243,7 @@ impl Pairs {
         others.any(|(_, other)| !other.has_ended)
     }
 
-    fn next(&mut self, shared: &Shared) -> Result<Option<Spawned>, Stopped> {
+    async fn next(&mut self, shared: &Shared) -> Result<Option<Spawned>, Stopped> {
         if self.held_bytes > MOST_HELD_BYTES {
             return Err(Stopped::Failed {
                 error: format!(
@@ -262,7 +262,7 @@ impl Pairs {
                 continue;
             };
             let Some(progress) = joined(&parts) else { continue };
-            let Some(spawned) = self.begin(shared, progress)? else {
+            let Some(spawned) = self.begin(shared, progress).await? else {
                 continue;
             };
             return Ok(Some(spawned));
@@ -271,16 +271,18 @@ impl Pairs {
         Ok(None)
     }
 
-    fn begin(&mut self, shared: &Shared, progress: Progress) -> Result<Option<Spawned>, Stopped> {
-        let named = named(&shared.plan, &shared.cursors, progress, &mut self.known);
-        let Some(Named { spawned, .. }) = named.map_err(|error| stop(shared, 1, None, &error))? else {
+    async fn begin(&mut self, shared: &Shared, progress: Progress) -> Result<Option<Spawned>, Stopped> {
+        let Some(nameable) = nameable(&shared.plan, progress, &mut self.known) else {
             return Ok(None);
         };
-        match self.under_way.remove(&spawned.partition) {
-            Some(stored) if stored.progress.done => Ok(None),
-            Some(stored) => Ok(Some(stored)),
-            None => Ok(Some(spawned)),
+        if let Some(stored) = self.under_way.remove(nameable.name()) {
+            return Ok((!stored.progress.done).then_some(stored));
         }
+        let names: Vec<Arc<str>> = nameable.names().cloned().collect();
+        let cursors = shared.cursors.of(&names).await.map_err(|_| Stopped::Cancelled)?;
+        let begun = nameable.begin(&shared.plan, &cursors);
+        let begun = begun.map_err(|error| stop(shared, 1, None, &error))?;
+        Ok(Some(begun.spawned))
     }
 
     /// Lets go of records that nothing comes for any more.

@@ -24,10 +24,10 @@ use restload_source::plan::RecordSource;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::cursors::{Stored, is_unfinished, note_move, settled, within};
+pub(crate) use self::cursors::{Cursors, Stored, is_unfinished, note_move, settled, within};
 pub(crate) use self::partitions::Input;
 pub(crate) use self::replay::Replayed;
-pub(crate) use self::shared::{Child, Counts, Cursors, Shared, Spawned};
+pub(crate) use self::shared::{Child, Counts, Shared, Spawned};
 pub(crate) use self::tables::{TableRows, Tables};
 pub(crate) use self::windows::Tracker;
 
@@ -110,7 +110,7 @@ pub(crate) async fn load(
 fn begin_root(shared: &Shared) -> Result<Spawned, Stopped> {
     let progress = shared
         .plan
-        .begin(Progress::start(Parents::new()), shared.cursors.get(""));
+        .begin(Progress::start(Parents::new()), shared.cursors.root.as_ref());
     let progress = progress.map_err(|error| stop(shared, 1, None, &error))?;
     Ok(Spawned::new(Arc::from(""), progress))
 }

@@ -32,7 +32,7 @@ pub(super) async fn load_partitions(
     loop {
         let has_room = walks.len() < most && outcome.is_ok();
         if has_room {
-            match feed.next(shared) {
+            match feed.next(shared).await {
                 Ok(Some(next)) => {
                     walks.spawn(walk(Arc::clone(shared), next));
                     continue;

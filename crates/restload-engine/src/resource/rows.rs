@@ -1,6 +1,5 @@
 //! What becomes of a page's records: rows for the writer, partitions for the children.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -14,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::boundary::added_before;
 use super::cursors::{add_move, begun, position_of, stored_name};
-use super::naming::{Named, name_of, named};
+use super::naming::{Nameable, Named, name_of, nameable};
 use super::partitions::Input;
 use super::shared::{Child, Shared, Spawned, Stopped};
 use super::tables::TableRows;
@@ -53,11 +52,9 @@ impl Begotten {
         }
     }
 
-    fn extend(&mut self, named: Option<Named>) {
-        if let Some(named) = named {
-            self.partitions.push(named.spawned);
-            self.digests.extend(named.digests);
-        }
+    fn add(&mut self, named: Named) {
+        self.partitions.push(named.spawned);
+        self.digests.extend(named.digests);
     }
 }
 
@@ -91,12 +88,7 @@ pub(super) fn normalise(
         let given = records.iter().enumerate().filter(|(index, _)| !is_left_out(*index));
         let partitions =
             given.flat_map(|(_, record)| partitions_for(&child.links, &shared.plan.name, record, &progress.parents));
-        let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut begotten = Begotten::new(index);
-        for progress in partitions {
-            begotten.extend(begin(child, progress, &mut known)?);
-        }
-        Ok(begotten)
+        begin(index, child, partitions)
     });
     let spawned = spawned.collect::<Result<_, ExtractError>>()?;
     if !shared.plan.is_loaded || is_replayed {
@@ -135,17 +127,34 @@ pub(super) fn normalise(
     })
 }
 
-/// The partition for a parent's record, or the record as it waits for others; none when it is there already.
-fn begin(child: &Child, progress: Progress, known: &mut HashSet<u128>) -> Result<Option<Named>, ExtractError> {
-    if !child.plan.is_part(&progress) {
-        return named(&child.plan, &child.cursors, progress, known);
+/// The partitions for a page's records, or the records as they wait for others, without those that are there already.
+fn begin(index: usize, child: &Child, partitions: impl Iterator<Item = Progress>) -> Result<Begotten, ExtractError> {
+    let mut begotten = Begotten::new(index);
+    let mut nameables = Vec::new();
+    {
+        let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for progress in partitions {
+            if !child.plan.is_part(&progress) {
+                nameables.extend(nameable(&child.plan, progress, &mut known));
+                continue;
+            }
+            let name = name_of(&progress.parents);
+            let digest = row_id::of_partition(&name);
+            if known.insert(digest) {
+                begotten.add(Named {
+                    spawned: Spawned::new(name, progress),
+                    digests: vec![digest],
+                });
+            }
+        }
     }
-    let name = name_of(&progress.parents);
-    let digest = row_id::of_partition(&name);
-    Ok(known.insert(digest).then(|| Named {
-        spawned: Spawned::new(name, progress),
-        digests: vec![digest],
-    }))
+    let names: Vec<Arc<str>> = nameables.iter().flat_map(Nameable::names).cloned().collect();
+    let cursors = child.cursors.of_blocking(&names);
+    let cursors = cursors.map_err(|gone| ExtractError::new(gone.to_string()))?;
+    for nameable in nameables {
+        begotten.add(nameable.begin(&child.plan, &cursors)?);
+    }
+    Ok(begotten)
 }
 
 /// Sends a page's rows to the writer and its partitions to the children, in this order: a child's rows never become
@@ -170,7 +179,11 @@ pub(super) async fn hand_over(
             rows.batch.tables.clear();
         }
     }
-    let bytes: usize = rows.iter().map(|rows| rows.batch.byte_count()).sum();
+    // A partition is stored with the fields that are in its name.
+    let of_partitions = spawned.iter().flat_map(|begotten| &begotten.partitions);
+    let of_partitions: usize = of_partitions.map(|spawned| 256 + 2 * spawned.partition.len()).sum();
+    let of_rows: usize = rows.iter().map(|rows| rows.batch.byte_count()).sum();
+    let bytes = of_rows + of_partitions;
     let permits = (bytes >> 10).clamp(1, BUDGET_KIB) as u32;
     let permit = Arc::clone(&shared.budget).acquire_many_owned(permits).await.ok();
     let is_tolerated = tolerated.is_ok();
@@ -266,11 +279,14 @@ pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Pr
     if kept.is_none() && !shared.is_resumable {
         return None;
     }
-    if let Some((cursor, kept)) = progress.cursor.as_ref().zip(kept.as_ref()) {
+    let mut kept = kept;
+    if let Some((cursor, kept)) = progress.cursor.as_ref().zip(kept.as_mut()) {
         let mut moves = shared.counts.cursors.lock().unwrap_or_else(PoisonError::into_inner);
-        let former = shared.cursors.get(&**partition);
-        let before = former.map_or(&cursor.before, |former| &former.last);
-        add_move(&mut moves, &shared.plan, before, kept, &shared.fetcher);
+        add_move(&mut moves, &shared.plan, &cursor.before, kept, &shared.fetcher);
+        if shared.plan.requested(&progress.parents) != progress.parents {
+            // Others of this load may begin where it did.
+            kept.cursor.was = cursor.before.clone();
+        }
     }
     let checkpoint = make(kept.map(|kept| position_of(&kept, &shared.fetcher)));
     match &shared.held {

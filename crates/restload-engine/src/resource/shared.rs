@@ -1,18 +1,18 @@
 //! What the parts of a resource's task have in common.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use restload_model::checkpoint::Checkpoint;
 use restload_source::extraction::{ExtractError, Progress};
-use restload_source::incremental::KeptCursor;
 use restload_source::plan::{ParentLink, ResourcePlan};
 use restload_source::request::Request;
 use restload_source::template::Context;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::cursors::Cursors;
 use super::partitions::Input;
 use super::replay::Replayed;
 use super::tables::Tables;
@@ -53,7 +53,7 @@ pub(crate) struct Child {
     pub(crate) plan: Arc<ResourcePlan>,
     pub(crate) scope: Option<Arc<str>>,
     /// The cursors that its partitions start from.
-    pub(crate) cursors: Arc<Cursors>,
+    pub(crate) cursors: Cursors,
     /// What it takes from its parents.
     pub(crate) links: Vec<ParentLink>,
     pub(crate) partitions: mpsc::Sender<Input>,
@@ -63,9 +63,6 @@ pub(crate) struct Child {
     /// Whether its partitions are stored, so that they survive a crash.
     pub(crate) is_resumable: bool,
 }
-
-/// Where the last load has left the partitions of a resource.
-pub(crate) type Cursors = HashMap<Arc<str>, KeptCursor>;
 
 /// What a resource's task shares with the threads that decode its pages.
 #[derive(Debug)]
@@ -82,7 +79,7 @@ pub(crate) struct Shared {
     /// What the names of stored partitions begin with, in a load whose range is given.
     pub(crate) scope: Option<Arc<str>>,
     /// Where the last load has left the resource's partitions.
-    pub(crate) cursors: Arc<Cursors>,
+    pub(crate) cursors: Cursors,
     /// Whether this load moves them.
     pub(crate) keeps_cursors: bool,
     /// Cursors that are stored when the load has ended well, because until then children depend on where they were.

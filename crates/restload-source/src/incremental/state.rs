@@ -29,6 +29,9 @@ pub struct KeptCursor {
     pub of: String,
     /// The furthest value of the rows that are stored.
     pub last: Bound,
+    /// Where the load that has moved it began, where other partitions of that load begin there, too.
+    #[serde(default, skip_serializing_if = "Bound::is_none")]
+    pub was: Bound,
 }
 
 /// A stored partition that is not under way: its cursor, and nothing else.
@@ -55,6 +58,7 @@ impl CursorProgress {
             cursor: KeptCursor {
                 of: self.of.clone(),
                 last: value.clone(),
+                was: Bound::default(),
             },
         })
     }

@@ -38,6 +38,7 @@ fn plan(block: &Json) -> IncrementalPlan {
 
 fn kept(of: &str, last: &Json) -> KeptCursor {
     KeptCursor {
+        was: Bound::default(),
         of: of.to_owned(),
         last: Bound(last.clone().into()),
     }

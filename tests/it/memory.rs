@@ -1,0 +1,93 @@
+//! Memory does not grow with the number of parents: what is stored of them is asked for and not held.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::api::{Answer, Api, Request};
+use crate::support::program::Program;
+use crate::support::tables::{Database, Kind};
+
+const PER_PAGE: usize = 100;
+/// What 20,000 parents may take more than 2,000. It is what fills up as they come: pages that wait for the writer (9 MiB
+/// at most), the step that is being gathered (3 MiB), and 16 bytes for each parent. Holding what is stored of each took
+/// from 22 to 39 MiB.
+const MOST_MORE_KIB: u64 = 18 << 10;
+
+/// So many parents, in pages; each has one child.
+fn answer(parents: usize, request: &Request) -> Answer {
+    let path: Vec<&str> = request.path().trim_start_matches('/').split('/').collect();
+    match path[..] {
+        ["parents"] => {
+            let page: usize = request.query()[0].1.parse().unwrap();
+            let ids = (page - 1) * PER_PAGE..parents.min(page * PER_PAGE);
+            let records: Vec<Value> = ids
+                .map(|id| json!({"id": id, "name": format!("parent {id}")}))
+                .collect();
+            Answer::json(Value::from(records))
+        }
+        ["parents", id, "children"] => Answer::json(json!([{"n": 1, "of": id, "at": 1_700_000_000}])),
+        _ => Answer::json(json!({"error": "no such route"})).status(404),
+    }
+}
+
+/// Runs the config twice, for so many parents, and tells the most memory that each run had, in KiB.
+fn peaks(child: &str, parents: usize) -> [u64; 2] {
+    let api = Api::with_requests(move |request| answer(parents, request));
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        r#"
+client: {{ base_url: "{}", concurrency: 8 }}
+resources:
+  - name: parents
+    endpoint: {{ paginator: {{ type: page_number, base_page: 1 }} }}
+  - name: children
+    endpoint: {{ path: "parents/{{resources.parents.id}}/children", {child} }}
+"#,
+        api.url()
+    );
+    std::fs::write(folder.path().join("family.yaml"), config).unwrap();
+    let database = Database::new(Kind::Sqlite, folder.path());
+    [(); 2].map(|()| {
+        api.forget();
+        let peak = run(folder.path(), &database.args());
+        assert_eq!(api.requests().len(), parents + parents / PER_PAGE + 1);
+        peak
+    })
+}
+
+fn run(folder: &Path, to: &[String]) -> u64 {
+    let mut args = vec!["run", "family.yaml", "--quiet"];
+    args.extend(to.iter().map(String::as_str));
+    let mut program = Program::new(folder, &args).start();
+    let mut peak = 0;
+    while !program.has_ended_within(Duration::from_millis(5)) {
+        peak = program.peak_kib().unwrap_or(0).max(peak);
+    }
+    program.end().expect(0);
+    peak
+}
+
+fn check(child: &str) {
+    let few = peaks(child, 2_000);
+    let many = peaks(child, 20_000);
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(few > 0);
+        assert!(
+            many < few + MOST_MORE_KIB,
+            "{few} KiB with 2,000 parents, {many} KiB with 20,000"
+        );
+    }
+}
+
+#[test]
+fn children_of_many_parents() {
+    check("");
+}
+
+/// The second run begins with a cursor for each parent.
+#[test]
+fn children_of_many_parents_with_a_cursor_each() {
+    check("incremental: { cursor_path: at }");
+}
