@@ -317,6 +317,7 @@ fn help() {
       state        Show what is stored of a pipeline's resources, or forget it
       loads        Show how a pipeline's runs went
       show         Show what is stored as a local web page: runs, tables, state, rejects, and SQL that only reads
+      config       Show a config as a run sees it: in full, each value with where it comes from, secrets masked. Nothing is requested
       explain      Show the reference of a config's keys
       schema       Print the JSON Schema of a config, for editors
       completions  Print completions for a shell

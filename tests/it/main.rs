@@ -12,6 +12,7 @@ mod bad_input;
 mod certificates;
 mod checklist;
 mod cli;
+mod config;
 mod diagnostics;
 mod docs;
 mod explain;

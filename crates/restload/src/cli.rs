@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Loads(LoadsArgs),
     /// Show what is stored as a local web page: runs, tables, state, rejects, and SQL that only reads.
     Show(ShowArgs),
+    /// Show a config as a run sees it: in full, each value with where it comes from, secrets masked. Nothing is requested.
+    Config(StoredArgs),
     /// Show the reference of a config's keys.
     Explain(ExplainArgs),
     /// Print the JSON Schema of a config, for editors.

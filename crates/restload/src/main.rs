@@ -46,6 +46,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
         Command::Check(args) if args.connect => threads()?.block_on(commands::check::connect(args, terminal)),
         Command::Check(args) => commands::check::check(args, terminal),
         Command::Plan(args) => commands::plan::plan(args, terminal),
+        Command::Config(args) => commands::config::config(args, terminal),
         Command::Explain(args) => commands::explain::explain(args, terminal),
         Command::Man { folder } => commands::man::man(folder, terminal),
         Command::Schema => {

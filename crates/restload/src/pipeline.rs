@@ -1,5 +1,7 @@
 //! From a config file to a plan: read, validate, expand, plan, with every mistake shown at its line.
 
+mod resolved;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ use crate::load::render::{mistakes, render};
 use crate::load::secrets::Secrets;
 use crate::load::validate::validate;
 use crate::terminal::Terminal;
+
+pub(crate) use resolved::{Leaf, Node};
 
 /// A config that was read, and is sound as far as its text goes.
 pub(crate) struct Pipeline {

@@ -2,6 +2,7 @@
 
 mod asking;
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod discover;
 pub(crate) mod explain;
 pub(crate) mod init;

@@ -57,6 +57,16 @@ impl Document {
         &self.source
     }
 
+    /// The line that a value is written in; none for what the text does not have.
+    pub(crate) fn line_of(&self, path: &KeyPath) -> Option<usize> {
+        self.spans.line_of(&self.source, path)
+    }
+
+    /// The file's name, as the command line has it.
+    pub(crate) fn file_name(&self) -> &str {
+        self.source.file_name()
+    }
+
     /// Where the key or value of a path stands.
     pub(crate) fn span(&self, path: &KeyPath, anchor: Anchor) -> Span {
         self.spans.find(&self.source, path, anchor)

@@ -69,7 +69,7 @@ pub(super) fn secret_ranges(spans: &Spans) -> Vec<Range<usize>> {
 }
 
 /// The character ranges of secrets in one line, found by their look alone: the line may be one that is not YAML.
-pub(super) fn secrets_in_line(line: &str) -> Vec<Range<usize>> {
+pub(crate) fn secrets_in_line(line: &str) -> Vec<Range<usize>> {
     let characters: Vec<char> = line.chars().collect();
     let mut ranges = assigned_secrets(&characters);
     ranges.extend(url_passwords(&characters));

@@ -141,11 +141,19 @@ impl Secrets {
 
     /// A variable of the environment or a `.env` file, for `{env.NAME}`.
     pub(crate) fn env(&self, name: &str) -> Option<String> {
-        let files = self.dotenv.iter().filter_map(|file| file.values.as_ref());
-        let value = std::iter::once(&self.environment)
-            .chain(files)
-            .find_map(|values| values.get(name))?;
-        Some(value.expose().to_owned())
+        self.env_with_place(name).map(|(value, _)| value)
+    }
+
+    /// The same, with its place in plain words.
+    pub(crate) fn env_with_place(&self, name: &str) -> Option<(String, String)> {
+        if let Some(value) = self.environment.get(name) {
+            return Some((value.expose().to_owned(), format!("environment variable `{name}`")));
+        }
+        let mut files = self.dotenv.iter();
+        files.find_map(|Dotenv { file, values }| {
+            let value = values.as_ref()?.get(name)?;
+            Some((value.expose().to_owned(), format!("`{name}` in `{}`", file.display())))
+        })
     }
 
     fn look_up(&self, name: &str) -> Vec<Place> {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format as _, Serialized, Toml};
-use figment::value::Dict;
-use figment::{Figment, error::Kind};
+use figment::value::{Dict, Map};
+use figment::{Figment, Metadata, Profile, Provider, error::Kind};
 use restload_model::diagnostics::did_you_mean;
 use restload_model::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -40,25 +40,78 @@ impl Settings {
         Self::load_from(&surroundings, flags)
     }
 
+    /// The same, with the place that each is from, by its name.
+    pub(crate) fn load_with_places(
+        config_dir: &Path,
+        flags: &Settings,
+    ) -> Result<(Self, BTreeMap<&'static str, String>), LoadError> {
+        let figment = Self::gather(&Surroundings::of_process(config_dir), flags)?;
+        let mut places = BTreeMap::new();
+        for name in NAMES {
+            if let Some(found) = figment.find_metadata(name) {
+                let variable = format!("{PREFIX}{}", name.to_uppercase());
+                let place = found
+                    .name
+                    .replace("VARIABLE", &variable)
+                    .replace("FLAG", &format!("--{name}"));
+                places.insert(name, place);
+            }
+        }
+        let settings = figment.extract().map_err(|error| wrong_setting(&error))?;
+        Ok((settings, places))
+    }
+
     fn load_from(surroundings: &Surroundings, flags: &Settings) -> Result<Self, LoadError> {
+        let figment = Self::gather(surroundings, flags)?;
+        figment.extract().map_err(|error| wrong_setting(&error))
+    }
+
+    /// All places, the later ones winning.
+    fn gather(surroundings: &Surroundings, flags: &Settings) -> Result<Figment, LoadError> {
         let mut figment = Figment::new();
         for folder in surroundings.folders().iter().rev() {
             let file = folder.join("restload.toml");
             if let Some(dict) = read_toml(&file)? {
                 refuse_unknown(&file, &dict)?;
-                figment = figment.merge(Serialized::defaults(dict));
+                figment = figment.merge(Place::new(file.display().to_string(), dict));
             }
         }
         for folder in surroundings.folders().iter().rev() {
-            if let Some(values) = read_dotenv(&folder.join(".env"))? {
-                figment = figment.merge(Serialized::defaults(from_environment(&values)));
+            let file = folder.join(".env");
+            if let Some(values) = read_dotenv(&file)? {
+                let place = format!("`VARIABLE` in {}", file.display());
+                figment = figment.merge(Place::new(place, from_environment(&values)));
             }
         }
-        figment
-            .merge(Serialized::defaults(from_environment(&surroundings.environment)))
-            .merge(Serialized::defaults(flags))
-            .extract()
-            .map_err(|error| wrong_setting(&error))
+        let variables = from_environment(&surroundings.environment);
+        Ok(figment
+            .merge(Place::new("environment variable `VARIABLE`".to_owned(), variables))
+            .merge(Place::new("FLAG on the command line".to_owned(), flags)))
+    }
+}
+
+/// Settings of one place, which figment remembers.
+struct Place<S> {
+    name: String,
+    settings: Serialized<S>,
+}
+
+impl<S: Serialize> Place<S> {
+    fn new(name: String, settings: S) -> Self {
+        Self {
+            name,
+            settings: Serialized::defaults(settings),
+        }
+    }
+}
+
+impl<S: Serialize> Provider for Place<S> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        self.settings.data()
     }
 }
 

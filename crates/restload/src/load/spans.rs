@@ -121,6 +121,19 @@ impl Spans {
         }
     }
 
+    /// The line of what a path names, where the text has it: itself, in `resource_defaults`, or in a short form such as a
+    /// name in the place of a map.
+    pub(crate) fn line_of(&self, source: &Source, path: &KeyPath) -> Option<usize> {
+        let found = self.walk(path.segments())?;
+        let found = self.in_defaults(path, found.depth).unwrap_or(found);
+        let is_there = found.depth == path.segments().len();
+        let is_short_form = matches!(self.nodes[found.node].content, Content::Scalar(_));
+        (is_there || is_short_form).then(|| {
+            let range = self.value_range(found.node, found.key.as_ref());
+            source.span(range).line
+        })
+    }
+
     /// What a path below a resource leads to in `resource_defaults`, if that is further than in the resource itself:
     /// then the value was merged in from there.
     fn in_defaults(&self, path: &KeyPath, own_depth: usize) -> Option<Found> {
