@@ -131,6 +131,9 @@ pub struct ResourceReport {
     pub bytes: u64,
     /// Answers that a response action ignored.
     pub ignored: u64,
+    /// Records that were null, and are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub nulls: u64,
     /// Records kept out of the table because they cannot be stored.
     pub rejected: u64,
     /// Rows and values that the schema contract leaves out, by what is wrong with them.

@@ -131,8 +131,10 @@ pub enum Answer<'b> {
 /// The records of a page.
 #[derive(Debug)]
 pub struct Records<'b> {
-    /// As selected; steps are still to be applied.
+    /// As selected, without those that are null; steps are still to be applied.
     pub records: Vec<Value<'b>>,
+    /// How many were null, and are left out: they are no records, and would be rows that hold nothing.
+    pub nulls: u64,
     /// Whether another page follows.
     pub has_next: bool,
     /// What was found out and should be said once: a paginator or a selector that the config does not name.
@@ -316,11 +318,14 @@ impl Walk {
                 (false, Some(error))
             }
         };
-        let records = match selector {
+        let mut records = match selector {
             Some(selector) if !is_stored => take_records(&selector, &mut body),
             _ => Vec::new(),
         };
+        let picked = records.len();
+        records.retain(|record| !record.is_null());
         Ok(Records {
+            nulls: (picked - records.len()) as u64,
             records,
             has_next,
             notes,
@@ -393,6 +398,7 @@ impl Walk {
         self.progress.done = true;
         Answer::Page(Records {
             records: Vec::new(),
+            nulls: 0,
             has_next: false,
             notes: Vec::new(),
             ignored,
@@ -423,6 +429,7 @@ impl Walk {
         let has_next = self.move_on(endpoint, step, &mut notes)?;
         Ok(Answer::Page(Records {
             records: Vec::new(),
+            nulls: 0,
             has_next,
             notes,
             ignored: true,

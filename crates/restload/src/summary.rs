@@ -62,6 +62,14 @@ pub(crate) fn as_text(
                 count(resource.ignored, "answer")
             );
         }
+        if resource.nulls > 0 {
+            let _ = writeln!(
+                text,
+                "{}: {} among its records left out",
+                resource.resource,
+                count(resource.nulls, "null")
+            );
+        }
         if resource.skipped > 0 {
             let _ = writeln!(
                 text,

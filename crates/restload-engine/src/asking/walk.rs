@@ -157,7 +157,8 @@ impl Asker {
         enough: Enough,
         asked: &mut Asked,
     ) -> Result<TakenPage, Failure> {
-        for note in &page.notes {
+        let of_nulls = (page.nulls > 0).then(|| "records that are null are left out".to_owned());
+        for note in page.notes.iter().chain(&of_nulls) {
             let note = self.redactor().redact(note);
             if !asked.notes.contains(&note) {
                 asked.notes.push(note);

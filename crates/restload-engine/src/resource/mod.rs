@@ -87,6 +87,7 @@ pub(crate) async fn load(
         retries: load(&shared.traffic.retries),
         bytes: load(&shared.traffic.bytes),
         ignored: load(&shared.counts.ignored),
+        nulls: load(&shared.counts.nulls),
         rejected: load(&shared.counts.rejected),
         discarded: {
             let discarded = shared.counts.discarded.lock();

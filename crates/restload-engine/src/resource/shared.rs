@@ -106,6 +106,8 @@ pub(crate) struct Counts {
     pub(crate) pages: AtomicU64,
     pub(crate) records: AtomicU64,
     pub(crate) ignored: AtomicU64,
+    /// Records that are null.
+    pub(crate) nulls: AtomicU64,
     pub(crate) rejected: AtomicU64,
     /// What contracts have left out, by reason.
     pub(crate) discarded: Mutex<IndexMap<String, u64>>,

@@ -212,6 +212,7 @@ fn decode(
     if page.ignored {
         shared.counts.ignored.fetch_add(1, Ordering::Relaxed);
     }
+    shared.counts.nulls.fetch_add(page.nulls, Ordering::Relaxed);
     for note in &page.notes {
         let text = shared.fetcher.redactor.redact(note);
         if !shared.is_new(&text) {

@@ -57,7 +57,8 @@ pub struct EndpointConfig {
     #[schemars(range(min = 1))]
     pub max_pages: Option<u64>,
     /// JSONPath of the records in a page; `$` is the whole answer, and a path may leave out its `$.`. An object that
-    /// is picked is one record, null is an empty page. Without it the answer must leave no doubt: a list, an object with one list of
+    /// is picked is one record, null is an empty page. A null among records is left out, and counted in the summary; any
+    /// other scalar is a record with a `value`. Without it the answer must leave no doubt: a list, an object with one list of
     /// objects, or an object without any.
     #[serde(default)]
     pub data_selector: Option<String>,
