@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use restload_model::DataType;
-use restload_model::batch::{Batch, ColumnBuffer, TableBatch};
+use restload_model::batch::{Batch, ColumnBuffer, Reject, TableBatch};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::schema::{LOAD_ID, MergeStrategy, ROW_ID, Share, Table, Target, WriteDisposition};
 
@@ -421,10 +421,11 @@ impl<'d> Transaction<'d> {
     }
 
     async fn write_rejects(&mut self, portion: &Portion<'_>, report: &mut StepReport) -> Result<(), DestinationError> {
-        let rejects = portion.batches.iter().flat_map(|batch| &batch.rejects);
-        let rows = system::reject_rows(self.stamp, &portion.target.resource, rejects);
-        if rows.row_count > 0 {
-            let rejected = rows.row_count as u64;
+        let rejects: Vec<&Reject> = portion.batches.iter().flat_map(|batch| &batch.rejects).collect();
+        if !rejects.is_empty() {
+            let rejected = rejects.len() as u64;
+            let new = self.not_kept_yet(portion.target, rejects).await?;
+            let rows = system::reject_rows(self.stamp, &portion.target.resource, new);
             self.write_system(&rows).await?;
             self.memory.rejects += rejected;
             if portion.target.share == Share::Divided {

@@ -186,6 +186,8 @@ pub struct Target {
     pub columns: Vec<ColumnHint>,
     /// Whether rows of the root table are looked up by their ids, so that the table needs an index on them.
     pub finds_rows_by_id: bool,
+    /// Whether a load gets records again that an earlier one has had: those at the start of an incremental load.
+    pub meets_records_again: bool,
     /// What is done when records bring what the tables do not have.
     pub contract: Contract,
     /// Whether a value that does not fit a settled column goes to a column of its own type beside it.

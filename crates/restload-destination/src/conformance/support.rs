@@ -197,6 +197,7 @@ pub(super) fn outcome() -> LoadOutcome {
 pub(super) fn target(resource: &str, write_disposition: WriteDisposition, primary_key: &[&str]) -> Target {
     Target {
         finds_rows_by_id: false,
+        meets_records_again: false,
         resource: resource.into(),
         table: resource.into(),
         write_disposition,

@@ -3,9 +3,10 @@
 //! Only a load that came to its end says anything about what is not in it: one that failed, was stopped or limited, or
 //! had records rejected, deletes nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use restload_model::batch::RejectKind;
+use restload_model::batch::{Reject, RejectKind};
 use restload_model::schema::Target;
 
 use super::chain::marks_rows;
@@ -55,6 +56,33 @@ impl Transaction<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Leaves out what an earlier load has kept of the records that come again at the start of an incremental load. Where
+    /// the absence of a row is counted, every load keeps its own.
+    pub(crate) async fn not_kept_yet<'r>(
+        &mut self,
+        target: &Target,
+        rejects: Vec<&'r Reject>,
+    ) -> Result<Vec<&'r Reject>, DestinationError> {
+        if !target.meets_records_again || marks_rows(target) {
+            return Ok(rejects);
+        }
+        let raw: Vec<&str> = rejects.iter().map(|reject| &*reject.raw).collect();
+        let sql = self.writer.dialect().kept_rejects(REJECTS);
+        let params = [
+            Param::Text(self.stamp.pipeline),
+            Param::Text(&target.resource),
+            Param::List(&raw),
+            Param::Text(self.stamp.load_id),
+        ];
+        let kept = self.writer.rows(sql, &params).await;
+        let kept: HashSet<Vec<Option<String>>> = self.during("cannot read the rejects", kept)?.into_iter().collect();
+        let is_kept = |reject: &&Reject| {
+            let texts = [&*reject.raw, &reject.reason, &reject.table, reject.kind.name()];
+            kept.contains(&texts.map(|text| Some(text.to_owned()))[..])
+        };
+        Ok(rejects.into_iter().filter(|reject| !is_kept(reject)).collect())
     }
 
     async fn count_rejects(&mut self, target: &Target, loads: &[&str]) -> Result<u64, DestinationError> {

@@ -255,6 +255,14 @@ impl Dialect {
         self.in_list(sql, "$4")
     }
 
+    /// The rejects of a resource that other loads than `$4` have kept of the records in the list `$3`.
+    pub(crate) fn kept_rejects(&self, rejects: &str) -> Sql {
+        let sql = Sql::new("SELECT DISTINCT raw, reason, table_name, kind FROM ")
+            .push(&self.table(rejects))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND raw");
+        self.in_list(sql, "$3").text(" AND load_id <> $4")
+    }
+
     /// How many records of the loads in the list `$3` were kept out of the table `$4` as a whole.
     pub(crate) fn count_rejects(&self, rejects: &str) -> Sql {
         let sql = Sql::new("SELECT CAST(count(*) AS text) FROM ")

@@ -15,6 +15,7 @@ fn target(primary_key: &[&str], hints: &[(&str, DataType)]) -> Target {
     };
     Target {
         finds_rows_by_id: false,
+        meets_records_again: false,
         resource: "t".into(),
         table: "t".into(),
         write_disposition: if primary_key.is_empty() {

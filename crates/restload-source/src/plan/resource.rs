@@ -164,6 +164,7 @@ pub(super) fn compile(
         table_name,
         exact_numbers,
     } = stored?;
+    target.meets_records_again = incremental.is_some();
     target.finds_rows_by_id = incremental.as_ref().is_some_and(IncrementalPlan::recognises_rows);
     let plan = ResourcePlan {
         name: config.name.as_str().into(),

@@ -99,6 +99,7 @@ pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut
         share,
         max_rejects: config.max_rejects,
         finds_rows_by_id: false,
+        meets_records_again: false,
     };
     Some(Stored {
         target,
