@@ -478,3 +478,59 @@ fn w32_two_pipelines_write_one_dataset_at_once() {
         }
     }
 }
+
+/// What the config's own destination needs is not asked for where the rows go elsewhere, or nowhere.
+#[test]
+fn secrets_of_a_destination_that_is_not_used_are_not_asked_for() {
+    let stored = Stored::new(Kind::Sqlite);
+    let config = std::fs::read_to_string(stored.folder.path().join("shop.yaml")).unwrap();
+    let config = format!("{config}destination: \"postgres://me:{{secrets.shop_password}}@db.example/shop\"\n");
+    std::fs::write(stored.folder.path().join("shop.yaml"), config).unwrap();
+    for command in [
+        &["run", "shop.yaml"][..],
+        &["loads", "shop.yaml"],
+        &["state", "shop.yaml"],
+        &["state", "shop.yaml", "reset"],
+    ] {
+        stored.run(command).expect(0);
+    }
+    for command in [
+        &["preview", "shop.yaml", "users"][..],
+        &["discover", "shop.yaml", "users"],
+        &["check", "shop.yaml", "--connect"],
+    ] {
+        let ran = Program::new(stored.folder.path(), command).run().expect(0);
+        assert!(!ran.stderr.contains("shop_password"), "{command:?}: {}", ran.stderr);
+    }
+    // So may the environment say where they go.
+    let url = stored.database.args()[1].clone();
+    Program::new(stored.folder.path(), &["run", "shop.yaml"])
+        .env("RESTLOAD_TO", &url)
+        .run()
+        .expect(0);
+    // Where it is used, it is.
+    for command in [&["run", "shop.yaml"][..], &["loads", "shop.yaml"]] {
+        let ran = Program::new(stored.folder.path(), command).run().expect(2);
+        assert!(
+            ran.stderr.contains("shop_password") && ran.stderr.contains("destination"),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+/// A recording has the secrets of the API, not those of the place that its rows go to.
+#[test]
+fn a_replay_writes_with_the_real_secrets_of_the_destination() {
+    let stored = Stored::new(Kind::Sqlite);
+    let config = std::fs::read_to_string(stored.folder.path().join("shop.yaml")).unwrap();
+    let config = format!("{config}destination: \"sqlite:{{secrets.shop_file}}\"\n");
+    std::fs::write(stored.folder.path().join("shop.yaml"), config).unwrap();
+    for (option, file) in [("--record", "recorded.db"), ("--replay", "replayed.db")] {
+        Program::new(stored.folder.path(), &["run", "shop.yaml", option, "exchanges"])
+            .env("SHOP_FILE", file)
+            .run()
+            .expect(0);
+        assert!(stored.folder.path().join(file).is_file(), "{file}");
+    }
+}

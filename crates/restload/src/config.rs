@@ -34,7 +34,8 @@ pub(crate) struct RootConfig {
     /// `discard_value`, or a map of `tables`, `columns` and `data_type` with a mode each.
     #[serde(default)]
     pub(crate) schema_contract: Option<ContractConfig>,
-    /// Where the records go; `sqlite:NAME.db` in the working directory when absent. `--to` takes its place for a run.
+    /// Where the records go; `sqlite:NAME.db` in the working directory when absent. `--to` takes its place for a run,
+    /// which then needs none of its secrets.
     #[serde(default)]
     #[schemars(schema_with = "destination_schema")]
     pub(crate) destination: Option<Value>,

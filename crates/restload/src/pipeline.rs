@@ -46,6 +46,8 @@ pub(crate) struct Overrides {
     pub(crate) select: Vec<String>,
     pub(crate) range: RunRange,
     pub(crate) offline: bool,
+    /// The records go elsewhere than the config says, or nowhere: what its destination needs is not asked for.
+    pub(crate) elsewhere: bool,
     pub(crate) demo: Option<Demo>,
     /// What a recorded run had, in the place of what there is now.
     pub(crate) replayed: Option<Replayed>,
@@ -256,8 +258,12 @@ impl Pipeline {
     }
 
     /// Where the config says that the records go, for commands that request nothing: a mistake elsewhere in the config
-    /// does not keep anybody from looking at what is stored.
-    pub(crate) fn destination(mut self, terminal: &Terminal) -> Result<Option<DestinationConfig>, Refused> {
+    /// does not keep anybody from looking at what is stored. With `elsewhere` only its dataset is of use.
+    pub(crate) fn destination(
+        self,
+        elsewhere: bool,
+        terminal: &Terminal,
+    ) -> Result<Option<DestinationConfig>, Refused> {
         let options = PlanOptions {
             select: Vec::new(),
             base_url: None,
@@ -266,15 +272,8 @@ impl Pipeline {
             offline: false,
             is_replayed: false,
         };
-        let overrides = Overrides::default();
-        let lookup = Surroundings::new(&self.secrets, &overrides, terminal);
         let mut diagnostics = Diagnostics::default();
-        let destination = bind_destination(
-            self.destination.take(),
-            &self.destination_path,
-            (&self.source, &options, &lookup),
-            &mut diagnostics,
-        );
+        let destination = self.bind_destination(&options, elsewhere, terminal, &mut diagnostics);
         if diagnostics.has_errors() {
             let found = diagnostics.into_vec();
             return Err(Refused::new(&self.document, &found, terminal));
@@ -308,12 +307,9 @@ impl Pipeline {
         }
         let lookup = Surroundings::new(&self.secrets, overrides, terminal);
         let planned = plan(&self.source, &options, &lookup, &mut self.diagnostics);
-        let destination = bind_destination(
-            self.destination,
-            &self.destination_path,
-            (&self.source, &options, &lookup),
-            &mut self.diagnostics,
-        );
+        let mut diagnostics = std::mem::take(&mut self.diagnostics);
+        let destination = self.bind_destination(&options, overrides.elsewhere, terminal, &mut diagnostics);
+        self.diagnostics = diagnostics;
         let failed = self.diagnostics.has_errors() || !self.shape.is_empty();
         let mut found = self.diagnostics.into_vec();
         found.retain(|further| !follows_from(further, &self.shape));
@@ -338,26 +334,34 @@ impl Pipeline {
             _ => Err(Refused::new(&self.document, &found, terminal)),
         }
     }
-}
 
-/// The destination with its placeholders filled in; none when it has none or they cannot be filled in.
-fn bind_destination(
-    destination: Option<DestinationConfig>,
-    path: &KeyPath,
-    (source, options, lookup): (&SourceConfig, &PlanOptions, &Surroundings<'_>),
-    diagnostics: &mut Diagnostics,
-) -> Option<DestinationConfig> {
-    let destination = destination?;
-    let template = Template::compile(&destination.url, &[], path, diagnostics)?;
-    let bound = bind(&source.vars, options, lookup, &[&template], diagnostics);
-    if options.offline || diagnostics.has_errors() {
-        return None;
-    }
-    match template.text(&bound.context.to_value()) {
-        Ok(url) => Some(DestinationConfig { url, ..destination }),
-        Err(error) => {
-            diagnostics.error(path, error);
-            None
+    /// The destination with its placeholders filled in; none when it has none or they cannot be filled in. Neither a
+    /// simulator nor a recording takes its place, so its secrets are the real ones.
+    fn bind_destination(
+        &self,
+        options: &PlanOptions,
+        elsewhere: bool,
+        terminal: &Terminal,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<DestinationConfig> {
+        let destination = self.destination.clone()?;
+        let path = &self.destination_path;
+        let template = Template::compile(&destination.url, &[], path, diagnostics)?;
+        if elsewhere {
+            return Some(destination);
+        }
+        let overrides = Overrides::default();
+        let lookup = Surroundings::new(&self.secrets, &overrides, terminal);
+        let bound = bind(&self.source.vars, options, &lookup, &[&template], diagnostics);
+        if options.offline || diagnostics.has_errors() {
+            return None;
+        }
+        match template.text(&bound.context.to_value()) {
+            Ok(url) => Some(DestinationConfig { url, ..destination }),
+            Err(error) => {
+                diagnostics.error(path, error);
+                None
+            }
         }
     }
 }

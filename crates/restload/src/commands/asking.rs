@@ -57,6 +57,7 @@ pub(super) async fn plan(
     });
     let overrides = Overrides {
         select,
+        elsewhere: true,
         demo,
         ..Overrides::default()
     };

@@ -12,6 +12,11 @@ use crate::load::settings::Settings;
 use crate::pipeline::{Pipeline, folder_of};
 use crate::terminal::Terminal;
 
+/// What the flags and the surroundings of a config say of its destination.
+pub(super) fn settings(config: &Path, flags: &Settings, terminal: &Terminal) -> Result<Settings, CommandError> {
+    Settings::load(&folder_of(config), flags).map_err(|error| CommandError::usage(error.render(terminal.color)))
+}
+
 /// A destination and the part of it that a pipeline loads into.
 pub(crate) struct Place {
     pub(crate) url: DestinationUrl,
@@ -21,16 +26,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `own` is what the config says, `flags` what the command line does.
+    /// `own` is what the config says, `settings` what the command line and the surroundings do.
     pub(crate) fn resolve(
-        config: &Path,
         pipeline: &str,
         own: Option<DestinationConfig>,
-        flags: &Settings,
-        terminal: &Terminal,
+        settings: Settings,
     ) -> Result<Self, CommandError> {
-        let settings = Settings::load(&folder_of(config), flags)
-            .map_err(|error| CommandError::usage(error.render(terminal.color)))?;
         let (own_url, own_dataset) = own.map_or((None, None), |own| (Some(own.url), own.dataset));
         let url = settings
             .to
@@ -64,8 +65,9 @@ impl Place {
     ) -> Result<Self, CommandError> {
         let pipeline = Pipeline::read(config, terminal)?;
         let name = pipeline.name().to_owned();
-        let own = pipeline.destination(terminal)?;
-        Self::resolve(&config.config, &name, own, &Settings { to, dataset }, terminal)
+        let settings = settings(&config.config, &Settings { to, dataset }, terminal)?;
+        let own = pipeline.destination(settings.to.is_some(), terminal)?;
+        Self::resolve(&name, own, settings)
     }
 
     /// The destination, opened for looking at it. `None` when nothing was ever loaded there.

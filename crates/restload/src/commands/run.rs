@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::place::Place;
+use super::place::{self, Place};
 use super::{CommandError, FAILED, OK, Outcome};
 use crate::cli::{Format, RefreshMode, RunArgs};
 use crate::demo;
@@ -173,6 +173,11 @@ async fn prepare_one(
     let (simulation, demo) = simulation.map_or((None, None), |simulation| {
         (Some(simulation.running), Some(simulation.demo))
     });
+    let flags = Settings {
+        to: args.to.clone(),
+        dataset: args.dataset.clone(),
+    };
+    let settings = place::settings(config, &flags, terminal)?;
     let overrides = Overrides {
         select: args.select.clone(),
         range: RunRange {
@@ -180,16 +185,13 @@ async fn prepare_one(
             until: args.until.clone(),
         },
         offline: false,
+        elsewhere: settings.to.is_some(),
         demo,
         replayed: recording.map(|recording| recording.surroundings(0)),
     };
     let base_url = pipeline.base_url().to_owned();
     let planned = pipeline.plan(&overrides, terminal)?;
-    let flags = Settings {
-        to: args.to.clone(),
-        dataset: args.dataset.clone(),
-    };
-    let place = Place::resolve(config, &name, planned.destination, &flags, terminal)?;
+    let place = Place::resolve(&name, planned.destination, settings)?;
     let plan = planned.plan;
     if plan.resources.iter().all(|resource| !resource.is_loaded) {
         return Err(CommandError::usage(format!(

@@ -150,6 +150,7 @@ async fn once(
             from: run_args.from.clone(),
             until: run_args.until.clone(),
         },
+        elsewhere: true,
         replayed: Some(recording.surroundings(index)),
         ..Overrides::default()
     };
