@@ -11,6 +11,7 @@ use restload_engine::{
 use restload_pushover_sim::Running;
 use restload_source::plan::{LeftOut, Plan, RunRange};
 use serde_json::{Map, Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -53,9 +54,14 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
             cancelled: cancelled.clone(),
         };
         let turns = Arc::clone(&turns);
-        running.spawn(async move {
-            let _turn = turns.acquire_owned().await;
-            (index, Box::pin(pipeline.load(options)).await)
+        // On a thread of its own: what writes is woken for every statement, and one thread that waits for one thing is
+        // woken sooner than the runtime, which has to find somebody to do it.
+        let threads = Handle::current();
+        running.spawn_blocking(move || {
+            threads.block_on(async move {
+                let _turn = turns.acquire_owned().await;
+                (index, Box::pin(pipeline.load(options)).await)
+            })
         });
     }
     let mut ended = Vec::new();
