@@ -164,7 +164,7 @@ impl Report<'_> {
                 if self.is_quick { "as many" } else { "20" },
             ),
             "The limit programs know the columns and write them by the fastest way through sqlx that we know: prepared \
-             inserts of 600 values (50 flat rows) on SQLite (WAL, synchronous NORMAL), binary COPY on Postgres, an upsert of the same on \
+             inserts of 3,000 values (250 flat rows) on SQLite (WAL, synchronous NORMAL), binary COPY on Postgres, an upsert of the same on \
              SQLite and by way of a temporary table on Postgres, skipping unchanged rows; always in one transaction. \
              They keep no load ids, no state and no schema, and retry nothing."
                 .to_owned(),
