@@ -6,13 +6,17 @@
 use std::sync::Arc;
 
 use restload_model::batch::{Batch, Cell, Reject, RejectKind, TableBatch};
+use restload_model::schema::Target;
 use serde_json::{Map, Value};
 
 use crate::commit::{Portion, Prepared, Route, note};
-use crate::error::DestinationError;
+use crate::error::{Cause, DestinationError};
 use crate::sql::{Dialect, Sql};
 use crate::step::{StepReport, TableReport};
 use crate::transaction::Transaction;
+
+/// How the reason of a reject begins that the database gives.
+const REFUSED: &str = "the database refuses it";
 
 /// For every table of every batch, which rows are written; `None` where all are.
 pub(crate) type Kept = Vec<Vec<Option<Vec<bool>>>>;
@@ -58,7 +62,7 @@ impl Transaction<'_> {
                 }
                 Err(error) => error,
             };
-            let Some(cause) = error.refusal().map(ToString::to_string) else {
+            let Some(cause) = error.refusal().map(|cause| in_words(cause, target)) else {
                 return Err(error);
             };
             self.say(Dialect::rollback_to_savepoint()).await?;
@@ -89,7 +93,7 @@ impl Transaction<'_> {
                 table: Arc::clone(&target.table),
                 page: batch.page,
                 record: place_on_page(batch, &target.table, row),
-                reason: format!("the database refuses it: {cause}"),
+                reason: format!("{REFUSED}: {cause}"),
                 raw: as_record(batch, &target.table, row).to_string(),
             };
             batch.rejects.push(reject);
@@ -100,6 +104,22 @@ impl Transaction<'_> {
     async fn say(&mut self, sql: Sql) -> Result<(), DestinationError> {
         let done = self.writer.execute(sql, &[]).await;
         self.during("cannot go back to before some rows", done).map(drop)
+    }
+}
+
+/// Why a row was refused; where a hint of the config is behind it, this comes first.
+fn in_words(cause: &Cause, target: &Target) -> String {
+    let said = cause.to_string();
+    let is_meant = |name: &str| {
+        let of_postgres = [format!("Key ({name})="), format!("Key (\"{name}\")=")];
+        said.ends_with(&format!("failed: {}.{name}", target.table)) || of_postgres.iter().any(|key| said.contains(key))
+    };
+    let unique = target.columns.iter().filter(|hint| hint.unique);
+    match unique.map(|hint| &hint.name).find(|name| is_meant(name)) {
+        Some(name) if cause.is_duplicate() => {
+            format!("column `{name}` is declared `unique: true`, and another row has the same value ({said})")
+        }
+        _ => said,
     }
 }
 
@@ -156,7 +176,7 @@ fn place_on_page(batch: &Batch, root_table: &str, row: usize) -> u64 {
         .rejects
         .iter()
         .filter(|reject| *reject.table == *root_table && reject.kind != RejectKind::DiscardedValue)
-        .filter(|reject| !reject.reason.starts_with("the database refuses it"))
+        .filter(|reject| !reject.reason.starts_with(REFUSED))
         .map(|reject| reject.record)
         .collect();
     without_row.sort_unstable();

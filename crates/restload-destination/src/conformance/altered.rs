@@ -445,9 +445,11 @@ async fn rows_that_the_database_refuses_are_rejected_one_by_one(database: &Datab
         );
     }
     let reasons = database
-        .query("SELECT DISTINCT substr(reason, 1, 24) FROM _rl_rejects")
+        .query("SELECT DISTINCT substr(reason, 1, 100) FROM _rl_rejects")
         .await;
-    assert_eq!(reasons, ["the database refuses it:"]);
+    let reason =
+        "the database refuses it: column `name` is declared `unique: true`, and another row has the same value";
+    assert_eq!(reasons, [&reason[..100]]);
 }
 
 async fn more_refused_rows_than_are_tolerated_fail_the_step(database: &Database) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use restload_model::batch::{Batch, Cell, ColumnBuffer, TableBatch};
-use restload_model::row_id;
 use restload_model::schema::WriteDisposition::{Append, Merge};
 use restload_model::schema::{ColumnHint, LIST_INDEX, MergeStrategy, PARENT_ID, ROOT_ID, ROW_ID, SortOrder, Target};
+use restload_model::{iso_time, row_id};
 
 use super::support::*;
 use crate::StepReport;
@@ -21,6 +21,7 @@ super::conformance!(
     w17_w18_marks_and_sorting_go_before,
     tables_made_within_the_load_hold_what_came,
     merging_at_random_gives_what_came_last,
+    values_of_every_type_are_the_same_again,
 );
 
 type Users<'c> = &'c [(i64, Cell<'c>, &'c [Cell<'c>])];
@@ -434,4 +435,104 @@ async fn merging_at_random_gives_what_came_last(database: &Database) {
         }
         assert_eq!(found, expected, "after load {round}");
     }
+}
+
+/// Few rows and many go into Postgres by different ways, and so do those that are compared.
+async fn values_of_every_type_are_the_same_again(database: &Database) {
+    let day = |text: &str| Cell::Date(iso_time::parse_date(text).unwrap());
+    let moment = |text: &str| iso_time::parse_timestamp(text).unwrap();
+    let bytes: Vec<u8> = (0..=255).collect();
+    let columns = [
+        "text", "bigint", "double", "bool", "at", "wall", "day", "time", "number", "json", "bytes",
+    ];
+    let last_second = 86_399_999_999;
+    let rows: [[Cell<'_>; 11]; 4] = [
+        [
+            Cell::Text(""),
+            Cell::Bigint(i64::MIN),
+            Cell::Double(-0.1),
+            Cell::Bool(false),
+            Cell::Timestamp(moment("0001-01-01T00:00:00Z")),
+            Cell::TimestampNtz(moment("0001-01-01T00:00:00Z")),
+            day("0001-01-01"),
+            Cell::Time(0),
+            Cell::Numeric("-0.0010"),
+            Cell::Json("{}"),
+            Cell::Binary(b""),
+        ],
+        [
+            Cell::Text("\u{1f600} \"it's\"\n\\."),
+            Cell::Bigint(i64::MAX),
+            Cell::Double(f64::MAX),
+            Cell::Bool(true),
+            Cell::Timestamp(moment("9999-12-31T23:59:59.999999Z")),
+            Cell::TimestampNtz(moment("9999-12-31T23:59:59.999999Z")),
+            day("9999-12-31"),
+            Cell::Time(last_second),
+            Cell::Numeric("123456789012345678901234567890.123456789"),
+            Cell::Json(r#"{"b":[1,2.5,null],"a":"x"}"#),
+            Cell::Binary(&bytes),
+        ],
+        [
+            Cell::Text("1969"),
+            Cell::Bigint(0),
+            Cell::Double(5e-324),
+            Cell::Null,
+            Cell::Timestamp(-1),
+            Cell::TimestampNtz(-1),
+            day("1969-12-31"),
+            Cell::Time(1),
+            Cell::Numeric("0"),
+            Cell::Json("[[]]"),
+            Cell::Binary(b"\0"),
+        ],
+        [Cell::Null; 11],
+    ];
+    let items: Vec<&[Cell<'_>]> = rows.iter().map(|row| &row[..]).collect();
+    let target = upsert();
+    for (round, count) in [1, 800].into_iter().enumerate() {
+        let batch = |load_id: &str| {
+            let records: Vec<_> = (0..count)
+                .map(|id| with_children(&[Cell::Bigint(id)], &items))
+                .collect();
+            vec![page("users", load_id, 1, (&["id"], 1), &columns, &records)]
+        };
+        let (first, second) = (format!("L{round}a"), format!("L{round}b"));
+        load(database, &first, &target, batch(&first)).await;
+        let report = load(database, &second, &target, batch(&second)).await;
+        let held = [count as u64, 4 * count as u64];
+        assert_eq!(
+            done(&report),
+            [("users", [held[0], 0, 0, 0]), ("users__items", [held[1], 0, 0, 0])]
+        );
+        let different = format!(
+            "SELECT DISTINCT {} FROM users__items",
+            columns
+                .map(|column| match (column, database.is_sqlite()) {
+                    ("json", false) => "\"json\"::text".to_owned(),
+                    _ => format!("\"{column}\""),
+                })
+                .join(", ")
+        );
+        let found = database.query(&different).await;
+        assert_eq!(found.len(), 4, "every copy of a row is the same: {found:#?}");
+    }
+    let extremes = "SELECT \"day\", \"time\", \"bytes\" FROM users__items i JOIN users u ON u._rl_id = i._rl_root_id \
+                    WHERE u.id = 0 AND _rl_list_idx < 3 ORDER BY _rl_list_idx";
+    let shown = database.query(extremes).await;
+    let shown: Vec<&str> = shown.iter().map(|row| &row[..row.len().min(40)]).collect();
+    let expected = if database.is_sqlite() {
+        [
+            "0001-01-01|00:00:00.000000|[]",
+            "9999-12-31|23:59:59.999999|[0, 1, 2, 3, ",
+            "1969-12-31|00:00:00.000001|[0]",
+        ]
+    } else {
+        [
+            "0001-01-01|00:00:00|\\x",
+            "9999-12-31|23:59:59.999999|\\x00010203040",
+            "1969-12-31|00:00:00.000001|\\x00",
+        ]
+    };
+    assert_eq!(shown, expected);
 }
