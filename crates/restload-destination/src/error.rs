@@ -276,6 +276,16 @@ impl DestinationError {
     }
 }
 
+impl DestinationError {
+    /// The same with other words of the cause.
+    pub(crate) fn with_cause(mut self, text: String) -> Self {
+        if let Self::Write { source, .. } = &mut self {
+            source.text = text;
+        }
+        self
+    }
+}
+
 fn where_held(holder: Option<&String>) -> String {
     holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }

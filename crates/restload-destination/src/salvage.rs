@@ -44,8 +44,8 @@ impl Transaction<'_> {
         *so_far += unstorable;
         let tolerated = target.max_rejects.saturating_sub(*so_far);
         if tolerated == 0 {
-            let done = self.write_tables(portion, prepared, route, &kept).await?;
-            tell(report, &done);
+            let done = self.write_tables(portion, prepared, route, &kept).await;
+            tell(report, &done.map_err(|error| advise(error, target))?);
             return Ok(kept);
         }
         let roots = roots(&portion.batches, &target.table, &kept);
@@ -72,7 +72,7 @@ impl Transaction<'_> {
                 waiting.push((middle, end));
                 waiting.push((start, middle));
             } else if start == end || refused.len() as u64 == tolerated {
-                return Err(error);
+                return Err(advise(error, target));
             } else {
                 refused.push((roots[start], cause));
             }
@@ -120,6 +120,17 @@ fn in_words(cause: &Cause, target: &Target) -> String {
             format!("column `{name}` is declared `unique: true`, and another row has the same value ({said})")
         }
         _ => said,
+    }
+}
+
+/// The error of rows that the database refuses, with what can be done about them.
+fn advise(error: DestinationError, target: &Target) -> DestinationError {
+    match error.refusal().map(|cause| in_words(cause, target)) {
+        Some(said) => error.with_cause(format!(
+            "{said}; `max_rejects` is {}, and so many of such records are kept in `_rl_rejects` while the others are loaded",
+            target.max_rejects
+        )),
+        None => error,
     }
 }
 
