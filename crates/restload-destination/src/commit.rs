@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use restload_model::DataType;
-use restload_model::batch::{Batch, ColumnBuffer, Reject, TableBatch};
+use restload_model::batch::{Batch, ColumnBuffer, Reject, RejectKind, TableBatch};
 use restload_model::checkpoint::Checkpoint;
 use restload_model::schema::{LOAD_ID, MergeStrategy, ROW_ID, Share, Table, Target, WriteDisposition};
 
@@ -423,16 +423,21 @@ impl<'d> Transaction<'d> {
     async fn write_rejects(&mut self, portion: &Portion<'_>, report: &mut StepReport) -> Result<(), DestinationError> {
         let rejects: Vec<&Reject> = portion.batches.iter().flat_map(|batch| &batch.rejects).collect();
         if !rejects.is_empty() {
-            let rejected = rejects.len() as u64;
+            self.memory.rejects += rejects.len() as u64;
             let new = self.not_kept_yet(portion.target, rejects).await?;
             let rows = system::reject_rows(self.stamp, &portion.target.resource, new);
             self.write_system(&rows).await?;
-            self.memory.rejects += rejected;
-            if portion.target.share == Share::Divided {
-                // They have named no table to count them on.
-                return Ok(());
+        }
+        for reject in portion.batches.iter().flat_map(|batch| &batch.rejects) {
+            if portion.target.share == Share::Divided && reject.table == portion.target.table {
+                // It has named no table to count it on.
+                continue;
             }
-            note(report, &portion.target.table).rejected += rejected;
+            let told = note(report, &reject.table);
+            match reject.kind {
+                RejectKind::DiscardedValue => told.discarded_values += 1,
+                RejectKind::Unstorable | RejectKind::Frozen | RejectKind::DiscardedRow => told.rejected += 1,
+            }
         }
         Ok(())
     }

@@ -64,8 +64,10 @@ pub struct TableReport {
     pub duplicates: u64,
     /// Rows that were left out because an earlier load had added them.
     pub already_there: u64,
-    /// Records of the table's resource that were kept out of it; counted on the root table.
+    /// Records and rows that were kept out of it, and stand among the rejects.
     pub rejected: u64,
+    /// Values that a contract kept out of its rows, and that stand there too.
+    pub discarded_values: u64,
 }
 
 impl TableReport {
@@ -79,6 +81,7 @@ impl TableReport {
             duplicates: 0,
             already_there: 0,
             rejected: 0,
+            discarded_values: 0,
         }
     }
 }

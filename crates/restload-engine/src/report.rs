@@ -214,6 +214,11 @@ pub struct TableTotals {
     pub duplicates: u64,
     /// Rows left out because an earlier load had added them.
     pub already_there: u64,
+    /// Records and rows that were kept out of the table, and are in `_rl_rejects`: they cannot be stored, or the schema
+    /// contract leaves them out.
+    pub rejected: u64,
+    /// Values that the schema contract kept out of its rows, and that are in `_rl_rejects`.
+    pub discarded_values: u64,
 }
 
 /// How far a load has moved the cursors of a resource.

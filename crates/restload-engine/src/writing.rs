@@ -191,6 +191,8 @@ impl Writer {
             totals.deleted += table.deleted;
             totals.duplicates += table.duplicates;
             totals.already_there += table.already_there;
+            totals.rejected += table.rejected;
+            totals.discarded_values += table.discarded_values;
         }
         self.totals
             .schema_changes

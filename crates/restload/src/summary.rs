@@ -202,6 +202,12 @@ fn note_of(totals: &TableTotals) -> String {
     if totals.already_there > 0 {
         parts.push(format!("{} left out: loaded before", totals.already_there));
     }
+    if totals.rejected > 0 {
+        parts.push(format!("{} rejected", totals.rejected));
+    }
+    if totals.discarded_values > 0 {
+        parts.push(format!("{} discarded", count(totals.discarded_values, "value")));
+    }
     if parts.is_empty() {
         return String::new();
     }
