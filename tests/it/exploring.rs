@@ -149,6 +149,60 @@ fn a_proposal_can_be_pasted_and_loads_everything() {
     }
 }
 
+/// An object whose keys are data: what `discover` proposes makes a row of each of its members.
+#[test]
+fn an_object_whose_keys_are_data_is_unpivoted() {
+    let coins = json!({
+        "btc": { "price": 1.5, "tags": [{ "t": "a" }] },
+        "eth": { "price": 2.5, "tags": [] },
+        "xrp": { "price": 3.5, "tags": [], "note": "n" },
+    });
+    let answers = [
+        (coins.clone(), "data_selector: $"),
+        (json!({ "status": "ok", "coins": coins }), "data_selector: coins"),
+    ];
+    for (body, selector) in answers {
+        let api = Api::start(move |_| Answer::json(body.clone()));
+        let folder = tempfile::tempdir().unwrap();
+        let client = format!("client: {{ base_url: \"{}\" }}\n", api.url());
+        std::fs::write(folder.path().join("shop.yaml"), format!("{client}resources: [coins]\n")).unwrap();
+        let found = Program::new(folder.path(), &["discover", "shop.yaml", "coins"])
+            .run()
+            .expect(0);
+        for written in [
+            selector,
+            "processing_steps: [{ unpivot: { key: key } }]",
+            "primary_key: key",
+        ] {
+            assert!(found.stdout.contains(written), "{written}:\n{}", found.stdout);
+        }
+        assert!(
+            found.stdout.contains("`btc` and `eth`: each is a record"),
+            "{}",
+            found.stdout
+        );
+        std::fs::write(folder.path().join("shop.yaml"), format!("{client}{}", found.stdout)).unwrap();
+        let database = Database::new(Kind::Sqlite, folder.path());
+        let to = database.args();
+        let mut args = vec!["run", "shop.yaml"];
+        args.extend(to.iter().map(String::as_str));
+        Program::new(folder.path(), &args).run().expect(0);
+        let rows = database.query(&format!(
+            "select key, cast(price as text), note from {} order by key",
+            database.qualified("coins")
+        ));
+        assert_eq!(
+            rows,
+            [["btc", "1.5", "NULL"], ["eth", "2.5", "NULL"], ["xrp", "3.5", "n"]]
+        );
+        // What the config has already is not proposed again.
+        let again = Program::new(folder.path(), &["discover", "shop.yaml", "coins"])
+            .run()
+            .expect(0);
+        assert_eq!(again.stdout.matches("unpivot").count(), 1, "{}", again.stdout);
+    }
+}
+
 #[test]
 fn a_proposal_keeps_what_the_config_says() {
     let api = Api::start(|target| answer(Style::PagesEchoed, target));

@@ -62,6 +62,12 @@ impl<'d> Proposed<'d> {
             *endpoint = json!({});
         }
         proposed.selector(found);
+        if let Some(map) = &found.selection.map {
+            proposed
+                .resource
+                .insert("processing_steps".to_owned(), json!([map.value]));
+            proposed.comment("processing_steps", &map.evidence);
+        }
         proposed.paging(&found.paging);
         let has_key = proposed.key(known, found);
         proposed.cursor(known, has_key, found);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use restload_model::Value;
 use restload_source::discovery::{
     Candidate, Fields, Proposal, Second, Selection, candidates, compare_pages, compile_paginator, examine_records,
-    select,
+    object_map, select,
 };
 use restload_source::examination::{Finding, cursor, primary_key};
 use restload_source::extraction::{
@@ -114,7 +114,11 @@ impl Asker {
             }
             Err(error) => return Err(self.failure(stage_of(&response), &error)),
         };
-        let (selection, selector_is_configured) = selection(endpoint, &body);
+        let (mut selection, selector_is_configured) = selection(endpoint, &body);
+        if !plan.steps.is_empty() {
+            // The config has steps of its own, which may well be this one.
+            selection.map = None;
+        }
         let selector = JsonPath::parse(selection.selector.value.as_str().unwrap_or("$"));
         let selector = selector.map_err(|error| self.failure(Stage::Content, &ExtractError::new(error)))?;
         let records = take_records(&selector, &mut body.clone());
@@ -157,6 +161,11 @@ impl Asker {
         } else {
             self.try_configured(&selector, &first, exchanges).await
         };
+        if let Some(map) = &selection.map
+            && let Some(plan) = self.resources.last_mut().and_then(Arc::get_mut)
+        {
+            plan.try_step(&map.value);
+        }
         let plan = &self.resources[place];
         let all: Vec<Value<'static>> = first.records.into_iter().chain(second).collect();
         let all = process(plan, &progress, all).map_err(|error| self.failure(Stage::Records, &error))?;
@@ -446,9 +455,14 @@ fn selection(endpoint: &EndpointPlan, body: &Value<'_>) -> (Selection, bool) {
         value: path.into(),
         evidence: "as the config has it; it matches".to_owned(),
     };
+    let map = match configured.all(body).as_slice() {
+        [only] => object_map(only, &format!("`{path}`")),
+        _ => None,
+    };
     let selection = Selection {
         selector,
         others: Vec::new(),
+        map,
     };
     (selection, true)
 }

@@ -5,6 +5,7 @@
 //! and types follow from the records.
 
 mod fields;
+mod object_map;
 mod paging;
 mod selector;
 
@@ -13,6 +14,7 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use serde_json::Value as Json;
 
 pub use fields::{ColumnProposal, CursorProposal, Fields, OF_OTHERS, examine_records, is_name_of_change, rank_of_key};
+pub use object_map::object_map;
 pub use paging::candidates;
 pub use selector::{Selection, select};
 
@@ -20,6 +22,7 @@ use crate::choice;
 use crate::json_path::JsonPath;
 use crate::paginators::{Paginator, PaginatorConfig};
 use crate::plan::{RecordSource, ResourcePlan};
+use crate::steps::StepConfig;
 
 /// A value for a key of the config, and what speaks for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +85,14 @@ pub fn compile_paginator(config: &Json) -> Result<Paginator, String> {
 }
 
 impl ResourcePlan {
+    /// Puts a processing step in front of all else, to be tried; one that cannot be used is left out.
+    pub fn try_step(&mut self, step: &Json) {
+        let mut diagnostics = Diagnostics::default();
+        if let Ok(config) = serde_json::from_value::<StepConfig>(step.clone()) {
+            self.steps = config.compile(1, &KeyPath::root().key("processing_steps").index(0), &mut diagnostics);
+        }
+    }
+
     /// Puts a selector in the place of what the config says, to be tried.
     pub fn try_selector(&mut self, selector: JsonPath) {
         if let RecordSource::Endpoint(endpoint) = &mut self.source {

@@ -3,7 +3,7 @@
 use restload_model::Value;
 use serde_json::Value as Json;
 
-use super::Proposal;
+use super::{Proposal, object_map};
 use crate::extraction::{FoundList, collect_lists, describe};
 use crate::json_path::JsonPath;
 
@@ -17,6 +17,8 @@ pub struct Selection {
     pub selector: Proposal,
     /// Other lists of objects, with how many elements each has.
     pub others: Vec<(String, usize)>,
+    /// Where the selector picks an object whose keys are data: the step that makes records of it.
+    pub map: Option<Proposal>,
 }
 
 /// Finds the records of an answer by its shape: of several lists of objects, one with a usual name, else the longest.
@@ -27,12 +29,33 @@ pub fn select(body: &Value<'_>) -> Selection {
             evidence,
         },
         others: Vec::new(),
+        map: None,
     };
     if !matches!(body, Value::Object(_)) {
         return alone(format!("the answer {}", describe(body)));
     }
     let mut lists = Vec::new();
     collect_lists(body, DEEPEST, &mut Vec::new(), &mut lists);
+    // Lists within such an object are parts of its records.
+    if let Some((path, map)) = object_map::find(body)
+        && lists
+            .iter()
+            .all(|list| list.path.len() > path.len() + 1 && list.path.starts_with(&path))
+    {
+        let value = if path.is_empty() {
+            "$".to_owned()
+        } else {
+            JsonPath::spell(&path)
+        };
+        return Selection {
+            selector: Proposal {
+                value: Json::from(value),
+                evidence: "the object whose keys are data".to_owned(),
+            },
+            others: Vec::new(),
+            map: Some(map),
+        };
+    }
     let mut of_objects: Vec<(&FoundList, usize)> = lists
         .iter()
         .filter(|list| list.holds_objects)
@@ -58,6 +81,7 @@ pub fn select(body: &Value<'_>) -> Selection {
                 evidence: format!("`{}` is {why}, of {elements}", spelled(best)),
             },
             others: rest.iter().map(|(list, length)| (spelled(list), *length)).collect(),
+            map: None,
         };
     }
     let mut usual = lists.iter().filter(|list| list.has_usual_name());
@@ -76,6 +100,7 @@ pub fn select(body: &Value<'_>) -> Selection {
                 evidence: format!("`{}` is {what}", spelled(list)),
             },
             others: Vec::new(),
+            map: None,
         };
     }
     alone(format!(
