@@ -112,7 +112,11 @@ class Comparison:
         only = [f"only dlt: {request}" for request in minus(asked[0], asked[1])]
         only += [f"only restload: {request}" for request in minus(asked[1], asked[0])]
         self.report(f"requests: {title}", only, differs.get("requests"))
-        self.report(f"tables: {title}", tables.differences(*self.read(name, destination)), differs.get("tables"))
+        found = tables.differences(*self.read(name, destination))
+        reason = differs.get("tables")
+        if found and all(line.endswith("dlt has text, restload date") for line in found):
+            reason = "text such as 2024-01-01 is a date"
+        self.report(f"tables: {title}", found, reason)
         if destination == "postgres":
             self.drop(name)
 

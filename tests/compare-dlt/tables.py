@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from collections import Counter
+from decimal import Decimal
 
 import psycopg2
 
@@ -59,6 +60,9 @@ def value(kind, raw):
         return raw.isoformat() if hasattr(raw, "isoformat") else str(raw)
     if kind == "double":
         return float(raw)
+    if kind == "numeric" and isinstance(raw, str):
+        # restload's columns of exact numbers are texts in SQLite.
+        raw = Decimal(raw)
     if kind in ("bigint", "numeric"):
         return int(raw) if int(raw) == raw or kind == "bigint" else str(raw)
     return raw if isinstance(raw, (int, float)) else str(raw)

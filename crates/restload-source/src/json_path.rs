@@ -17,6 +17,8 @@ pub struct JsonPath {
 enum Kind {
     /// One value at most: names and indexes only.
     Single(Vec<Step>),
+    /// What each of several paths finds, one after the other.
+    Union(Vec<JsonPath>),
     /// Anything else.
     Query(JpQuery),
 }
@@ -28,8 +30,17 @@ enum Step {
 }
 
 impl JsonPath {
-    /// Compiles a path. A bare dotted path is one from the root: `data.items` is `$.data.items`.
+    /// Compiles a path. A bare dotted path is one from the root: `data.items` is `$.data.items`. As dlt has it, names may
+    /// be quoted without brackets, or in brackets after a dot, `a,b` are two names of one object, and `a|b` two paths.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let alternatives = split(text, '|');
+        if alternatives.len() > 1 {
+            let paths: Result<Vec<Self>, String> = alternatives.into_iter().map(Self::parse).collect();
+            return Ok(Self {
+                text: text.trim().to_owned(),
+                kind: Kind::Union(paths?),
+            });
+        }
         let full = with_root(text.trim())?;
         let query = parse_json_path(&full).map_err(|error| reason(&error.to_string(), &full))?;
         let kind = match single_steps(&query) {
@@ -71,6 +82,7 @@ impl JsonPath {
     pub fn first<'v, 'a>(&self, root: &'v Value<'a>) -> Option<&'v Value<'a>> {
         match &self.kind {
             Kind::Single(steps) => steps.iter().try_fold(root, |value, step| step.get(value)),
+            Kind::Union(paths) => paths.iter().find_map(|path| path.first(root)),
             Kind::Query(_) => self.all(root).into_iter().next(),
         }
     }
@@ -79,6 +91,7 @@ impl JsonPath {
     pub fn all<'v, 'a>(&self, root: &'v Value<'a>) -> Vec<&'v Value<'a>> {
         match &self.kind {
             Kind::Single(_) => self.first(root).into_iter().collect(),
+            Kind::Union(paths) => paths.iter().flat_map(|path| path.all(root)).collect(),
             Kind::Query(query) => js_path_process(query, root)
                 .map(|found| found.into_iter().map(jsonpath_rust::query::QueryRef::val).collect())
                 .unwrap_or_default(),
@@ -98,7 +111,7 @@ impl JsonPath {
                 }
                 vec![std::mem::take(value)]
             }
-            Kind::Query(_) => self.all(root).into_iter().cloned().collect(),
+            Kind::Union(_) | Kind::Query(_) => self.all(root).into_iter().cloned().collect(),
         }
     }
 }
@@ -141,42 +154,85 @@ fn single_steps(query: &JpQuery) -> Option<Vec<Step>> {
         .collect()
 }
 
+/// The parts of a path between separators that are neither in brackets nor in quotes.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let (mut depth, mut quote) = (0_i32, None);
+    let parts = text.split(|character| {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '[' | '(') => depth += 1,
+            (None, ']' | ')') => depth -= 1,
+            (None, _) => {}
+        }
+        character == separator && depth == 0 && quote.is_none()
+    });
+    parts.collect()
+}
+
+/// Where the brackets of a part begin, or its end.
+fn brackets_at(part: &str) -> usize {
+    let mut quote = None;
+    for (place, character) in part.char_indices() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '[') => return place,
+            _ => {}
+        }
+    }
+    part.len()
+}
+
 /// Spells a path from the root. Bare names may hold `-`, `@` and other characters that RFC 9535 wants in brackets.
 fn with_root(text: &str) -> Result<String, String> {
-    if text.starts_with('$') || text.is_empty() {
+    if text.is_empty() {
         return Ok(text.to_owned());
     }
-    if text.starts_with('[') {
-        return Ok(format!("${text}"));
-    }
-    let is_plain = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '@'))
+    let (mut full, rest) = match text.strip_prefix('$') {
+        Some(rest) if rest.starts_with("..") => return Ok(text.to_owned()),
+        Some(rest) => ("$".to_owned(), rest.strip_prefix('.').unwrap_or(rest)),
+        None => ("$".to_owned(), text),
     };
-    let mut full = String::from("$");
-    let mut depth = 0_i32;
-    let parts = text.split(|character| {
-        depth += i32::from(character == '[') - i32::from(character == ']');
-        character == '.' && depth == 0
-    });
-    for part in parts {
-        let (name, brackets) = part.split_at(part.find('[').unwrap_or(part.len()));
-        if name == "*" {
-            full.push_str(".*");
-        } else if is_plain(name) {
-            full.push_str("['");
-            full.push_str(name);
-            full.push_str("']");
-        } else if name.contains(char::is_whitespace) {
-            return Err(format!("a name with a space needs quotes and brackets: ['{name}']"));
-        } else {
-            return Ok(format!("$.{text}"));
+    if rest.is_empty() || rest.starts_with('.') {
+        return Ok(text.to_owned());
+    }
+    for part in split(rest, '.') {
+        let (name, brackets) = part.split_at(brackets_at(part));
+        match spelt(name) {
+            Some(spelt) => full.push_str(&spelt),
+            None if name.is_empty() && !brackets.is_empty() => {}
+            None if name.contains(char::is_whitespace) => {
+                return Err(format!("a name with a space needs quotes and brackets: ['{name}']"));
+            }
+            None if text.starts_with('$') => return Ok(text.to_owned()),
+            None => return Ok(format!("$.{text}")),
         }
         full.push_str(brackets);
     }
     Ok(full)
+}
+
+/// A name, or several with commas between them, as RFC 9535 spells them; none for what is no name.
+fn spelt(name: &str) -> Option<String> {
+    if name == "*" {
+        return Some(".*".to_owned());
+    }
+    let is_plain = |name: &str| {
+        let mut characters = name.chars();
+        !name.is_empty() && characters.all(|one| one.is_alphanumeric() || matches!(one, '_' | '-' | '@'))
+    };
+    let names = split(name, ',').into_iter().map(|name| {
+        let name = name.trim();
+        let quoted = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
+        match quoted('"').or_else(|| quoted('\'')) {
+            Some(_) => Some(name.to_owned()),
+            None => is_plain(name).then(|| format!("'{name}'")),
+        }
+    });
+    let names: Option<Vec<String>> = names.collect();
+    Some(format!("[{}]", names?.join(",")))
 }
 
 /// What the parser of `full` expected, and where. It draws a picture of that over several lines; the config's own caret
@@ -237,6 +293,17 @@ mod tests {
             ("data.a-b", "3"),
             ("data.@next", r#""n""#),
             ("2024", "5"),
+            ("data.['@next']", r#""n""#),
+            ("$.data.['@next']", r#""n""#),
+            ("data.[\"a-b\"]", "3"),
+            ("data.'a-b'", "3"),
+            ("\"a.b\"", "6"),
+            ("data.items.[0].id", "1"),
+            ("data.a-b,@next", r#"3 "n""#),
+            ("data.a-b | none", "3 null"),
+            ("missing|data.items[*].id", "1 2"),
+            ("data.items[?(@.id > 1 || @.id < 0)].id", "2"),
+            ("data.*[*].id", "1 2"),
             ("['a.b']", "6"),
             ("$['a.b']", "6"),
             ("data.items[?(@.id > 1)].id", "2"),

@@ -388,7 +388,7 @@ fn mistakes_are_found_before_anything_is_sent() {
     auth.placements[0].name: `a b` is not a header name
     auth.placements[0].value: `nope` is not captured (captured are: token, sid, csrf)
     auth.capture.token: a capture has exactly one of `json`, `header` and `cookie`
-    auth.capture.token: `$.[` is not a JSONPath: expected wildcard_selector or ALPHA before `[`
+    auth.capture.token: `$.[` is not a JSONPath: expected selector at its end
     auth.login.data: `json` and `data` exclude each other: a request has one body
     auth.login.method: `G T` is not an HTTP method
     auth.expired_on: `often` is not a status (write a number (404), a class (4xx) or a range (500-503))
