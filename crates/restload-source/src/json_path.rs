@@ -160,11 +160,10 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     let parts = text.split(|character| {
         match (quote, character) {
             (Some(open), _) if open == character => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(character),
             (None, '[' | '(') => depth += 1,
             (None, ']' | ')') => depth -= 1,
-            (None, _) => {}
+            _ => {}
         }
         character == separator && depth == 0 && quote.is_none()
     });
