@@ -38,9 +38,33 @@ pub(crate) fn words_of_path(path: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// The name of what a path leads to: its last word.
+/// A name for the pipeline of an API, out of its title: `Swagger Petstore - OpenAPI 3.0` is `petstore`.
+pub(crate) fn of_title(title: &str) -> String {
+    const OF_ALL: [&str; 9] = [
+        "the", "api", "apis", "rest", "swagger", "openapi", "open_api", "v1", "v2",
+    ];
+    let first = title.split([':', '(', '|']).next().unwrap_or(title);
+    let first = first.split(" - ").next().unwrap_or(first);
+    let words = first
+        .split(|character: char| !character.is_alphanumeric())
+        .map(identifier);
+    let own: Vec<String> = words
+        .filter(|word| !word.is_empty() && !OF_ALL.contains(&word.as_str()))
+        .collect();
+    identifier(&own.join(" "))
+}
+
+/// Words that say of a path only that it leads to a list.
+const GENERAL: [&str; 10] = [
+    "items", "records", "list", "all", "entries", "results", "data", "search", "features", "query",
+];
+
+/// The name of what a path leads to: the last word that says what it is.
 pub(crate) fn of_path(path: &str) -> String {
-    words_of_path(path).pop().unwrap_or_else(|| "records".to_owned())
+    let words = words_of_path(path);
+    let mut particular = words.iter().rev().filter(|word| !GENERAL.contains(&word.as_str()));
+    let name = particular.next().or(words.last());
+    name.cloned().unwrap_or_else(|| "records".to_owned())
 }
 
 /// A name for the pipeline of an API, out of its address: `api.shop.example` is `shop`.
@@ -76,8 +100,20 @@ mod tests {
             ("orders", "orders"),
             ("/v1/orders/{id}/order-lines.json?x=1", "order_lines"),
             ("/{id}/", "records"),
+            ("/collections/levels/items", "levels"),
+            ("/search", "search"),
         ] {
             assert_eq!(of_path(path), expected);
+        }
+        for (title, expected) in [
+            ("Swagger Petstore - OpenAPI 3.0", "petstore"),
+            ("Weather: stations and measurements", "weather"),
+            ("The Shop API v2", "shop"),
+            ("GitHub v3 REST API", "git_hub_v3"),
+            ("../../etc", "etc"),
+            ("API", ""),
+        ] {
+            assert_eq!(of_title(title), expected);
         }
         for (address, expected) in [
             ("https://api.shop.example/v1", "shop"),

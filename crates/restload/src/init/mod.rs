@@ -52,7 +52,7 @@ impl Draft {
         push_comment(&mut text, 0, &format!("{}: {}", self.name, self.origin));
         text.push_str("#\n");
         let first = self.first_resource();
-        for (command, about) in [
+        let commands = [
             (
                 format!("check {file}"),
                 "every mistake in this file; nothing is requested",
@@ -70,8 +70,14 @@ impl Draft {
                 format!("run {file}"),
                 "loads all; into SQLite unless --to postgres://… is given",
             ),
-        ] {
-            let _ = writeln!(text, "#   restload {command:<36} {about}");
+        ];
+        let width = commands
+            .iter()
+            .map(|(command, _)| command.chars().count())
+            .max()
+            .unwrap_or(0);
+        for (command, about) in commands {
+            let _ = writeln!(text, "#   restload {command:<width$}   {about}");
         }
         text.push_str("#\n# What a key takes: restload explain resources.endpoint.paginator\n\n");
         push_document(&mut text, &self.config, &self.comments);

@@ -45,7 +45,7 @@ pub(crate) fn draft(root: &Value, file: &str, name: Option<&str>, base_url: Opti
             ),
         });
     }
-    let named = || match names::identifier(title) {
+    let named = || match names::of_title(title) {
         name if name.is_empty() || title == "an API" => {
             url::Url::parse(&server.filled).map_or_else(|_| "api".to_owned(), |url| names::of_address(&url))
         }
@@ -241,13 +241,13 @@ fn note_guesses(
         .filter_map(|resource| resource.get("name")?.as_str())
         .collect();
     if left_out > 0 {
-        let were = if left_out == 1 {
-            "is no list, and is"
+        let (are, each) = if left_out == 1 {
+            ("is", "with the reason")
         } else {
-            "are no lists, and are"
+            ("are", "each with a reason")
         };
         draft.remarks.push(format!(
-            "{} of the document {were} left out, each with a reason at the end of the config",
+            "{} {are} left out, {each} at the end of the config",
             count(left_out as u64, "GET operation")
         ));
     }

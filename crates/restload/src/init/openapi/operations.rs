@@ -10,7 +10,7 @@ pub(super) struct Operation<'d> {
     pub(super) parameters: Vec<Parameter<'d>>,
     pub(super) summary: Option<&'d str>,
     /// The schema of the body of a good answer, or why there is none.
-    pub(super) answer: Result<&'d Value, String>,
+    pub(super) answer: Result<&'d Value, NoSchema>,
     /// Headers of a good answer, in small letters.
     pub(super) answer_headers: Vec<String>,
     pub(super) is_deprecated: bool,
@@ -18,6 +18,23 @@ pub(super) struct Operation<'d> {
     pub(super) security: Option<&'d [Value]>,
     /// The address of its own server.
     pub(super) server: Option<&'d Value>,
+}
+
+/// Why the body of an answer has no schema.
+#[derive(Debug, Clone)]
+pub(super) struct NoSchema {
+    pub(super) reason: String,
+    /// Whether it may be JSON all the same.
+    pub(super) may_be_json: bool,
+}
+
+impl From<String> for NoSchema {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            may_be_json: true,
+        }
+    }
 }
 
 /// A parameter of an operation.
@@ -80,17 +97,16 @@ fn operation<'d>(document: &Document<'d>, path: &'d str, item: &'d Value, get: &
         });
     }
     let good = good_answer(document, get);
-    let headers = good.and_then(|answer| answer.get("headers")?.as_object());
+    let headers = good.as_ref().ok().and_then(|answer| answer.get("headers")?.as_object());
     Operation {
         path,
         parameters,
         summary: text(get, "summary")
             .or_else(|| text(get, "description"))
             .or_else(|| text(item, "summary")),
-        answer: match good {
-            Some(answer) => body_schema(document, answer),
-            None => Err("the document has no good answer for it".to_owned()),
-        },
+        answer: good
+            .map_err(NoSchema::from)
+            .and_then(|answer| body_schema(document, answer)),
         answer_headers: headers
             .map(|headers| headers.keys().map(|name| name.to_lowercase()).collect())
             .unwrap_or_default(),
@@ -101,8 +117,9 @@ fn operation<'d>(document: &Document<'d>, path: &'d str, item: &'d Value, get: &
 }
 
 /// The answer of status 200, else of another good one, else the default.
-fn good_answer<'d>(document: &Document<'d>, get: &'d Value) -> Option<&'d Value> {
-    let answers = get.get("responses")?.as_object()?;
+fn good_answer<'d>(document: &Document<'d>, get: &'d Value) -> Result<&'d Value, String> {
+    let none = || "the document has no good answer for it".to_owned();
+    let answers = get.get("responses").and_then(Value::as_object).ok_or_else(none)?;
     let exact = ["200", "2XX", "2xx"].iter().find_map(|status| answers.get(*status));
     let good = || {
         answers
@@ -110,12 +127,11 @@ fn good_answer<'d>(document: &Document<'d>, get: &'d Value) -> Option<&'d Value>
             .find(|(status, _)| status.starts_with('2'))
             .map(|(_, answer)| answer)
     };
-    document
-        .follow(exact.or_else(good).or_else(|| answers.get("default"))?)
-        .ok()
+    let found = exact.or_else(good).or_else(|| answers.get("default"));
+    document.follow(found.ok_or_else(none)?)
 }
 
-fn body_schema<'d>(document: &Document<'d>, answer: &'d Value) -> Result<&'d Value, String> {
+fn body_schema<'d>(document: &Document<'d>, answer: &'d Value) -> Result<&'d Value, NoSchema> {
     let none = || "the document does not say what it answers with".to_owned();
     let content = answer.get("content").and_then(Value::as_object).ok_or_else(none)?;
     let is_json = |kind: &str| {
@@ -127,12 +143,15 @@ fn body_schema<'d>(document: &Document<'d>, answer: &'d Value) -> Result<&'d Val
     let Some(media) = json.or_else(anything) else {
         let kinds: Vec<&str> = content.keys().map(String::as_str).collect();
         return Err(match kinds.as_slice() {
-            [] => none(),
-            kinds => format!("it answers with {}, and not with JSON", kinds.join(", ")),
+            [] => none().into(),
+            kinds => NoSchema {
+                reason: format!("it answers with {}, and not with JSON", kinds.join(", ")),
+                may_be_json: false,
+            },
         });
     };
     let schema = document.follow(media)?.get("schema").ok_or_else(none)?;
-    document.follow(schema)
+    Ok(document.follow(schema)?)
 }
 
 fn first_of(content: &Map<String, Value>, matches: impl Fn(&str) -> bool) -> Option<&Value> {

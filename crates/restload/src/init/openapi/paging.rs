@@ -147,12 +147,12 @@ struct Sign<'d> {
 pub(super) fn paging<'d>(
     document: &Document<'d>,
     operation: &Operation<'d>,
-    answer: &'d Value,
+    answer: Option<&'d Value>,
     records: &[String],
     key: Option<&str>,
 ) -> Paging {
     let mut signs = Vec::new();
-    let shape = document.shape(answer);
+    let shape = answer.map(|answer| document.shape(answer)).unwrap_or_default();
     if !shape.is_list() {
         collect(document, &shape.fields, records, &mut Vec::new(), &mut signs);
     }
@@ -180,6 +180,17 @@ pub(super) fn paging<'d>(
         .unwrap_or_else(|| search.none());
     search.length_of_page(&mut paging);
     paging
+}
+
+/// The parameters that only lists have, for an operation whose answer the document does not describe.
+pub(super) fn parameters_of_lists(operation: &Operation<'_>) -> Vec<String> {
+    const ALSO_OF_OTHERS: [&str; 9] = ["token", "first", "start", "p", "count", "size", "max", "length", "top"];
+    let query = operation.query().filter(|parameter| {
+        let plain = plain_name(parameter.name);
+        let all = CURSOR_PARAMS.iter().chain(&OFFSETS).chain(&PAGES).chain(&LIMITS);
+        !ALSO_OF_OTHERS.contains(&plain.as_str()) && all.clone().any(|known| *known == plain)
+    });
+    query.map(|parameter| format!("`{}`", parameter.name)).collect()
 }
 
 fn collect<'d>(

@@ -46,8 +46,10 @@ pub(super) enum Records<'d> {
     Several(Vec<String>),
     /// One object.
     One,
-    /// Neither, or nothing that can be known.
+    /// Nothing of the kind.
     None(String),
+    /// The document does not say.
+    Unknown(String),
 }
 
 struct Found<'d> {
@@ -72,7 +74,8 @@ pub(super) fn records<'d>(document: &Document<'d>, answer: &'d Value, name: &str
     if shape.fields.is_empty() {
         return match shape.values {
             Some(record) if document.shape(record).is_object() => Records::Map { record },
-            _ => Records::None("the document does not say what is in its answer".to_owned()),
+            Some(_) => Records::None("it answers with one object".to_owned()),
+            None => Records::Unknown("the document does not say what is in its answer".to_owned()),
         };
     }
     let mut found = Vec::new();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::Document;
 use super::operations::{Operation, Parameter};
-use super::paging::{Paging, paging};
+use super::paging::{Paging, paging, parameters_of_lists};
 use super::parents::{Parent, parent};
 use super::records::{Records, change, primary_key, records};
 use super::servers;
@@ -73,8 +73,12 @@ fn list_of<'d>(document: &Document<'d>, operation: Operation<'d>) -> Result<List
         return Err("the braces in its path do not match".to_owned());
     }
     let name = names::of_path(operation.path);
-    let answer = operation.answer.clone()?;
-    let found = records(document, answer, &name);
+    let answer = operation.answer.as_ref().ok().copied();
+    let found = match &operation.answer {
+        Ok(answer) => records(document, answer, &name),
+        Err(unknown) if unknown.may_be_json => Records::Unknown(unknown.reason.clone()),
+        Err(unknown) => Records::None(unknown.reason.clone()),
+    };
     let mut list = Listed {
         name,
         record: None,
@@ -122,6 +126,16 @@ fn list_of<'d>(document: &Document<'d>, operation: Operation<'d>) -> Result<List
         }
         Records::One => return Err("it answers with one object".to_owned()),
         Records::None(reason) => return Err(reason),
+        Records::Unknown(reason) => {
+            let telling = parameters_of_lists(&list.operation);
+            if telling.is_empty() || list.operation.ends_with_placeholder() {
+                return Err(reason);
+            }
+            list.selector_reason = format!(
+                "{reason}. That it is a list follows from its parameters {}; `restload discover` finds out where the records are",
+                telling.join(" and ")
+            );
+        }
     }
     if list.is_map {
         list.key = Some("key".to_owned());
@@ -145,11 +159,15 @@ fn name_apart(lists: &mut [Listed<'_>]) {
     }
     let mut taken: BTreeSet<String> = by_name.keys().cloned().collect();
     for places in by_name.into_values().filter(|places| places.len() > 1) {
-        let shortest = places
+        let depth = |place: &usize| lists[*place].operation.path.matches('/').count();
+        let least = places.iter().map(depth).min();
+        // Of several that are as short none is the one that is meant.
+        let is_one = places.iter().filter(|place| Some(depth(place)) == least).count() == 1;
+        let others = places
             .iter()
             .copied()
-            .min_by_key(|place| lists[*place].operation.path.matches('/').count());
-        for place in places.into_iter().filter(|place| Some(*place) != shortest) {
+            .filter(|place| !is_one || Some(depth(place)) != least);
+        for place in others.collect::<Vec<_>>() {
             let words = names::words_of_path(lists[place].operation.path);
             // As many of the words as it takes, from the end.
             let mut names = (2..=words.len()).map(|count| words[words.len() - count..].join("_"));
