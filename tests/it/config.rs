@@ -115,6 +115,7 @@ fn each_value_has_its_place() {
           paginator:
             type: header_link                   # shop.yaml:18
             links_next_key: next                # default
+            header: Link                        # default
           incremental:
             cursor_path: updated_at             # shop.yaml:19
             last_value_func: max                # default

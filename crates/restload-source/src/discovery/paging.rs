@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Candidate;
 use crate::json_path::JsonPath;
-use crate::paginators::{Page, Signs, has_next_link, is_about_paging, plain_name};
+use crate::paginators::{Page, Signs, has_next_link, is_about_paging, next_url_header, plain_name};
 use crate::plan::EndpointPlan;
 
 /// How an API calls the number of a page.
@@ -151,6 +151,10 @@ impl Search<'_> {
             let evidence = "the answer has a header `Link` with rel=\"next\"";
             all.push(certain(json!({ "type": "header_link" }), evidence.to_owned()));
         }
+        if let Some(header) = next_url_header(self.page.headers) {
+            let evidence = format!("the answer has a header `{header}` with a URL");
+            all.push(certain(json!({ "type": "header_link", "header": header }), evidence));
+        }
         for (path, _) in &self.signs.links {
             let path = JsonPath::spell(path);
             let evidence = format!("`{path}` is the URL of the next page");
@@ -160,7 +164,8 @@ impl Search<'_> {
 
     fn tokens(&self, all: &mut Vec<Candidate>) {
         for (header, param) in NEXT_HEADERS {
-            if let Some(value) = self.header(header) {
+            let is_url = next_url_header(self.page.headers).as_deref() == Some(header);
+            if let Some(value) = self.header(header).filter(|_| !is_url) {
                 let mut config = json!({ "type": "header_cursor", "cursor_key": header });
                 self.place(&mut config, "cursor", param);
                 all.push(certain(config, format!("the answer has a header `{header}`: {value}")));
@@ -492,6 +497,10 @@ mod tests {
     fn paginators_follow_from_what_the_answer_tells() {
         let all = [
             found(ids(2), &[("link", "<https://api.test/x?page=2>; rel=\"next\"")]),
+            found(
+                json!({ "data": ids(2) }),
+                &[("next-page", "https://api.test/x?_token=t")],
+            ),
             found(json!({ "data": ids(2), "links": { "next": "/x?page=2" } }), &[]),
             found(json!({ "data": ids(2), "meta": { "next_page_token": "t" } }), &[]),
             found(json!({ "data": ids(2), "nextCursor": "t" }), &[]),
@@ -520,6 +529,8 @@ mod tests {
         ];
         insta::assert_snapshot!(all.join("\n--\n"), @r#"
         {"type":"header_link"}: the answer has a header `Link` with rel="next"
+        --
+        {"type":"header_link","header":"next-page"}: the answer has a header `next-page` with a URL
         --
         {"type":"json_link","next_url_path":"links.next"}: `links.next` is the URL of the next page
         --

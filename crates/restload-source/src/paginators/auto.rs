@@ -3,6 +3,7 @@
 //! A link is certain: it is the whole next request. A token, a number of pages or a total says *that* more follows but
 //! not how to ask for it (the parameter's name, the first page's number), and is never guessed from.
 
+use http::HeaderMap;
 use restload_model::Value;
 
 use super::{Page, PaginateError, Position, Step, follow, header_link, resolve};
@@ -25,10 +26,25 @@ pub(crate) struct Signs {
     pub(crate) is_last: bool,
 }
 
-/// The next link of the `Link` header, else the one in the envelope of the records.
+/// Names of headers, other than `Link`, that tell of the next page, without an `X-` before them.
+const NEXT_HEADERS: [&str; 7] = [
+    "next",
+    "nextpage",
+    "nextlink",
+    "nexturl",
+    "nextpageurl",
+    "nextcursor",
+    "nextpagetoken",
+];
+
+/// The next link of the `Link` header, else that of a header named like it, else the one in the envelope of the records.
 pub(super) fn next(page: &Page<'_>) -> Result<Step, PaginateError> {
-    if let Some(link) = header_link::find(page.headers, "next") {
+    if let Some(link) = header_link::find_in_link(page.headers, "next") {
         return follow(&link, page);
+    }
+    let of_header = next_header(page.headers);
+    if let Some((_, link)) = of_header.as_ref().filter(|(_, value)| is_link(value)) {
+        return follow(link, page);
     }
     // What a single record holds is data, whatever it is called.
     if page.is_record {
@@ -48,6 +64,15 @@ pub(super) fn next(page: &Page<'_>) -> Result<Step, PaginateError> {
         }
         return follow(link, page);
     }
+    if let (Some((header, _)), Position::Start) = (of_header, page.position) {
+        let error = format!(
+            "the answer names a next page in its header `{header}`, and the config does not say how to ask for it"
+        );
+        return Err(PaginateError::new(error).with_help(format!(
+            "write `paginator: {{type: header_cursor, cursor_key: {header}, cursor_param: …}}`, or `paginator: single_page` if the \
+             first page is all that is wanted"
+        )));
+    }
     match signs.unfollowed() {
         // Later pages of links that ended may well repeat how many there are.
         Some(error) if *page.position == Position::Start => Err(error),
@@ -57,8 +82,11 @@ pub(super) fn next(page: &Page<'_>) -> Result<Step, PaginateError> {
 
 /// How the config would say what was followed.
 pub(super) fn explain(page: &Page<'_>) -> Option<String> {
-    if header_link::find(page.headers, "next").is_some() {
+    if header_link::find_in_link(page.headers, "next").is_some() {
         return Some("paginator: header_link".to_owned());
+    }
+    if let Some((header, _)) = next_header(page.headers).filter(|(_, value)| is_link(value)) {
+        return Some(format!("paginator: {{type: header_link, header: {header}}}"));
     }
     let signs = Signs::of(page);
     let (path, _) = signs.links.first()?;
@@ -66,6 +94,16 @@ pub(super) fn explain(page: &Page<'_>) -> Option<String> {
         "paginator: {{type: json_link, next_url_path: {}}}",
         JsonPath::spell(path)
     ))
+}
+
+/// The header that tells of the next page, with its value.
+pub(super) fn next_header(headers: &HeaderMap) -> Option<(String, String)> {
+    headers.iter().find_map(|(name, value)| {
+        let plain = plain_name(name.as_str());
+        let is_next = NEXT_HEADERS.contains(&plain.strip_prefix('x').unwrap_or(&plain));
+        let value = value.to_str().ok()?.trim();
+        (is_next && !value.is_empty()).then(|| (name.as_str().to_owned(), value.to_owned()))
+    })
 }
 
 impl Signs {
@@ -233,7 +271,7 @@ pub(crate) fn is_about_paging(name: &str) -> bool {
         .any(|known| name.starts_with(known))
 }
 
-fn is_link(text: &str) -> bool {
+pub(super) fn is_link(text: &str) -> bool {
     ["http://", "https://", "/", "?"]
         .iter()
         .any(|start| text.starts_with(start))

@@ -43,9 +43,10 @@ pub use stop_rules::TotalPath;
     reason = "a member's docs, with their example, stand at its struct; docs here would replace them in the schema"
 )]
 pub enum PaginatorConfig {
-    /// Follow only what is certain: a `Link` header with `rel="next"`, or a next URL beside the records; what was
-    /// followed is said once. A first page that tells of further ones in another way (a token, a number of pages, a
-    /// total) is loaded and then refused, with the paginator to write. Anything else is a single page.
+    /// Follow only what is certain: a `Link` header with `rel="next"`, a header such as `Next-Page` with a URL, or a next
+    /// URL beside the records; what was followed is said once. A first page that tells of further ones in another way (a
+    /// token, a number of pages, a total) is loaded and then refused, with the paginator to write. Anything else is a
+    /// single page.
     Auto(NoOptions),
     /// One request; links and cursors in the answer are ignored.
     SinglePage(NoOptions),
@@ -207,7 +208,7 @@ impl PaginatorConfig {
                 diagnostics.warning(path, "`json_response` is an old name", help);
                 Paginator::JsonLink(config.compile(path, diagnostics)?)
             }
-            Self::HeaderLink(config) => Paginator::HeaderLink(config.compile()),
+            Self::HeaderLink(config) => Paginator::HeaderLink(config.compile(path, diagnostics)?),
             Self::HeaderCursor(config) => Paginator::HeaderCursor(config.compile(path, diagnostics)?),
         })
     }
@@ -311,7 +312,13 @@ pub(crate) fn explain_auto(page: &Page<'_>) -> Option<String> {
 
 /// Whether an answer has a `Link` header with a next page.
 pub(crate) fn has_next_link(headers: &HeaderMap) -> bool {
-    header_link::find(headers, "next").is_some()
+    header_link::find_in_link(headers, "next").is_some()
+}
+
+/// The header, other than `Link`, that holds the URL of the next page.
+pub(crate) fn next_url_header(headers: &HeaderMap) -> Option<String> {
+    let (name, value) = auto::next_header(headers)?;
+    auto::is_link(&value).then_some(name)
 }
 
 /// Compiles a JSONPath that a member is configured with.

@@ -284,6 +284,48 @@ fn headers() {
             "?limit=2 \nnext link `https://api.test/more`",
         ),
         (
+            "a URL in a header of its own",
+            json!({"type": "header_link", "header": "Next-Page"}),
+            ("next-page", "/p2?t=a%2Cb"),
+            "?limit=2 \nnext link `https://api.test/p2?t=a%2Cb`",
+        ),
+        (
+            "links in a header of its own",
+            json!({"type": "header_link", "header": "X-Links"}),
+            ("x-links", link),
+            "?limit=2 \nnext link `https://api.test/p,2`",
+        ),
+        (
+            "an empty header",
+            json!({"type": "header_link", "header": "Next-Page"}),
+            ("next-page", ""),
+            "?limit=2 \ndone",
+        ),
+        (
+            "a URL in a header that is called so, without a paginator",
+            json!("auto"),
+            ("x-next-page", "https://api.test/p2"),
+            "?limit=2 \nnext link `https://api.test/p2`",
+        ),
+        (
+            "a token in a header, without a paginator",
+            json!("auto"),
+            ("x-next-page", "2"),
+            "?limit=2 \nerror: the answer names a next page in its header `x-next-page`, and the config does not say how to ask for it",
+        ),
+        (
+            "no token any more",
+            json!("auto"),
+            ("x-next-page", ""),
+            "?limit=2 \ndone",
+        ),
+        (
+            "what is no header",
+            json!({"type": "header_link", "header": "Next Page"}),
+            ("next-page", ""),
+            "header: `Next Page` is not a header name",
+        ),
+        (
             "P-01 G-39 a token",
             json!("header_cursor"),
             ("next", "t1"),

@@ -310,6 +310,15 @@ impl<'d> Search<'_, 'd> {
                 "the answer has a header `Link`".to_owned(),
             ));
         }
+        if let Some(header) = headers
+            .iter()
+            .find(|name| *name == "next-page" || *name == "x-next-url")
+        {
+            return Some(Self::found(
+                json!({ "type": "header_link", "header": header }),
+                format!("the header `{header}` of the answer is taken for the URL of the next page"),
+            ));
+        }
         for (header, param) in [("x-next-page", self.page), ("x-next-cursor", self.cursor)] {
             if let Some(param) = param.filter(|_| headers.iter().any(|name| name == header)) {
                 let mut paging = Self::found(
