@@ -74,6 +74,16 @@ impl<'p> Probes<'p> {
         self.redactor.redact(&text)
     }
 
+    /// The first resource whose records are not what the config says they are: an answer of the API would show how.
+    pub(crate) fn to_discover(&self) -> Option<&str> {
+        let mut probes = self.probes.iter();
+        let is_about_records = |(name, finding): (&str, &Finding)| {
+            matches!(name, "records" | "primary key" | "cursor") && matches!(finding.verdict, Verdict::Bad(_))
+        };
+        let found = probes.find(|(_, _, probe)| probe.findings().into_iter().any(is_about_records));
+        found.map(|(plan, _, _)| &*plan.name)
+    }
+
     pub(crate) fn as_json(&self) -> Value {
         let probes = self.probes.iter().map(|(plan, asked, probe)| {
             let findings = probe.findings().map(|(name, finding)| {

@@ -86,12 +86,20 @@ pub(crate) async fn connect(args: &CheckArgs, terminal: &Terminal) -> Outcome {
             report["resources"] = probes.as_json();
             terminal.print(&serde_json::to_string_pretty(&report).unwrap_or_default())?;
         }
-        Format::Text => terminal.print(&format!(
-            "{}: no mistakes; {}\n\n{}",
-            name(args),
-            selected(loaded, left_out),
-            probes.as_text(&terminal.of_standard_output())
-        ))?,
+        Format::Text => {
+            terminal.print(&format!(
+                "{}: no mistakes; {}\n\n{}",
+                name(args),
+                selected(loaded, left_out),
+                probes.as_text(&terminal.of_standard_output())
+            ))?;
+            if let Some(resource) = probes.to_discover() {
+                terminal.say(&format!(
+                    "`restload discover {} {resource}` asks the API and proposes what to write",
+                    name(args)
+                ));
+            }
+        }
     }
     Ok(ExitCode::from(if probes.are_good() { OK } else { FAILED }))
 }
