@@ -52,6 +52,8 @@ fn answer(target: &str) -> Answer {
             200,
             "<!doctype html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>",
         ),
+        // One byte more than a MiB.
+        "/orders/flood" => Answer::json(" ".repeat((1 << 20) - 1) + "[]"),
         _ => Answer::json(r#"{"error": "no such region"}"#).status(404),
     }
 }
@@ -326,6 +328,19 @@ fn a_web_page_in_place_of_json() {
       help: check `base_url` and `path`; a proxy or a login page may be in between
     shop loaded nothing into sqlite:[folder]/shop.db in [time]
     1 request, 92 bytes
+    ");
+}
+
+#[test]
+fn an_answer_that_is_too_large() {
+    let shop = Shop::new(Kind::Sqlite);
+    shop.edit("  retry:", "  max_response_mib: 1\n  retry:");
+    assert_snapshot!(shop.run(&["--var", "region=flood"]), @r"
+    exit 1
+    orders: failed, 0 records, 0 pages
+    error: orders: GET http://[api]/orders/flood?key=***: the answer is larger than 1 MiB (`client.max_response_mib`)
+    shop loaded nothing into sqlite:[folder]/shop.db in [time]
+    1 request, 0 bytes
     ");
 }
 

@@ -280,3 +280,41 @@ fn windows_up_to_now_leave_one_cursor() {
     assert_eq!(starts[0], "2024-01-20", "the next load begins where the last one ended");
     assert_eq!(scene.database.count("rows"), 1);
 }
+
+/// Earlier versions have named a cursor by all fields of the parent's record, also by those that are only taken along. It
+/// is found under that name, and moves to the one of what is requested.
+#[test]
+fn cursors_that_earlier_versions_have_stored_are_found() {
+    for kind in BOTH {
+        let api = Api::start(|target| match target {
+            "/parents" => Answer::json(r#"[{"id": 1, "name": "one"}]"#),
+            "/parents/1/rows" => Answer::json(r#"[{"at": 3}]"#),
+            "/parents/1/rows?since=3" => Answer::json(r#"[{"at": 3}, {"at": 4}]"#),
+            other => Answer::json(format!("\"{other}\"")).status(404),
+        });
+        let config = format!(
+            "client: {{base_url: '{}'}}\nresources:\n  - parents\n  - name: rows\n    include_from_parent: [name]\n    \
+             endpoint:\n      path: 'parents/{{resources.parents.id}}/rows'\n      params: {{since: \
+             '{{incremental.start_value}}'}}\n      incremental: {{cursor_path: at}}\n",
+            api.url()
+        );
+        let scene = Scene::new(kind, &config);
+        scene.run();
+        let stored = |scene: &Scene| {
+            let state = scene.state();
+            assert_eq!(state.len(), 1, "{state:?}");
+            let position: serde_json::Value = serde_json::from_str(&state[0][2]).unwrap();
+            (state[0][1].clone(), position["cursor"]["last"].clone())
+        };
+        let of_requested = r#"{"parents":{"id":1}}"#.to_owned();
+        assert_eq!(stored(&scene), (of_requested.clone(), 3.into()));
+        let table = scene.database.qualified("_rl_state");
+        scene.database.query(&format!(
+            r#"update {table} set "partition" = '{{"parents":{{"id":1,"name":"one"}}}}', checkpoint = '{{"cursor":{{"of":"at","last":3}}}}'"#
+        ));
+        scene.run();
+        assert!(api.asked().contains(&"/parents/1/rows?since=3".to_owned()));
+        assert_eq!(scene.database.column("rows", "at"), ["3", "4"]);
+        assert_eq!(stored(&scene), (of_requested, 4.into()));
+    }
+}

@@ -237,6 +237,35 @@ fn a_lifetime_is_what_the_answer_says_in_whatever_form() {
 }
 
 #[test]
+fn a_session_lasts_as_long_as_the_answer_or_the_config_says() {
+    let token = |more: &str| format!(r#"{{"data": {{"token": "t0ken"}}{more}}}"#);
+    for (given, body, seconds) in [
+        (json!({}), token(r#", "ttl": 90"#), None),
+        (
+            json!({"session_lifetime_secs": 600}),
+            token(r#", "ttl": 90"#),
+            Some(600),
+        ),
+        (
+            json!({"session_lifetime_secs": 600, "expires_in_path": "ttl"}),
+            token(r#", "ttl": 90"#),
+            Some(90),
+        ),
+        (
+            json!({"session_lifetime_secs": 600, "expires_in_path": "ttl"}),
+            token(""),
+            Some(600),
+        ),
+    ] {
+        let headers = [("set-cookie", "SID=cook1e; Path=/"), ("x-csrf", "csrf-1")];
+        let granted = login(session_login(given.clone()))
+            .read(&answer(200, &headers, &body))
+            .unwrap();
+        assert_eq!(granted.lifetime.map(|lifetime| lifetime.as_secs()), seconds, "{given}");
+    }
+}
+
+#[test]
 fn a_refresh_token_is_sent_and_replaced() {
     let login = login(json!({
         "type": "oauth2_refresh_token",

@@ -100,6 +100,37 @@ pub struct ColumnConfig {
     pub root_key: Option<bool>,
 }
 
+impl ColumnConfig {
+    /// Hints of dlt's that are given and have no effect, each with the reason.
+    pub(crate) fn without_effect(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let layout = "neither database lays out tables by a column";
+        let hints = [
+            ("partition", self.partition, layout),
+            ("cluster", self.cluster, layout),
+            ("sort", self.sort, layout),
+            (
+                "incremental",
+                self.incremental,
+                "what a load goes on from is the endpoint's `incremental`",
+            ),
+            ("variant", self.variant, "variant columns follow from `variants`"),
+            ("row_key", self.row_key, "rows are identified by `_rl_id`"),
+            (
+                "parent_key",
+                self.parent_key,
+                "child rows point to their parents by `_rl_parent_id`",
+            ),
+            (
+                "root_key",
+                self.root_key,
+                "child rows point to their root rows by `_rl_root_id`",
+            ),
+        ];
+        let given = hints.into_iter().filter(|(_, given, _)| *given == Some(true));
+        given.map(|(hint, _, reason)| (hint, reason))
+    }
+}
+
 /// The order of records with the same key, the one that counts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -71,6 +71,13 @@ pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut
         if column.merge_key == Some(true) && !merge_key.contains(&normalized) {
             merge_key.push(Arc::clone(&normalized));
         }
+        for (hint, reason) in column.without_effect() {
+            diagnostics.warning(
+                &path.key(hint),
+                format_args!("`{hint}` has no effect: {reason}"),
+                Some("leave it out".to_owned()),
+            );
+        }
         marks.note(&column, &path, diagnostics);
         hints.push(compile_hint(normalized, &column, &path, diagnostics));
     }
