@@ -233,7 +233,10 @@ mod tests {
         for (id, base, path, url) in [
             ("U-01", "https://a.test/v1/", "/x", "https://a.test/v1/x"),
             ("U-01", "https://a.test/v1", "x", "https://a.test/v1/x"),
+            ("U-01", "https://a.test/v1", "/x", "https://a.test/v1/x"),
+            ("U-01", "https://a.test/v1/", "x", "https://a.test/v1/x"),
             ("U-01", "https://a.test/v1//", "//x", "https://a.test/v1/x"),
+            ("U-01", "https://a.test/", "//x//y/", "https://a.test/x//y/"),
             ("U-02", "https://a.test/v1", "/", "https://a.test/v1/"),
             ("U-02", "https://a.test/v1", "///", "https://a.test/v1/"),
             ("U-03", "/", "path", "/path"),
@@ -244,6 +247,7 @@ mod tests {
             ("U-05", "https://a.test/v1", "x#y", "https://a.test/v1/x#y"),
             ("U-05", "https://a.test", "a b/路径", "https://a.test/a b/路径"),
             ("U-06", "ftp://a.test", "x", "ftp://a.test/x"),
+            ("U-06", "https://api.eu.a.test/v1", "x", "https://api.eu.a.test/v1/x"),
             ("U-06", "a.test/v1", "x", "a.test/v1/x"),
             ("K-18", "https://a.test", "https://b.test/x", "https://b.test/x"),
             ("K-18", "", "https://b.test/x", "https://b.test/x"),

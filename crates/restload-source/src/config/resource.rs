@@ -484,6 +484,29 @@ mod tests {
         }
     }
 
+    /// C-12: what is in both is a resource's own as a whole, and what is in the defaults only is added.
+    #[test]
+    fn everything_else_is_taken_whole() {
+        let defaults = json!({
+            "write_disposition": {"disposition": "merge", "strategy": "upsert"},
+            "schema_contract": {"tables": "freeze", "columns": "evolve"},
+            "parallelized": true,
+            "endpoint": {
+                "paginator": {"type": "cursor", "cursor_path": "next", "cursor_param": "after"},
+                "incremental": {"cursor_path": "at", "initial_value": 1, "lag": 5},
+            },
+        });
+        let own = json!({
+            "name": "p",
+            "write_disposition": {"disposition": "merge"},
+            "schema_contract": {"columns": "freeze"},
+            "endpoint": {"paginator": {"type": "offset", "limit": 5}, "incremental": {"cursor_path": "day"}},
+        });
+        let mut expected = own.clone();
+        expected["parallelized"] = true.into();
+        assert_eq!(merged(&own, &defaults), expected);
+    }
+
     /// C-20: the parameters of the defaults are merged in, and a resource's own win one by one.
     #[test]
     fn parameters_are_merged_by_name() {

@@ -187,6 +187,12 @@ fn refuses() {
             "{secret.token}",
             "error: `{secret.token}` refers to `secret`, which is unknown here (did you mean `secrets`?)",
         ),
+        // I-32
+        (
+            "{unknown}",
+            "error: `{unknown}` refers to `unknown`, which is unknown here (a placeholder begins with one of: env, \
+             incremental, resources, run, secrets, vars, window; write `{{` for a literal brace)",
+        ),
         ("{", "error: a `{` without its `}` (write `{{` for a literal brace)"),
         ("a}", "error: a `}` without its `{` (write `}}` for a literal brace)"),
         (

@@ -315,6 +315,24 @@ fn offset() {
             "offset_header: `offset_param` and `offset_header` exclude each other: the value goes to one place",
         ),
         (
+            "G-21 no names are the default ones",
+            by(json!({"offset_param": null, "offset_body_path": null, "limit_param": null, "limit_body_path": null})),
+            vec![two(json!({}))],
+            "?offset=0&limit=2 \nnext offset 2",
+        ),
+        (
+            "G-21 empty names",
+            by(json!({"offset_param": "", "limit_body_path": ""})),
+            vec![],
+            "offset_param: `offset_param` is empty\nlimit_body_path: `limit_body_path` is empty",
+        ),
+        (
+            "G-21 an empty name beside none",
+            by(json!({"offset_param": null, "offset_body_path": "", "limit_param": "", "limit_body_path": null})),
+            vec![],
+            "offset_body_path: `offset_body_path` is empty\nlimit_param: `limit_param` is empty",
+        ),
+        (
             "G-15 G-21 two places, and an empty name",
             by(json!({"offset_param": "o", "offset_body_path": "b", "limit_param": ""})),
             vec![],

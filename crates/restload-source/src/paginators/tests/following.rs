@@ -209,6 +209,12 @@ fn links_in_the_body() {
             "?limit=2 \ndone",
         ),
         (
+            "Z-04 an empty text",
+            json!("json_link"),
+            vec![json!({"next": ""})],
+            "?limit=2 \ndone",
+        ),
+        (
             "Z-04 a number",
             json!("json_link"),
             vec![json!({"next": 5})],
