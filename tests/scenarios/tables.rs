@@ -23,10 +23,16 @@ fn trusted(sql: String) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(sql)
 }
 
+/// Opens a connection that asks for nothing at its start: PgBouncer, which may be in between, refuses what sqlx asks for.
+async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {
+    let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+    PgConnection::connect_with(&options.extra_float_digits(None)).await
+}
+
 /// Takes a dataset away, if it is there.
 pub(crate) fn drop_dataset(url: &str, dataset: &str) -> Result<(), String> {
     block_on(async {
-        let mut connection = PgConnection::connect(url).await?;
+        let mut connection = connect(url).await?;
         let sql = format!("SET client_min_messages = warning; DROP SCHEMA IF EXISTS \"{dataset}\" CASCADE");
         sqlx::raw_sql(trusted(sql)).execute(&mut connection).await?;
         connection.close().await
@@ -68,7 +74,7 @@ pub(crate) fn dump_sqlite(file: &Path) -> Result<Dump, String> {
 /// Everything in a Postgres schema.
 pub(crate) fn dump_postgres(url: &str, dataset: &str) -> Result<Dump, String> {
     block_on(async {
-        let mut connection = PgConnection::connect(url).await?;
+        let mut connection = connect(url).await?;
         sqlx::raw_sql("SET TimeZone = 'UTC'").execute(&mut connection).await?;
         let names = format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{dataset}'");
         let mut tables = BTreeMap::new();
