@@ -286,6 +286,9 @@ fn completions_of_bash_know_the_commands() {
     let script = run(&["completions", "bash"]);
     for word in [
         "_restload()",
+        "init",
+        "config",
+        "--key-name",
         "run",
         "check",
         "plan",

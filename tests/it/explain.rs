@@ -123,6 +123,7 @@ fn manual_pages_of_every_command() {
     assert!(output.status.success());
     let page = |name: &str| std::fs::read_to_string(folder.path().join("pages").join(name)).unwrap();
     assert!(page("restload.1").contains("Exit codes"));
+    assert!(page("restload-init.1").contains("base\\-url") && page("restload-config.1").contains("secrets masked"));
     let run = page("restload-run.1");
     assert!(run.contains(".TH") && run.contains("full\\-refresh"), "{run}");
     std::fs::write(folder.path().join("file"), "").unwrap();

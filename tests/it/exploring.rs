@@ -203,6 +203,55 @@ fn an_object_whose_keys_are_data_is_unpivoted() {
     }
 }
 
+/// `--write` puts the proposal where the resource stands, and touches nothing else.
+#[test]
+fn a_proposal_is_written_into_the_config() {
+    let api = Api::start(|target| answer(Style::PagesEchoed, target));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.yaml");
+    let read = || std::fs::read_to_string(&path).unwrap();
+    let before = format!(
+        "# mine\nresources:\n  - items\n\n  # another\n  - name: other   # kept\n\nclient: {{ base_url: \"{}\" }}\n",
+        api.url()
+    );
+    std::fs::write(&path, &before).unwrap();
+    let wrote = Program::new(folder.path(), &["discover", "shop.yaml", "items", "--write"])
+        .run()
+        .expect(0);
+    assert!(wrote.stderr.contains("written into shop.yaml"), "{}", wrote.stderr);
+    let (_, resource) = wrote.stdout.split_once("resources:\n").unwrap();
+    assert_eq!(read(), before.replace("  - items\n", resource));
+    Program::new(folder.path(), &["check", "shop.yaml"]).run().expect(0);
+    // A path comes at the end.
+    let again = Program::new(folder.path(), &["discover", "shop.yaml", "/v2/things", "--write"])
+        .run()
+        .expect(0);
+    let (_, things) = again.stdout.split_once("resources:\n").unwrap();
+    let with_both = before
+        .replace("  - items\n", resource)
+        .replace("# kept\n", &format!("# kept\n\n{things}"));
+    assert_eq!(read(), with_both);
+    // What cannot be put in is left to be pasted: a list in one line, a secret that is typed in.
+    for config in [
+        format!("client: {{ base_url: \"{}\" }}\nresources: [items]\n", api.url()),
+        format!(
+            "client: {{ base_url: \"{}\" }}\nresources:\n  - name: items\n    endpoint: {{ headers: {{ Authorization: typed-in-secret }} }}\n",
+            api.url()
+        ),
+    ] {
+        std::fs::write(&path, &config).unwrap();
+        let refused = Program::new(folder.path(), &["discover", "shop.yaml", "items", "--write"])
+            .run()
+            .expect(2);
+        assert!(
+            refused.stderr.contains("paste what is printed above"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(read(), config);
+    }
+}
+
 #[test]
 fn a_proposal_keeps_what_the_config_says() {
     let api = Api::start(|target| answer(Style::PagesEchoed, target));

@@ -106,7 +106,7 @@ fn what_is_written_by_flags() {
               restload.schema.json  what editors complete and check the config by
     next:     edit secrets.toml, or set SHOP_KEY
               restload check --connect shop.yaml
-              restload discover shop.yaml orders
+              restload discover --write shop.yaml orders
               restload run shop.yaml
     ");
     assert_snapshot!(read(folder.path(), "shop.yaml"), @r#"
@@ -226,7 +226,7 @@ fn nothing_that_is_there_is_lost() {
               secrets.toml  was there, and has the names it needs; left as it is
               .gitignore    keeps secrets.toml out of git
     next:     restload check --connect shop.yaml
-              restload discover shop.yaml orders
+              restload discover --write shop.yaml orders
               restload run shop.yaml
     ");
     assert!(read(path, "shop.yaml").contains("{secrets.shop_token}"));
@@ -328,7 +328,7 @@ fn what_a_document_leaves_open_is_told() {
               restload.schema.json  what editors complete and check the config by
     next:     edit secrets.toml, or set MY_SHOP_KEY
               restload check --connect my-shop.yaml
-              restload discover my-shop.yaml shops
+              restload discover --write my-shop.yaml shops
               restload run my-shop.yaml
     --
     4 GET operations are left out, each with a reason at the end of the config
@@ -348,7 +348,7 @@ fn a_config_of_dlt_becomes_one_of_restload() {
               restload.schema.json  what editors complete and check the config by
     next:     edit secrets.toml, or set GITHUB_X_API_KEY
               restload check --connect github.yaml
-              restload discover github.yaml stargazers
+              restload discover --write github.yaml stargazers
               restload run github.yaml
     --
     left out: client.session: a Python object; its options are `client.headers`, `client.retry`, `client.timeout_secs`

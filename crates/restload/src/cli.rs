@@ -169,6 +169,9 @@ pub(crate) struct DiscoverArgs {
     pub(crate) config: ConfigArgs,
     /// A resource of the config, or a path with a `/` that is to become one.
     pub(crate) resource: String,
+    /// Put what was found out into the config, in the place of what it has of the resource.
+    #[arg(long, conflicts_with = "demo")]
+    pub(crate) write: bool,
     /// Ask a simulator of the API on this machine; no account is needed.
     #[arg(long)]
     pub(crate) demo: bool,

@@ -221,6 +221,14 @@ impl Pipeline {
         }
     }
 
+    /// The place of a resource in the file's list; none for one that the file does not have.
+    pub(crate) fn place_in_file(&self, name: &str) -> Option<usize> {
+        let resources = self.document.value().get("resources")?.as_array()?;
+        let named =
+            |resource: &Value| resource.as_str() == Some(name) || resource.get("name").is_some_and(|own| own == name);
+        resources.iter().position(named)
+    }
+
     /// Adds a resource for a path, under the defaults of the config, and gives its name: the last part of the path that
     /// is no placeholder.
     pub(crate) fn add_path(&mut self, path: &str) -> String {

@@ -271,16 +271,7 @@ impl<'d> Proposed<'d> {
             let _ = writeln!(text, "#   {} {} -> {status}{counted}", exchange.method, exchange.url);
         }
         text.push_str("resources:\n");
-        let mut resource = String::new();
-        let mut comments = Comments::default();
-        for (path, evidence) in &self.evidence {
-            comments.above(path, evidence);
-        }
-        push_map(&mut resource, &self.resource, 4, "", &comments);
-        let _ = write!(text, "  - {}", resource.trim_start());
-        for remark in &self.remarks {
-            push_comment(&mut text, 4, remark);
-        }
+        text.push_str(&self.unmasked_element());
         let shown = self.redactor.redact(&text);
         if shown.matches(MASK).count() > self.masked_before() {
             return format!(
@@ -289,6 +280,26 @@ impl<'d> Proposed<'d> {
             );
         }
         shown
+    }
+
+    /// The resource as an element of a list, and what it says; secrets in its text are masked.
+    pub(crate) fn element(&self) -> (String, Value) {
+        let text = self.redactor.redact(&self.unmasked_element());
+        (text, Value::Object(self.resource.clone()))
+    }
+
+    fn unmasked_element(&self) -> String {
+        let mut comments = Comments::default();
+        for (path, evidence) in &self.evidence {
+            comments.above(path, evidence);
+        }
+        let mut resource = String::new();
+        push_map(&mut resource, &self.resource, 4, "", &comments);
+        let mut text = format!("  - {}", resource.trim_start());
+        for remark in &self.remarks {
+            push_comment(&mut text, 4, remark);
+        }
+        text
     }
 
     /// The masks in the addresses of requests.

@@ -95,7 +95,7 @@ pub(crate) async fn connect(args: &CheckArgs, terminal: &Terminal) -> Outcome {
             ))?;
             if let Some(resource) = probes.to_discover() {
                 terminal.say(&format!(
-                    "`restload discover {} {resource}` asks the API and proposes what to write",
+                    "`restload discover {} {resource}` asks the API and proposes what to write; --write writes it",
                     name(args)
                 ));
             }

@@ -114,7 +114,7 @@ fn tell(draft: &Draft, config: &Path, written: &files::Written, terminal: &Termi
     let first = draft.first_resource();
     let mut next = vec![
         format!("restload check --connect {file}"),
-        format!("restload discover {file} {first}"),
+        format!("restload discover --write {file} {first}"),
         format!("restload run {file}"),
     ];
     if let Some(secret) = draft.secrets.first().filter(|_| written.lacks_secrets) {

@@ -62,6 +62,11 @@ impl Document {
         self.spans.line_of(&self.source, path)
     }
 
+    /// The text.
+    pub(super) fn text(&self) -> &str {
+        self.source.text()
+    }
+
     /// The file's name, as the command line has it.
     pub(crate) fn file_name(&self) -> &str {
         self.source.file_name()

@@ -13,6 +13,7 @@ mod syntax;
 pub(crate) mod document;
 pub(crate) mod masking;
 pub(crate) mod render;
+pub(crate) mod rewriting;
 pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod settings;
