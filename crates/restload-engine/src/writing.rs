@@ -20,7 +20,7 @@ use crate::resource::TableRows;
 /// A step is written once it holds this much: enough for one bulk insert to be worth its transaction.
 pub(crate) const STEP_BYTES: usize = 3 << 20;
 /// Pages that wait for the writer hold no more than this, in KiB; whoever would exceed it waits.
-pub(crate) const BUDGET_KIB: usize = 9 << 10;
+pub(crate) const BUDGET_KIB: usize = 6 << 10;
 /// A step is written when nothing has come for this long, so that a slow API's pages are soon durable.
 const IDLE: Duration = Duration::from_secs(1);
 /// A step is written at the latest this long after its first page.
