@@ -296,8 +296,9 @@ resources:
           # whole numbers such as 1704067200, which are seconds since 1970
           created_at: { data_type: timestamp }
         max_table_nesting: 1
-        # left out, because every load replaces all rows: incremental: { cursor_path: updated_at }
-        # (`updated_at` is in each of 20 records, from 2024-01-01T00:00:00Z to 2024-01-01T00:00:19Z)
+        # left out, because every load replaces all rows, while `merge` would update them:
+        # incremental: { cursor_path: updated_at } (`updated_at` is in each of 20 records, from
+        # 2024-01-01T00:00:00Z to 2024-01-01T00:00:19Z)
         # columns whose types need not be written, because they come by themselves and widen with the
         # data: id bigint, name text, zip text, updated_at timestamp
     "#);

@@ -175,7 +175,7 @@ impl<'d> Proposed<'d> {
         let replaces = known.disposition == WriteDisposition::Replace;
         if replaces || cursor.is_of_creation || !has_key {
             let but = if replaces {
-                "every load replaces all rows"
+                "every load replaces all rows, while `merge` would update them"
             } else if cursor.is_of_creation {
                 "it is when a record came to be, and changes after that would be missed"
             } else {

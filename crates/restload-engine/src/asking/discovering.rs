@@ -73,6 +73,8 @@ enum Try {
     Same,
     /// By it the first page is the last.
     Last,
+    /// It led to a page without records, which is how many a paginator ends.
+    Empty,
     /// It led nowhere, for this reason.
     Failed(String),
 }
@@ -297,7 +299,7 @@ impl Asker {
             }
             match tried {
                 Try::Proven(records) => return (Paging::Found(proposal(candidate, &config, more)), records),
-                Try::Same | Try::Failed(_) | Try::Last if candidate.is_a_try => {}
+                Try::Same | Try::Failed(_) | Try::Last | Try::Empty if candidate.is_a_try => {}
                 Try::Same => unproven.push((
                     proposal(candidate, &config, ""),
                     "the second page has the records of the first".to_owned(),
@@ -305,6 +307,10 @@ impl Asker {
                 Try::Last => unproven.push((
                     proposal(candidate, &config, ""),
                     "by it the first page is the last".to_owned(),
+                )),
+                Try::Empty => unproven.push((
+                    proposal(candidate, &config, ""),
+                    "the second page has no records".to_owned(),
                 )),
                 Try::Failed(reason) => unproven.push((proposal(candidate, &config, ""), reason)),
             }
@@ -359,6 +365,10 @@ impl Asker {
                 Paging::Configured(Ok("the first page is the last".to_owned())),
                 Vec::new(),
             ),
+            Try::Empty => {
+                let seen = "the second page has no records, so the first one is all there is".to_owned();
+                (Paging::Configured(Ok(seen)), Vec::new())
+            }
             Try::Failed(reason) => (Paging::Configured(Err(reason)), Vec::new()),
         }
     }
@@ -413,7 +423,7 @@ impl Asker {
                         Second::Overlaps(again) => {
                             Try::Failed(format!("{again} records of the second page are on the first, too"))
                         }
-                        Second::Empty => Try::Failed("the second page has no records".to_owned()),
+                        Second::Empty => Try::Empty,
                     }
                 }
                 Ok(Taking::Retry(error)) | Err(error) => {

@@ -129,10 +129,17 @@ impl Secrets {
         for place in self.look_up(name) {
             let names: Vec<String> = place.names.iter().map(|(name, _)| name.clone()).collect();
             // Several names are many words; they are told once.
-            told.push(if names.len() > 1 && names == before {
+            let called = if names.len() > 1 && names == before {
                 format!("the same{}", place.after)
             } else {
                 place.called(names.iter().map(String::as_str))
+            };
+            // A value that is there and empty is one that somebody meant to fill in.
+            let is_empty = place.names.iter().any(|(_, value)| value.is_some());
+            told.push(if is_empty {
+                format!("{called}, which is empty")
+            } else {
+                called
             });
             before = names;
         }
@@ -392,7 +399,7 @@ mod tests {
         environment variables `SOURCES__REST_API__SHOP__CREDENTIALS__API_KEY`, `SOURCES__REST_API__CREDENTIALS__API_KEY`, `SOURCES__SHOP__CREDENTIALS__API_KEY`, `SOURCES__CREDENTIALS__API_KEY`, `CREDENTIALS__API_KEY`, `CREDENTIALS_API_KEY`
         the same in `configs/.env` (no such file)
         the same in `work/.env` (no such file)
-        `sources.rest_api.shop.credentials.api_key`, `sources.rest_api.credentials.api_key`, `sources.shop.credentials.api_key`, `sources.credentials.api_key`, `credentials.api_key` in `configs/secrets.toml`
+        `sources.rest_api.shop.credentials.api_key`, `sources.rest_api.credentials.api_key`, `sources.shop.credentials.api_key`, `sources.credentials.api_key`, `credentials.api_key` in `configs/secrets.toml`, which is empty
         the same in `home/.config/restload/secrets.toml` (no such file)
         file `run/credentials.api_key`
         file `run/CREDENTIALS.API_KEY`
