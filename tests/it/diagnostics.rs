@@ -658,7 +658,7 @@ client:
        |
        = in client.auth.capture
 
-    error: `$.[` is not a JSONPath: expected wildcard_selector or ALPHA before `[`
+    error: `$.[` is not a JSONPath: expected selector at its end
       --> shop.yaml:16:14
        |
     16 |       token: $.[
