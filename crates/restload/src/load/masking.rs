@@ -3,6 +3,7 @@
 //! A report prints lines of the user's file, and reports are pasted into chats and tickets. The value of a key that
 //! is named like a secret is therefore masked, unless it is only a placeholder that says where the secret is found.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::spans::Spans;
@@ -60,8 +61,11 @@ fn holds_placeholder(value: &str) -> bool {
 /// The character ranges of secrets in a scanned text.
 pub(super) fn secret_ranges(spans: &Spans) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
+    // The same few keys come again and again, and comparing them takes longest of all that is done with a config.
+    let mut known: HashMap<&str, bool> = HashMap::new();
     for (key, value, range) in spans.scalars_by_key() {
-        if is_secret_name(key) && is_revealing(value) {
+        let is_secret = *known.entry(key).or_insert_with(|| is_secret_name(key));
+        if is_secret && is_revealing(value) {
             ranges.push(range);
         }
     }
