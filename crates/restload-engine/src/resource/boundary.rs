@@ -8,11 +8,14 @@ use tokio::sync::oneshot;
 use super::shared::Shared;
 use crate::writing::{Message, Question};
 
-/// For each record, whether an earlier load has added it; empty when none was. It need not be given to children then: what
+/// For each record, whether an earlier load has added it, or given it to the children; empty when it has not. It need not be given to children then: what
 /// was not finished of them is stored, so that it does not depend on the record.
 ///
 /// Waits for the writer, and so must not be called where others wait for the thread.
 pub(super) fn added_before(shared: &Shared, taken: &Taken<'_>) -> Vec<bool> {
+    if !taken.was_given.is_empty() {
+        return taken.was_given.clone();
+    }
     if shared.children.is_empty() || !shared.plan.is_loaded {
         return Vec::new();
     }

@@ -147,12 +147,16 @@ fn kept_in(text: &str, is_of_this_load: bool) -> Option<KeptCursor> {
         return cursor.unmoved().map(|kept| kept.cursor);
     }
     let kept = serde_json::from_str::<Kept>(text).ok()?.cursor;
-    let last = if is_of_this_load {
-        kept.was.clone()
+    let kept = if is_of_this_load {
+        KeptCursor {
+            last: kept.was.clone(),
+            at_last: Vec::new(),
+            ..kept
+        }
     } else {
-        kept.last.clone()
+        kept
     };
-    (!last.is_none()).then_some(KeptCursor { last, ..kept })
+    (!kept.last.is_none()).then_some(kept)
 }
 
 /// Where the last load has left the partitions of a resource.

@@ -23,6 +23,8 @@ pub struct Taken<'b> {
     pub ids: Vec<String>,
     /// Whether each is at the start, so that it may have been loaded before.
     pub at_start: Vec<bool>,
+    /// Whether each was given to the children by an earlier load; empty where that is not remembered.
+    pub was_given: Vec<bool>,
     /// Whether the order of the records says that no further page has any in the range.
     pub is_beyond: bool,
 }
@@ -120,6 +122,7 @@ impl IncrementalPlan {
         if let Some(value) = furthest.and_then(|place| self.cursor.first(&taken.records[place])) {
             cursor.last = Bound(value.clone().into_owned());
         }
+        self.remember(cursor, &last, partition, &mut taken);
         Ok(taken)
     }
 
@@ -279,7 +282,7 @@ fn write_key(record: &Value<'_>, names: &[String], out: &mut String) -> bool {
 }
 
 /// Writes a value with the keys of its objects in order, so that equal records are equal texts.
-fn write_sorted(value: &Value<'_>, out: &mut String) {
+pub(super) fn write_sorted(value: &Value<'_>, out: &mut String) {
     match value {
         Value::Object(members) => {
             let mut sorted: Vec<_> = members.0.iter().collect();

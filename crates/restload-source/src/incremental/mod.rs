@@ -8,6 +8,7 @@
 mod examination;
 mod filter;
 mod number;
+mod remembered;
 mod spelling;
 mod state;
 mod value;
@@ -74,6 +75,8 @@ pub struct IncrementalPlan {
     /// Whether the range is given for this run, by the config or on the command line, so that the stored cursor has no
     /// part in it.
     is_backfill: bool,
+    /// Whether the records at the cursor are remembered, so that children are not given them again.
+    remembers_records: bool,
     /// When the run started, in microseconds since 1970.
     run_started: i64,
 }
@@ -169,6 +172,7 @@ impl IncrementalPlan {
             convert: convert.ok()?,
             window,
             is_backfill,
+            remembers_records: false,
             run_started,
         })
     }
@@ -183,11 +187,16 @@ impl IncrementalPlan {
         self.dedup != Dedup::Off
     }
 
-    /// Whether records at the start, or within the lag, come again in every load without being told from new ones: then
-    /// they are given to the children again. Rows are recognised where they are stored only.
-    pub fn repeats_records(&self, is_stored: bool) -> bool {
+    /// Whether records at the start, or within the lag, come again in every load without being told from new ones by the
+    /// table that they are in. Rows are recognised where they are stored only.
+    fn repeats_records(&self, is_stored: bool) -> bool {
         let is_recognised = is_stored && self.recognises_rows();
         self.range_start == RangeBound::Closed && !self.is_backfill && !is_recognised
+    }
+
+    /// Whether children are given records again that an earlier load has given them.
+    pub(crate) fn repeats_children(&self, is_stored: bool) -> bool {
+        self.repeats_records(is_stored) && (self.lag.is_some() || self.window.is_some())
     }
 
     /// Whether the range is given for the run; the stored cursor is then neither read nor moved.
@@ -236,6 +245,8 @@ impl IncrementalPlan {
     pub fn begin(&self, kept: Option<&KeptCursor>) -> Result<CursorProgress, ExtractError> {
         let kept = kept.filter(|kept| !self.is_backfill && self.knows(kept));
         let before = kept.map(|kept| kept.last.clone()).unwrap_or_default();
+        let remembered = kept.filter(|_| self.remembers_records);
+        let remembered = remembered.map(|kept| kept.at_last.clone()).unwrap_or_default();
         let start = match (before.is_none(), self.lag) {
             (true, _) => self.initial.clone(),
             (false, None) => before.clone(),
@@ -250,6 +261,8 @@ impl IncrementalPlan {
             },
             before,
             start,
+            at_start: remembered.clone(),
+            at_last: remembered,
         })
     }
 

@@ -19,6 +19,12 @@ pub struct CursorProgress {
     /// The furthest value seen.
     #[serde(default, skip_serializing_if = "Bound::is_none")]
     pub last: Bound,
+    /// Digests of the records at `before` that children were given, where they are remembered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_start: Vec<String>,
+    /// The same of those at `last`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_last: Vec<String>,
 }
 
 /// A cursor between loads; all that is kept of a partition.
@@ -32,6 +38,9 @@ pub struct KeptCursor {
     /// Where the load that has moved it began, where other partitions of that load begin there, too.
     #[serde(default, skip_serializing_if = "Bound::is_none")]
     pub was: Bound,
+    /// Digests of the records at `last` that children were given, where they are remembered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_last: Vec<String>,
 }
 
 /// A stored partition that is not under way: its cursor, and nothing else.
@@ -45,20 +54,21 @@ pub struct Kept {
 impl CursorProgress {
     /// The cursor once the partition has come to its end; none while no row has had a value.
     pub fn moved(&self) -> Option<Kept> {
-        self.kept(&self.last)
+        self.kept(&self.last, &self.at_last)
     }
 
     /// The cursor of a partition that has not come to its end: where it was before.
     pub fn unmoved(&self) -> Option<Kept> {
-        self.kept(&self.before)
+        self.kept(&self.before, &self.at_start)
     }
 
-    fn kept(&self, value: &Bound) -> Option<Kept> {
+    fn kept(&self, value: &Bound, at_last: &[String]) -> Option<Kept> {
         (!value.is_none()).then(|| Kept {
             cursor: KeptCursor {
                 of: self.of.clone(),
                 last: value.clone(),
                 was: Bound::default(),
+                at_last: at_last.to_vec(),
             },
         })
     }

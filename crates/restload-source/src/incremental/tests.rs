@@ -39,6 +39,7 @@ fn plan(block: &Json) -> IncrementalPlan {
 fn kept(of: &str, last: &Json) -> KeptCursor {
     KeptCursor {
         was: Bound::default(),
+        at_last: Vec::new(),
         of: of.to_owned(),
         last: Bound(last.clone().into()),
     }

@@ -256,9 +256,18 @@ pub fn plan(
     };
     let mut exchanges = Exchanges::default();
     let mut resources = Vec::new();
+    let needed_plans = plans.values().filter(|plan| needed.contains(&*plan.name));
+    let parents: BTreeSet<String> = needed_plans
+        .flat_map(|plan| plan.direct_parents().map(|link| link.resource.clone()))
+        .collect();
     for name in order.iter().filter(|name| needed.contains(*name)) {
         let Some(mut plan) = plans.remove(name) else { continue };
         plan.is_loaded = loaded.contains(name);
+        if let Some(incremental) = &mut plan.incremental
+            && parents.contains(name)
+        {
+            incremental.remember_records(plan.is_loaded);
+        }
         let path = config
             .resources
             .iter()

@@ -126,25 +126,17 @@ pub(super) fn warn_of_repeated_children(
             let parent = parent.filter(|parent| parent.target.write_disposition != WriteDisposition::Replace);
             let incremental = parent.and_then(|parent| parent.incremental.as_ref());
             let is_stored = loaded.contains(&link.resource);
-            if incremental.is_none_or(|incremental| !incremental.repeats_records(is_stored)) {
+            if incremental.is_none_or(|incremental| !incremental.repeats_children(is_stored)) {
                 continue;
             }
             let parent = &link.resource;
-            let why = if is_stored {
-                "are stored again"
-            } else {
-                "are not stored"
-            };
             diagnostics.warning(
                 path,
                 format_args!(
-                    "`{parent}` is incremental, and its records at the start of a load {why}: what is appended for them \
-                     is appended in every load"
+                    "the records of `{parent}` at the start of a load, or within its lag, come again in every load: what \
+                     is appended for them is appended again"
                 ),
-                Some(format!(
-                    "give `{}` a `primary_key` and `write_disposition: merge`, or `{parent}` a `range_start: open`",
-                    resource.name
-                )),
+                Some(format!("give `{}` a `primary_key` and `write_disposition: merge`", resource.name)),
             );
         }
     }
