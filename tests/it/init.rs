@@ -292,7 +292,7 @@ fn openapi_documents_become_configs() {
     for (source, name, resources) in [
         ("petstore.json", "petstore", 2),
         ("shop.yaml", "shop", 7),
-        ("tickets.json", "tickets", 5),
+        ("tickets.json", "tickets", 6),
         ("weather.yaml", "weather", 3),
     ] {
         let folder = tempfile::tempdir().unwrap();

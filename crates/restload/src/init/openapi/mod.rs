@@ -2,6 +2,7 @@
 //! document is guessed by names, and each guess says why; what cannot be guessed is left out, and says so.
 
 mod document;
+mod lists;
 mod operations;
 mod paging;
 mod parents;
@@ -16,8 +17,9 @@ use super::{Draft, literal};
 use crate::names;
 use crate::summary::count;
 use document::{Document, text};
+use lists::{Listed, lists};
 use operations::{Operation, operations};
-use resources::{Building, Listed, Vars, lists, shortened};
+use resources::{Building, Vars, shortened};
 use security::{Requirement, requirement, scheme, security};
 use servers::server;
 
@@ -138,7 +140,7 @@ fn client_credentials(
     }
     let mut defaults = Map::new();
     let mut headers = Map::new();
-    for (place, name) in found.client.iter().enumerate() {
+    for (place, name) in keys_last(document, &found.client, base_url).into_iter().enumerate() {
         let Ok(scheme) = scheme(document, name, base_url) else {
             continue;
         };
@@ -190,20 +192,44 @@ fn own_credentials(
     let Some(own) = own.filter(|own| !own.is_empty() && own != client) else {
         return;
     };
-    let at = format!("resources[{place}].endpoint.auth");
-    if own.len() > 1 {
-        draft.comments.below(
-            format!("resources[{place}].endpoint"),
-            format!("the document wants all of these credentials for it: {}", own.join(", ")),
-        );
+    let at = format!("resources[{place}].endpoint");
+    let mut has_auth = false;
+    for name in keys_last(document, &own, base_url) {
+        let Ok(scheme) = scheme(document, name, base_url) else {
+            continue;
+        };
+        let is_clients = keys_last(document, client, base_url).first() == Some(&name);
+        if is_clients && !has_auth {
+            // The client's own credentials are sent, whatever goes along.
+            has_auth = true;
+            continue;
+        }
+        let own_prefix = format!("{prefix}_{}", names::identifier(name));
+        let Some(block) = scheme.block(base_url, own_prefix.trim_end_matches('_')) else {
+            continue;
+        };
+        if !has_auth {
+            resource["endpoint"]["auth"] = block.note_in(draft, &format!("{at}.auth"));
+            has_auth = true;
+            continue;
+        }
+        let Some((key_name, location)) = scheme.key().map(|(name, location)| (literal(name), location)) else {
+            let remark =
+                format!("`{name}` of the document goes along with its other credentials, which a config cannot say");
+            draft.comments.below(&at, remark);
+            continue;
+        };
+        let into = if location == "query" { "params" } else { "headers" };
+        let value = block.note_in(draft, &format!("{at}.{into}.{key_name}"));
+        resource["endpoint"][into][&key_name] = value["api_key"].clone();
     }
-    let Ok(scheme) = scheme(document, &own[0], base_url) else {
-        return;
-    };
-    let own_prefix = format!("{prefix}_{}", names::identifier(&own[0]));
-    if let Some(block) = scheme.block(base_url, own_prefix.trim_end_matches('_')) {
-        resource["endpoint"]["auth"] = block.note_in(draft, &at);
-    }
+}
+
+/// The schemes that are needed together, those first that can only be `auth`: a key can be a header or a parameter, too.
+fn keys_last<'r>(document: &Document<'_>, all: &'r Requirement, base_url: &str) -> Vec<&'r String> {
+    let mut names: Vec<&String> = all.iter().collect();
+    names.sort_by_key(|name| scheme(document, name, base_url).is_ok_and(|scheme| scheme.key().is_some()));
+    names
 }
 
 /// Says at the end of the config what of the document is not in it.

@@ -400,7 +400,7 @@ impl<'d> Search<'_, 'd> {
         Some(paging)
     }
 
-    /// Nothing that can be told: one page, where the document tells of no others.
+    /// Nothing that can be told.
     fn none(&self) -> Paging {
         let params = [self.cursor, self.offset, self.page].into_iter().flatten();
         let mut telling: Vec<String> = params
@@ -412,14 +412,15 @@ impl<'d> Search<'_, 'd> {
         telling.extend(limited);
         if telling.is_empty() {
             return Paging {
-                paginator: Some("single_page".into()),
-                reason: "no parameter and no field of the answer tells of further pages".to_owned(),
+                // Not `single_page`, which would not look at what an answer says.
+                reason: "nothing in the document tells of further pages; an answer that does is followed, or refused"
+                    .to_owned(),
                 ..Paging::default()
             };
         }
         Paging {
             reason: format!(
-                "{} may be about pages; how they follow each other cannot be told",
+                "{} may be about pages; how they follow each other cannot be told; `restload discover` asks the API",
                 telling.join(", ")
             ),
             ..Paging::default()
@@ -533,13 +534,6 @@ impl<'d> Search<'_, 'd> {
         else {
             return;
         };
-        if paging
-            .paginator
-            .as_ref()
-            .is_some_and(|paginator| paginator == "single_page")
-        {
-            return;
-        }
         if let Some((size, why)) = self.largest(limit) {
             paging.page_size = Some((limit.name.to_owned(), size, why));
         }

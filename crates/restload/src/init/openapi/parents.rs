@@ -3,7 +3,8 @@
 use restload_source::paginators::plain_name;
 
 use super::document::Document;
-use super::resources::Listed;
+use super::lists::Listed;
+use crate::names;
 
 /// The list whose records have the value of a placeholder.
 pub(super) struct Parent {
@@ -44,6 +45,11 @@ pub(super) fn parent<'d>(
         .find_map(|ending| wanted.strip_suffix(ending))
         .unwrap_or(&wanted)
         .to_owned();
+    // `{id}` says nothing; what it is the id of stands before it.
+    let wanted = match wanted.as_str() {
+        "" => plain_name(&singular(&word_before(path, placeholder)?)),
+        _ => wanted,
+    };
     let is_called = |list: &Listed<'_>| {
         let takes_none = list.operation.placeholders().is_empty();
         takes_none && !wanted.is_empty() && plain_name(&singular(&list.name)) == wanted
@@ -56,11 +62,19 @@ pub(super) fn parent<'d>(
     Some(Parent {
         place: found,
         reason: format!(
-            "`{{{placeholder}}}` is called like {}, whose records have `{field}`",
+            "`{{{placeholder}}}` is taken for one of {}, whose records have `{field}`, by its name or the word before it",
             lists[found].name
         ),
         field,
     })
+}
+
+/// The word of a path that stands right before a placeholder.
+pub(super) fn word_before(path: &str, placeholder: &str) -> Option<String> {
+    let (before, _) = path.split_once(&format!("{{{placeholder}}}"))?;
+    let word = before.strip_suffix('/')?.rsplit('/').next()?;
+    let word = names::identifier(word);
+    (!word.is_empty() && !before.ends_with("}/")).then_some(word)
 }
 
 /// The field of a list's records that a placeholder stands for.
@@ -97,7 +111,7 @@ fn template(path: &str) -> String {
     plain
 }
 
-fn singular(name: &str) -> String {
+pub(super) fn singular(name: &str) -> String {
     match name {
         name if name.ends_with("ies") => format!("{}y", &name[..name.len() - 3]),
         name if name.ends_with("sses") || name.ends_with("xes") => name[..name.len() - 2].to_owned(),

@@ -1,6 +1,6 @@
 //! The lists of a document as resources: each key that is guessed stands under its reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use restload_source::json_path::JsonPath;
@@ -8,10 +8,10 @@ use restload_source::paginators::plain_name;
 use serde_json::{Map, Value, json};
 
 use super::document::Document;
-use super::operations::{Operation, Parameter};
-use super::paging::{Paging, paging, parameters_of_lists};
-use super::parents::{Parent, parent};
-use super::records::{Records, change, primary_key, records};
+use super::lists::Listed;
+use super::operations::Parameter;
+use super::parents::{Parent, parent, singular, word_before};
+use super::records::change;
 use super::servers;
 use crate::init::literal;
 use crate::names;
@@ -30,158 +30,6 @@ const SINCE: [&str; 10] = [
     "updatedatgte",
     "updatedfrom",
 ];
-
-/// A list that the document describes.
-pub(super) struct Listed<'d> {
-    pub(super) operation: Operation<'d>,
-    pub(super) name: String,
-    /// The schema of a record.
-    pub(super) record: Option<&'d Value>,
-    /// The field that identifies one.
-    pub(super) key: Option<String>,
-    key_reason: String,
-    selector: Option<String>,
-    selector_reason: String,
-    /// Whether the answer is an object whose keys are data.
-    is_map: bool,
-    paging: Paging,
-}
-
-/// The lists among the operations, and why each other one is none.
-pub(super) fn lists<'d>(document: &Document<'d>, operations: Vec<Operation<'d>>) -> (Vec<Listed<'d>>, Vec<String>) {
-    let mut found = Vec::new();
-    let mut left_out = Vec::new();
-    for operation in operations {
-        document.begin();
-        let path = operation.path;
-        match list_of(document, operation) {
-            Ok(list) => found.push(list),
-            Err(reason) => left_out.push(format!("GET {path}: {reason}")),
-        }
-    }
-    name_apart(&mut found);
-    (found, left_out)
-}
-
-fn list_of<'d>(document: &Document<'d>, operation: Operation<'d>) -> Result<Listed<'d>, String> {
-    if operation.is_deprecated {
-        return Err("the document calls it deprecated".to_owned());
-    }
-    let placeholders = operation.placeholders();
-    let braces = operation.path.matches('{').count();
-    if braces != placeholders.len() || operation.path.matches('}').count() != braces || placeholders.contains(&"") {
-        return Err("the braces in its path do not match".to_owned());
-    }
-    let name = names::of_path(operation.path);
-    let answer = operation.answer.as_ref().ok().copied();
-    let found = match &operation.answer {
-        Ok(answer) => records(document, answer, &name),
-        Err(unknown) if unknown.may_be_json => Records::Unknown(unknown.reason.clone()),
-        Err(unknown) => Records::None(unknown.reason.clone()),
-    };
-    let mut list = Listed {
-        name,
-        record: None,
-        key: None,
-        key_reason: String::new(),
-        selector: None,
-        selector_reason: String::new(),
-        is_map: false,
-        paging: Paging::default(),
-        operation,
-    };
-    let mut path = Vec::new();
-    match found {
-        Records::List {
-            path: found,
-            record,
-            reason,
-        } => {
-            if list.operation.ends_with_placeholder() && !found.is_empty() {
-                return Err("it answers with one object".to_owned());
-            }
-            list.selector = Some(if found.is_empty() {
-                "$".to_owned()
-            } else {
-                JsonPath::spell(&found)
-            });
-            list.selector_reason = reason;
-            list.record = record;
-            path = found;
-        }
-        Records::Map { record } => {
-            list.selector = Some("$".into());
-            list.selector_reason = String::from("the answer is an object whose keys are data: each becomes a record");
-            list.record = Some(record);
-            list.is_map = true;
-        }
-        Records::Several(_) if list.operation.ends_with_placeholder() => {
-            return Err("it answers with one object".to_owned());
-        }
-        Records::Several(paths) => {
-            list.selector_reason = format!(
-                "the answer has several lists, of which none is the likeliest: {}; name one with `data_selector`",
-                paths.join(", ")
-            );
-        }
-        Records::One => return Err("it answers with one object".to_owned()),
-        Records::None(reason) => return Err(reason),
-        Records::Unknown(reason) => {
-            let telling = parameters_of_lists(&list.operation);
-            if telling.is_empty() || list.operation.ends_with_placeholder() {
-                return Err(reason);
-            }
-            list.selector_reason = format!(
-                "{reason}. That it is a list follows from its parameters {}; `restload discover` finds out where the records are",
-                telling.join(" and ")
-            );
-        }
-    }
-    if list.is_map {
-        list.key = Some("key".to_owned());
-        list.key_reason = String::from("the keys of the answer, which are different in each record");
-    } else {
-        match primary_key(document, &list.name, list.record) {
-            Ok((key, reason)) => (list.key, list.key_reason) = (Some(key.to_owned()), reason),
-            Err(reason) => list.key_reason = reason,
-        }
-    }
-    list.paging = paging(document, &list.operation, answer, &path, list.key.as_deref());
-    Ok(list)
-}
-
-/// Gives each list a name of its own: where several would have one, the one of the shortest path keeps it, and the
-/// others take their paths along.
-fn name_apart(lists: &mut [Listed<'_>]) {
-    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (place, list) in lists.iter().enumerate() {
-        by_name.entry(list.name.clone()).or_default().push(place);
-    }
-    let mut taken: BTreeSet<String> = by_name.keys().cloned().collect();
-    for places in by_name.into_values().filter(|places| places.len() > 1) {
-        let depth = |place: &usize| lists[*place].operation.path.matches('/').count();
-        let least = places.iter().map(depth).min();
-        // Of several that are as short none is the one that is meant.
-        let is_one = places.iter().filter(|place| Some(depth(place)) == least).count() == 1;
-        let others = places
-            .iter()
-            .copied()
-            .filter(|place| !is_one || Some(depth(place)) != least);
-        for place in others.collect::<Vec<_>>() {
-            let words = names::words_of_path(lists[place].operation.path);
-            // As many of the words as it takes, from the end.
-            let mut names = (2..=words.len()).map(|count| words[words.len() - count..].join("_"));
-            let own = names.find(|name| !taken.contains(name));
-            let name = own.unwrap_or_else(|| {
-                let base = &lists[place].name;
-                let mut numbered = (2..).map(|number| format!("{base}_{number}"));
-                numbered.find(|name| !taken.contains(name)).unwrap_or_default()
-            });
-            taken.insert(name.clone());
-            lists[place].name = name;
-        }
-    }
-}
 
 /// What the resources are put into.
 pub(super) struct Building<'b, 'd> {
@@ -355,7 +203,7 @@ impl<'d> Building<'_, 'd> {
             } else {
                 let mut parameters = list.operation.parameters.iter();
                 let parameter = parameters.find(|parameter| parameter.place == "path" && parameter.name == name);
-                let var = self.var(name, parameter, resource);
+                let var = self.var(&name_of_var(list.operation.path, name), parameter, resource);
                 self.comments.above(
                     format!("{at}.endpoint.path"),
                     format!("No list of the document tells the values of `{{{name}}}`, so it is a value of the config's own."),
@@ -401,7 +249,7 @@ impl<'d> Building<'_, 'd> {
         let value = given.cloned().unwrap_or_else(|| "".into());
         let mut about = parameter
             .and_then(|parameter| parameter.description)
-            .map(shortened)
+            .map(|text| sentence(&shortened(text)))
             .unwrap_or_default();
         if !choices.is_empty() {
             let choices: Vec<String> = choices.iter().map(|choice| text_of(choice)).collect();
@@ -434,8 +282,9 @@ impl<'d> Building<'_, 'd> {
             if !in_query && parameter.place != "header" {
                 continue;
             }
-            let default = parameter.default(self.document);
-            let value = match default {
+            let choices = parameter.choices(self.document);
+            let only = choices.first().copied().filter(|_| choices.len() == 1);
+            let value = match parameter.default(self.document).or(only) {
                 Some(Value::Array(elements)) if parameter.is_joined() || !in_query => {
                     let elements: Vec<String> = elements.iter().map(text_of).collect();
                     literal(&elements.join(",")).into()
@@ -483,10 +332,7 @@ impl<'d> Building<'_, 'd> {
             }
             None => self.comments.below(
                 format!("{at}.endpoint"),
-                format!(
-                    "paginator is left out: {}; `restload discover` asks the API",
-                    list.paging.reason
-                ),
+                format!("paginator is left out: {}", list.paging.reason),
             ),
         }
     }
@@ -571,6 +417,30 @@ pub(super) fn shortened(text: &str) -> String {
     }
     let cut: String = line.chars().take(LONGEST).collect();
     format!("{}…", cut.trim_end())
+}
+
+/// A text that ends as a sentence does.
+fn sentence(text: &str) -> String {
+    let ends = text.is_empty() || text.ends_with(['.', '!', '?', '…']);
+    if ends { text.to_owned() } else { format!("{text}.") }
+}
+
+/// The name of a value in a path: `{id}` of an order and of a shop are two values.
+fn name_of_var(path: &str, placeholder: &str) -> String {
+    const GENERAL: [&str; 6] = ["id", "uuid", "key", "name", "slug", "code"];
+    if !GENERAL.contains(&plain_name(placeholder).as_str()) {
+        return placeholder.to_owned();
+    }
+    let before = word_before(path, placeholder).map(|word| singular(&word));
+    let above = || {
+        let (before, _) = path.split_once(&format!("{{{placeholder}}}"))?;
+        let (_, name) = before.trim_end_matches(['/', '}']).rsplit_once('{')?;
+        Some(name.to_owned())
+    };
+    match before.or_else(above) {
+        Some(owner) => format!("{owner}_{placeholder}"),
+        None => placeholder.to_owned(),
+    }
 }
 
 fn text_of(value: &Value) -> String {
