@@ -18,7 +18,7 @@ super::conformance!(
     a_zone_that_somebody_took_is_refused_and_one_that_is_declared_away_goes,
     unique_columns_have_an_index_that_follows_the_config,
     limits_widen_and_never_narrow,
-    t27_columns_keep_their_order,
+    t27_j28_columns_keep_their_order,
     c9_a_frozen_type_is_not_declared_away,
     c14_a_table_that_is_not_ours_is_new_to_a_contract,
     s12_tables_are_settled_by_the_end_of_their_load,
@@ -477,7 +477,7 @@ async fn more_refused_rows_than_are_tolerated_fail_the_step(database: &Database)
     assert_eq!(database.query("SELECT count(*) FROM _rl_rejects").await, ["3"]);
 }
 
-async fn t27_columns_keep_their_order(database: &Database) {
+async fn t27_j28_columns_keep_their_order(database: &Database) {
     let names: Vec<String> = (0..100).map(|number| format!("column_{}", number * 37 % 100)).collect();
     let columns: Vec<&str> = names.iter().map(String::as_str).collect();
     let cells = vec![Cell::Bigint(1); 100];
@@ -490,4 +490,16 @@ async fn t27_columns_keep_their_order(database: &Database) {
         .map(|column| &*column.name)
         .collect();
     assert_eq!(stored[..100], columns);
+    drop(destination);
+    // What comes later stands behind all that is there.
+    let later = page("t", "L3", 1, (&["later"], 0), &[], &[record(&[Cell::Bigint(1)])]);
+    database.load("L3", &target("t", Append, &[]), vec![later]).await;
+    let destination = database.open("L4").await;
+    let stored: Vec<&str> = destination.tables()[0]
+        .columns
+        .iter()
+        .map(|column| &*column.name)
+        .collect();
+    assert_eq!(stored[..100], columns);
+    assert_eq!(stored.last(), Some(&"later"));
 }

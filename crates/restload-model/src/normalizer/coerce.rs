@@ -181,6 +181,8 @@ fn to_bool(value: &Value<'_>) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
         Value::Integer(number) => Some(*number != 0),
+        Value::Double(number) => Some(*number != 0.0),
+        Value::Number(text) => plain_decimal(text).map(|digits| digits.contains(|digit| ('1'..='9').contains(&digit))),
         Value::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "t" | "y" | "1" => Some(true),
             "false" | "no" | "f" | "n" | "0" => Some(false),
@@ -446,8 +448,17 @@ mod tests {
             // T3: words for true and false, numbers by whether they are 0; nothing else.
             (Value::from("False"), Bool, Some("false")),
             (Value::from("yes"), Bool, Some("true")),
+            (Value::from("no"), Bool, Some("false")),
             (Value::from("0"), Bool, Some("false")),
+            (Value::from("now"), Bool, None),
             (Value::from(7), Bool, Some("true")),
+            (Value::from(0), Bool, Some("false")),
+            (Value::from(0.5), Bool, Some("true")),
+            (Value::from(0.0), Bool, Some("false")),
+            (Value::Number("0.000".into()), Bool, Some("false")),
+            (Value::Number("18446744073709551616".into()), Bool, Some("true")),
+            (Value::from("2024-01-02T03:04:05Z"), Bool, None),
+            (Value::Object(crate::value::Object(Vec::new())), Bool, None),
             (Value::List(Vec::new()), Bool, None),
             // T4: (≠) hexadecimal text is no number.
             (Value::from(" 21.37 "), Double, Some("21.37")),

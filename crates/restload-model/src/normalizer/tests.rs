@@ -443,8 +443,12 @@ fn j22_long_paths_are_cut_with_the_tag_of_the_whole() {
     let whole = format!("{long}__{long}");
     let column = &columns_of(&batch, 0)[0];
     assert!(column.len() == 63 && column.contains(&naming::tag(&whole)), "{column}");
-    let table = &shape(&batch)[2].0;
-    assert!(table.len() <= 63, "{table}");
+    let list = format!("t__l__{long}");
+    let below = format!("{list}__{long}");
+    let tables: Vec<String> = shape(&batch).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(tables[..3], ["t".to_owned(), "t__l".to_owned(), list]);
+    let cut = &tables[3];
+    assert!(cut.len() == 63 && cut.contains(&naming::tag(&below)), "{cut}");
 }
 
 #[test]
@@ -471,6 +475,28 @@ fn t14_t25_t28_t29_the_first_batch_is_typed_as_a_whole() {
             json!({"a": 1.5, "b": 0.5, "c": "1580405246"}),
         ],
         "t (a double, b numeric, c text)\n  1.0 | 9223372036854775807 | -\n  1.5 | 0.5 | 1580405246\n",
+    );
+    // T29: whole numbers beyond 64 bits.
+    let big = |digits: &'static str| {
+        let mut members = Value::from(json!({}));
+        if let Value::Object(members) = &mut members {
+            members.set("n".to_owned(), Value::Number(digits.into()));
+        }
+        members
+    };
+    let mut normalizer = normalizer(target(&[], &[]), 1000);
+    normalizer.start_page("", 1);
+    for digits in [
+        "9223372036854775808",
+        "-9223372036854775809",
+        "18446744073709551616",
+        "1",
+    ] {
+        normalizer.push(&big(digits));
+    }
+    assert_eq!(
+        dump(&normalizer.finish_page()),
+        "t (n numeric)\n  9223372036854775808\n  -9223372036854775809\n  18446744073709551616\n  1\n"
     );
 }
 
