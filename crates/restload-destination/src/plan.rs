@@ -115,6 +115,13 @@ impl TableState {
         self.indexes.iter().any(|index| index.name == name)
     }
 
+    /// Whether rows are found by their root row without reading all of them.
+    pub(crate) fn finds_by_root(&self) -> bool {
+        self.indexes
+            .iter()
+            .any(|index| index.columns.first().is_some_and(|column| column == ROOT_ID))
+    }
+
     fn key_index(&self) -> Option<&IndexState> {
         self.indexes
             .iter()

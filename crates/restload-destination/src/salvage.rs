@@ -144,16 +144,19 @@ fn tell(report: &mut StepReport, done: &[TableReport]) {
     }
 }
 
-/// The root rows that are kept, in order.
+/// The root rows that are kept, or have child rows that are, in order.
 fn roots(batches: &[Batch], root_table: &str, kept: &Kept) -> Vec<Root> {
     let mut roots = Vec::new();
     for (index, (batch, kept)) in batches.iter().zip(kept).enumerate() {
+        let root = batch.tables.iter().find(|table| *table.name == *root_table);
+        let mut is_meant = vec![false; root.map_or(0, |root| root.row_count)];
         for (table, kept) in batch.tables.iter().zip(kept) {
-            if *table.name == *root_table {
-                let rows = (0..table.row_count).filter(|row| kept.as_ref().is_none_or(|kept| kept[*row]));
-                roots.extend(rows.map(|row| (index, row)));
+            for row in (0..table.row_count).filter(|row| kept.as_ref().is_none_or(|kept| kept[*row])) {
+                is_meant[table.root_rows.get(row).map_or(row, |root_row| *root_row as usize)] = true;
             }
         }
+        let meant = is_meant.iter().enumerate().filter(|(_, is_meant)| **is_meant);
+        roots.extend(meant.map(|(row, _)| (index, row)));
     }
     roots
 }

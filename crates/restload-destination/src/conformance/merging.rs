@@ -18,6 +18,7 @@ super::conformance!(
     w17_a_mark_of_any_type_deletes_a_group,
     w18_the_greatest_value_counts_within_and_across_steps,
     w20_insert_only_adds_rows_and_elements,
+    w20_elements_of_duplicates_come_where_rejects_are_tolerated,
     delete_missing_deletes_what_a_whole_load_has_not,
     delete_missing_deletes_nothing_after_less_than_a_whole_load,
     w27_versions_are_dated,
@@ -409,6 +410,16 @@ async fn w20_insert_only_adds_rows_and_elements(database: &Database) {
         database.query(flags).await,
         ["1|set|L1", "2|set|L1", "3|set|L2", "5|set|L1"]
     );
+}
+
+/// Where rejects are tolerated, a row that is left out for another still brings its further elements.
+async fn w20_elements_of_duplicates_come_where_rejects_are_tolerated(database: &Database) {
+    let mut target = by_group(&["id"], &[], MergeStrategy::InsertOnly);
+    target.max_rejects = 5;
+    let no = Cell::Bool(false);
+    let batch = marked("L1", 1, &[(1, no, &["a"]), (2, no, &["x"]), (1, no, &["A", "b"])]);
+    whole(database, "L1", &target, vec![batch]).await;
+    assert_eq!(database.query(ITEMS).await, ["1|a", "1|b", "2|x"]);
 }
 
 async fn delete_missing_deletes_what_a_whole_load_has_not(database: &Database) {

@@ -18,6 +18,7 @@ super::conformance!(
     every_row_is_marked_where_absence_counts,
     rows_that_come_again_within_a_load,
     rows_from_before_the_key_get_their_ids_once,
+    rows_from_before_the_key_lose_their_elements,
     w17_w18_marks_and_sorting_go_before,
     tables_made_within_the_load_hold_what_came,
     merging_at_random_gives_what_came_last,
@@ -303,6 +304,30 @@ async fn rows_from_before_the_key_get_their_ids_once(database: &Database) {
     let report = load(database, "L3", &target, vec![users("L3", 1, rows)]).await;
     assert_eq!(done(&report), [("users", [2, 0, 0, 0]), ("users__items", [3, 0, 0, 0])]);
     assert_eq!(places(database).await, before);
+}
+
+/// A child table that nothing was merged into has no index on its root rows.
+async fn rows_from_before_the_key_lose_their_elements(database: &Database) {
+    let rows: Users<'_> = &[(1, A, &[A, B]), (2, A, &[A])];
+    let appended = target("users", Append, &["id"]);
+    load(database, "L1", &appended, vec![users("L1", 0, rows)]).await;
+    for (load_id, updated, deleted) in [("L2", 2, 3), ("L3", 0, 0)] {
+        let bare = [record(&[Cell::Bigint(1), A]), record(&[Cell::Bigint(2), A])];
+        let batch = page("users", load_id, 1, (&["id", "name"], 1), &[], &bare);
+        let report = load(database, load_id, &upsert(), vec![batch]).await;
+        assert_eq!(done(&report)[0], ("users", [2, 0, updated, 0]), "{load_id}");
+        let of_items = report.tables.iter().find(|table| &*table.table == "users__items");
+        assert_eq!(of_items.map_or(0, |table| table.deleted), deleted, "{load_id}");
+    }
+    assert_eq!(contents(database).await, ["1|a|L2", "2|a|L2"]);
+    // Somebody puts one back.
+    database
+        .run("INSERT INTO users__items (value, _rl_id, _rl_parent_id, _rl_root_id, _rl_list_idx) SELECT 'x', 'x', _rl_id, _rl_id, 0 FROM users WHERE id = 1")
+        .await;
+    let bare = [record(&[Cell::Bigint(1), A]), record(&[Cell::Bigint(2), A])];
+    let batch = page("users", "L4", 1, (&["id", "name"], 1), &[], &bare);
+    load(database, "L4", &upsert(), vec![batch]).await;
+    assert_eq!(contents(database).await, ["1|a|L4", "2|a|L2"]);
 }
 
 async fn w17_w18_marks_and_sorting_go_before(database: &Database) {

@@ -13,7 +13,7 @@ use restload_model::schema::ROOT_ID;
 
 use crate::error::DestinationError;
 use crate::incoming::Incoming;
-use crate::plan::Conflict;
+use crate::plan::{Conflict, TableState};
 use crate::rows::Rows;
 use crate::transaction::Transaction;
 use crate::writers::Param;
@@ -107,7 +107,8 @@ impl Transaction<'_> {
         }
         // Where nothing came, whatever is there is gone.
         for (_, place) in places.iter().filter(|(name, _)| !compared.contains(name)) {
-            let sql = self.writer.dialect().roots_with_children(place);
+            let has_index = self.states.get(&**place).is_some_and(TableState::finds_by_root);
+            let sql = self.writer.dialect().roots_with_children(place, has_index);
             let found = self.writer.rows(sql, &[Param::List(&ids)]).await;
             let found = self.during(&format!("cannot look up rows of table `{place}`"), found)?;
             different.extend(found.into_iter().flatten().flatten());

@@ -126,7 +126,7 @@ impl Dialect {
         }
     }
 
-    /// The rows of a child table that belong to the root rows in the list `$1`.
+    /// The rows of a child table that belong to the root rows in the list `$1`. The root ids have an index.
     fn rows_below(&self, child: &str, columns: &[Arc<str>]) -> Sql {
         let sql = Sql::new("SELECT ")
             .names(columns)
@@ -142,13 +142,18 @@ impl Dialect {
         }
     }
 
-    /// The root rows in the list `$1` that have rows in a child table.
-    pub(crate) fn roots_with_children(&self, child: &str) -> Sql {
-        Sql::new("SELECT DISTINCT ")
-            .name(ROOT_ID)
-            .text(" FROM (")
-            .push(&self.rows_below(child, &[ROOT_ID.into()]))
-            .text(") AS _rl_old")
+    /// The root rows in the list `$1` that have rows in a child table. Without an index on the root ids, which a table has
+    /// only once rows were merged into it, the table is to be read once and not for each of them.
+    pub(crate) fn roots_with_children(&self, child: &str, has_index: bool) -> Sql {
+        let sql = Sql::new("SELECT DISTINCT ").name(ROOT_ID).text(" FROM ");
+        if has_index {
+            return sql
+                .text("(")
+                .push(&self.rows_below(child, &[ROOT_ID.into()]))
+                .text(") AS _rl_old");
+        }
+        let sql = sql.push(&self.table(child)).text(" WHERE ").name(ROOT_ID);
+        self.in_list(sql, "$1")
     }
 
     /// The root rows in the list `$1` whose rows in a child table are others than those of a stage. The stage has rows of
