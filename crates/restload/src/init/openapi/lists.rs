@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::document::Document;
 use super::operations::Operation;
 use super::paging::{Paging, paging, parameters_of_lists};
-use super::parents::singular;
+use super::parents::template;
 use super::records::{Records, primary_key, records};
 use crate::names;
 
@@ -16,6 +16,8 @@ use crate::names;
 pub(super) struct Listed<'d> {
     pub(super) operation: Operation<'d>,
     pub(super) name: String,
+    /// Its path without the names of its placeholders.
+    pub(super) template: String,
     /// The schema of a record.
     pub(super) record: Option<&'d Value>,
     /// The field that identifies one.
@@ -30,12 +32,13 @@ pub(super) struct Listed<'d> {
 
 /// The lists among the operations, and why each other one is none.
 pub(super) fn lists<'d>(document: &Document<'d>, operations: Vec<Operation<'d>>) -> (Vec<Listed<'d>>, Vec<String>) {
+    let with_details = paths_with_details(document);
     let mut found = Vec::new();
     let mut left_out = Vec::new();
     for operation in operations {
         document.begin();
         let path = operation.path;
-        match list_of(document, operation) {
+        match list_of(document, operation, &with_details) {
             Ok(list) => found.push(list),
             Err(reason) => left_out.push(format!("GET {path}: {reason}")),
         }
@@ -44,7 +47,11 @@ pub(super) fn lists<'d>(document: &Document<'d>, operations: Vec<Operation<'d>>)
     (found, left_out)
 }
 
-fn list_of<'d>(document: &Document<'d>, operation: Operation<'d>) -> Result<Listed<'d>, String> {
+fn list_of<'d>(
+    document: &Document<'d>,
+    operation: Operation<'d>,
+    with_details: &BTreeSet<String>,
+) -> Result<Listed<'d>, String> {
     if operation.is_deprecated {
         return Err("the document calls it deprecated".to_owned());
     }
@@ -62,6 +69,7 @@ fn list_of<'d>(document: &Document<'d>, operation: Operation<'d>) -> Result<List
     };
     let mut list = Listed {
         name,
+        template: template(operation.path),
         record: None,
         key: None,
         key_reason: String::new(),
@@ -109,15 +117,13 @@ fn list_of<'d>(document: &Document<'d>, operation: Operation<'d>) -> Result<List
         Records::None(reason) => return Err(reason),
         Records::Unknown(reason) => {
             let parameters = parameters_of_lists(&list.operation);
-            let words = names::words_of_path(list.operation.path);
-            let plural = words
-                .last()
-                .filter(|word| singular(word) != **word && *word != "status");
-            let telling = match (parameters.is_empty(), plural) {
+            let telling = match parameters.is_empty() {
                 _ if list.operation.ends_with_placeholder() => return Err(reason),
-                (false, _) => format!("its parameters {}", parameters.join(" and ")),
-                (true, Some(_)) => "its path, which ends with a plural".to_owned(),
-                (true, None) => return Err(reason),
+                false => format!("its parameters {}", parameters.join(" and ")),
+                true if with_details.contains(&list.template) => {
+                    "its path, under which one record is asked for".to_owned()
+                }
+                true => return Err(reason),
             };
             list.selector_reason = format!(
                 "{reason}. That it is a list follows from {telling}; `restload discover` finds out where the records are"
@@ -135,6 +141,15 @@ fn list_of<'d>(document: &Document<'d>, operation: Operation<'d>) -> Result<List
     }
     list.paging = paging(document, &list.operation, answer, &path, list.key.as_deref());
     Ok(list)
+}
+
+/// The paths under which one record is asked for, as `/orders` is by `/orders/{id}`.
+fn paths_with_details(document: &Document<'_>) -> BTreeSet<String> {
+    let paths = document.root.get("paths").and_then(Value::as_object);
+    let paths = paths.into_iter().flatten().map(|(path, _)| template(path));
+    paths
+        .filter_map(|path| path.strip_suffix("/{}").map(str::to_owned))
+        .collect()
 }
 
 /// Gives each list a name of its own: where several would have one, the one of the shortest path keeps it, and the

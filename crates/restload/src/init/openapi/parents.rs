@@ -25,7 +25,7 @@ pub(super) fn parent<'d>(
     let path = lists[place].operation.path;
     let (before, _) = path.split_once(&format!("{{{placeholder}}}"))?;
     let before = template(before.strip_suffix('/')?);
-    let is_before = |list: &Listed<'_>| template(list.operation.path) == before && !before.is_empty();
+    let is_before = |list: &Listed<'_>| list.template == before && !before.is_empty();
     let at_path = lists.iter().position(is_before).filter(|found| *found != place);
     if let Some(found) = at_path {
         let field = field(document, &lists[found], placeholder)?;
@@ -51,7 +51,7 @@ pub(super) fn parent<'d>(
         _ => wanted,
     };
     let is_called = |list: &Listed<'_>| {
-        let takes_none = list.operation.placeholders().is_empty();
+        let takes_none = !list.template.contains('{');
         takes_none && !wanted.is_empty() && plain_name(&singular(&list.name)) == wanted
     };
     let mut called = (0..lists.len()).filter(|found| *found != place && is_called(&lists[*found]));
@@ -99,7 +99,7 @@ fn field<'d>(document: &Document<'d>, list: &Listed<'d>, placeholder: &str) -> O
 }
 
 /// A path without the names of its placeholders.
-fn template(path: &str) -> String {
+pub(super) fn template(path: &str) -> String {
     let mut plain = String::new();
     let mut rest = path.trim_end_matches('/');
     while let Some((before, after)) = rest.split_once('{') {
