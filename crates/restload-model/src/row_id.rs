@@ -1,7 +1,8 @@
 //! Row ids: deterministic, 14 characters, so that a batch that is sent again writes the same rows.
 //!
-//! A root row of a resource that merges is identified by its key, any other by its load, partition, page and place; a
-//! child row by its parent's id, its table and its place in the list (dlt's digest, so dlt's vectors hold).
+//! A root row of a resource that merges is identified by its key, and a child row of it by its parent's id, its table and
+//! its place in the list (dlt's digest, so dlt's vectors hold). Any other row is identified by its load, partition, page
+//! and place, and so are its child rows.
 
 use std::fmt;
 use std::ops::Deref;
@@ -157,9 +158,17 @@ impl ListIds {
     }
 }
 
-/// Gives the rows of one page their ids: one digest for the page, then counting.
+/// Gives the rows of one page their ids: one digest for the page, then counting. A digest for each row would be a third
+/// of all that is done for a record with a short list.
 #[derive(Debug)]
 pub struct PageIds {
+    roots: Counted,
+    children: Counted,
+}
+
+/// Ids that follow each other.
+#[derive(Debug)]
+struct Counted {
     base: [u8; DIGEST_LENGTH],
     next: u32,
 }
@@ -173,14 +182,31 @@ impl PageIds {
             place.push(0);
         }
         place.extend_from_slice(&page.to_be_bytes());
-        Self {
-            base: digest(&place),
-            next: 0,
-        }
+        let roots = Counted::from(digest(&place));
+        place.push(0);
+        let children = Counted::from(digest(&place));
+        Self { roots, children }
     }
 
-    /// The id of the next row.
+    /// The id of the next root row.
     pub fn next_id(&mut self) -> RowId {
+        self.roots.next_id()
+    }
+
+    /// The id of the next child row, in any table.
+    pub fn next_child_id(&mut self) -> RowId {
+        self.children.next_id()
+    }
+}
+
+impl From<[u8; DIGEST_LENGTH]> for Counted {
+    fn from(base: [u8; DIGEST_LENGTH]) -> Self {
+        Self { base, next: 0 }
+    }
+}
+
+impl Counted {
+    fn next_id(&mut self) -> RowId {
         let mut id = self.base;
         let low = u32::from_be_bytes([id[6], id[7], id[8], id[9]]).wrapping_add(self.next);
         id[6..].copy_from_slice(&low.to_be_bytes());
@@ -242,10 +268,11 @@ mod tests {
     fn ids_of_a_page_differ_and_repeat_for_the_same_page() {
         let ids = |page| {
             let mut ids = PageIds::new("L", "r", "", page);
-            (0..1000).map(|_| ids.next_id()).collect::<Vec<_>>()
+            let both = (0..1000).map(|_| [ids.next_id(), ids.next_child_id()]);
+            both.collect::<Vec<_>>().concat()
         };
         assert_eq!(ids(1), ids(1));
         let all: std::collections::HashSet<_> = ids(1).into_iter().chain(ids(2)).collect();
-        assert_eq!(all.len(), 2000);
+        assert_eq!(all.len(), 4000);
     }
 }

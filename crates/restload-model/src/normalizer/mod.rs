@@ -113,6 +113,8 @@ struct Above<'i> {
     parent_id: &'i str,
     root_id: &'i str,
     root_row: u32,
+    /// Whether they are known by their places on the page, as the root row is.
+    counts_children: bool,
 }
 
 impl Normalizer {
@@ -236,6 +238,7 @@ impl Normalizer {
         let mut lists = Vec::new();
         self.put_row(0, row, record, self.plan.max_nesting, &mut lists)?;
         self.check_required(row)?;
+        let counts_children = id.is_none() && matches!(self.plan.target.identity(), Identity::Place);
         let own;
         let id = match id {
             Some(id) => id,
@@ -249,6 +252,7 @@ impl Normalizer {
             parent_id: id,
             root_id: id,
             root_row: row as u32,
+            counts_children,
         };
         self.put_lists(lists, above)
     }
@@ -426,9 +430,14 @@ impl Normalizer {
     fn put_lists(&mut self, lists: Vec<PendingList<'_>>, above: Above<'_>) -> Result<(), Fault> {
         for list in lists {
             let mut nested = Vec::new();
-            self.list_ids.of_list(above.parent_id, &self.tables[list.table].name);
+            if !above.counts_children {
+                self.list_ids.of_list(above.parent_id, &self.tables[list.table].name);
+            }
             for (index, element) in list.elements.iter().enumerate() {
-                let id = self.list_ids.id(index);
+                let id = match above.counts_children {
+                    true => self.page_ids.next_child_id(),
+                    false => self.list_ids.id(index),
+                };
                 let table = &mut self.tables[list.table];
                 let row = table.rows;
                 table.rows += 1;
@@ -455,7 +464,9 @@ impl Normalizer {
                             ..above
                         },
                     )?;
-                    self.list_ids.of_list(above.parent_id, &self.tables[list.table].name);
+                    if !above.counts_children {
+                        self.list_ids.of_list(above.parent_id, &self.tables[list.table].name);
+                    }
                 }
             }
         }
