@@ -434,9 +434,10 @@ impl Normalizer {
                 self.list_ids.of_list(above.parent_id, &self.tables[list.table].name);
             }
             for (index, element) in list.elements.iter().enumerate() {
-                let id = match above.counts_children {
-                    true => self.page_ids.next_child_id(),
-                    false => self.list_ids.id(index),
+                let id = if above.counts_children {
+                    self.page_ids.next_child_id()
+                } else {
+                    self.list_ids.id(index)
                 };
                 let table = &mut self.tables[list.table];
                 let row = table.rows;
