@@ -32,8 +32,9 @@ fn answer(parents: usize, request: &Request) -> Answer {
     }
 }
 
-/// Runs the config twice, for so many parents, and tells the most memory that each run had, in KiB.
-fn peaks(child: &str, parents: usize) -> [u64; 2] {
+/// Runs the config three times, for so many parents, and tells the most memory that each run had, in KiB. The last run
+/// is a full refresh.
+fn peaks(child: &str, parents: usize) -> [u64; 3] {
     let api = Api::with_requests(move |request| answer(parents, request));
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
@@ -49,17 +50,18 @@ resources:
     );
     std::fs::write(folder.path().join("family.yaml"), config).unwrap();
     let database = Database::new(Kind::Sqlite, folder.path());
-    [(); 2].map(|()| {
+    [&[][..], &[], &["--full-refresh"]].map(|more| {
         api.forget();
-        let peak = run(folder.path(), &database.args());
+        let peak = run(folder.path(), &database.args(), more);
         assert_eq!(api.requests().len(), parents + parents / PER_PAGE + 1);
         peak
     })
 }
 
-fn run(folder: &Path, to: &[String]) -> u64 {
+fn run(folder: &Path, to: &[String], more: &[&str]) -> u64 {
     let mut args = vec!["run", "family.yaml", "--quiet"];
     args.extend(to.iter().map(String::as_str));
+    args.extend(more);
     let mut program = Program::new(folder, &args).start();
     let mut peak = 0;
     while !program.has_ended_within(Duration::from_millis(5)) {

@@ -18,7 +18,7 @@ use crate::incoming::{Incoming, kept, rows_to_write};
 use crate::plan::{ConflictAction, Wanted};
 use crate::rows::Rows;
 use crate::salvage::Kept;
-use crate::state::StateChange;
+use crate::state::{StateChange, shadow_resource};
 use crate::step::{SchemaChange, Step, StepReport, TableReport};
 use crate::system::{self, LOADS, STATE};
 use crate::transaction::{Transaction, shadow_name};
@@ -452,30 +452,28 @@ impl<'d> Transaction<'d> {
         let target = portion.target;
         let resource = &target.resource;
         let mut written = written;
-        let mut newest: BTreeMap<Arc<str>, Checkpoint> = BTreeMap::new();
+        // What a replace says of partitions takes effect with it.
+        let holder = match route {
+            Route::Gather => shadow_resource(resource),
+            _ => Arc::clone(resource),
+        };
+        let newest = portion.checkpoints.into_iter().map(|checkpoint| Checkpoint {
+            resource: Arc::clone(&holder),
+            ..checkpoint
+        });
+        let newest: BTreeMap<_, _> = newest.map(|one| (Arc::clone(&one.partition), one)).collect();
         if route == Route::Gather {
             let replacing = self.memory.replacing.entry(Arc::clone(&target.table)).or_default();
-            for checkpoint in portion.checkpoints {
-                replacing
-                    .checkpoints
-                    .insert(Arc::clone(&checkpoint.partition), checkpoint);
-            }
             for (table, count) in written {
                 *replacing.rows.entry(table).or_default() += count;
             }
             if !portion.last {
-                return Ok(());
+                return self.store_checkpoints(&holder, false, newest).await;
             }
             if target.share != Share::Divided {
                 self.swap(target).await?;
             }
-            let replaced = self.memory.replacing.remove(&target.table).unwrap_or_default();
-            newest = replaced.checkpoints;
-            written = replaced.rows;
-        } else {
-            for checkpoint in portion.checkpoints {
-                newest.insert(Arc::clone(&checkpoint.partition), checkpoint);
-            }
+            written = self.memory.replacing.remove(&target.table).unwrap_or_default().rows;
         }
         for (table, count) in written {
             *self.memory.rows.entry(table).or_default() += count;
@@ -484,8 +482,11 @@ impl<'d> Transaction<'d> {
             // The resource's checkpoints are no single table's.
             return Ok(());
         }
-        let forget = matches!(route, Route::Gather | Route::Replace);
-        self.store_checkpoints(resource, forget, newest).await
+        self.store_checkpoints(&holder, route == Route::Replace, newest).await?;
+        if route == Route::Gather {
+            self.put_state_in_place(resource, &holder).await?;
+        }
+        Ok(())
     }
 
     /// Stores the newest checkpoint of each partition; with `forget` in the place of all that is stored of the resource.
@@ -525,6 +526,7 @@ impl<'d> Transaction<'d> {
         self.state_changes.push(StateChange {
             resource: Arc::clone(resource),
             forget,
+            moved_from: None,
             checkpoints: changed.unwrap_or_default(),
         });
         Ok(())

@@ -42,6 +42,15 @@ pub trait Settle: Sync {
     fn is_over(&self, resource: &str) -> bool;
 }
 
+/// What the names of resources begin with whose state waits for a replace to take effect.
+pub(crate) const SHADOW: &str = "_rl_shadow ";
+
+/// The resource under which the state of another waits for a replace to take effect. There may be as much of it as a
+/// parent has records.
+pub(crate) fn shadow_resource(resource: &str) -> Arc<str> {
+    format!("{SHADOW}{resource}").into()
+}
+
 /// What changes the answers to questions about the state.
 #[derive(Debug, Default)]
 pub(crate) struct StateView {
@@ -66,6 +75,8 @@ pub(crate) struct StateChange {
     pub(crate) resource: Arc<str>,
     /// What was there before is gone.
     pub(crate) forget: bool,
+    /// What was stored of this one is of the resource now.
+    pub(crate) moved_from: Option<Arc<str>>,
     /// Only where [`StateView::wants_changes`].
     pub(crate) checkpoints: Vec<Checkpoint>,
 }
@@ -104,9 +115,15 @@ impl StateView {
     pub(crate) fn apply(&mut self, change: StateChange) {
         self.hidden.remove(&change.resource);
         let Some(taken_up) = &mut self.taken_up else { return };
-        let own = taken_up.checkpoints.entry(change.resource).or_default();
+        let moved = change.moved_from.and_then(|from| taken_up.checkpoints.remove(&from));
+        let resource = change.resource;
+        let own = taken_up.checkpoints.entry(Arc::clone(&resource)).or_default();
         if change.forget {
             own.clear();
+        }
+        for (partition, (checkpoint, is_of_this_load)) in moved.unwrap_or_default() {
+            let resource = Arc::clone(&resource);
+            own.insert(partition, (Checkpoint { resource, ..checkpoint }, is_of_this_load));
         }
         for checkpoint in change.checkpoints {
             let partition = Arc::clone(&checkpoint.partition);
@@ -265,6 +282,35 @@ impl Destination {
 }
 
 impl Transaction<'_> {
+    /// Puts the state that has waited in the place of what is stored of a resource.
+    pub(crate) async fn put_state_in_place(
+        &mut self,
+        resource: &Arc<str>,
+        waiting: &Arc<str>,
+    ) -> Result<(), DestinationError> {
+        self.memory.chains.forget(resource);
+        let act = format!("cannot replace the state of resource `{resource}`");
+        let sql = self.writer.dialect().forget_resource(STATE);
+        let params = [Param::Text(self.stamp.pipeline), Param::Text(resource)];
+        let forgotten = self.writer.execute(sql, &params).await;
+        self.during(&act, forgotten)?;
+        let sql = self.writer.dialect().rename_resource(STATE);
+        let params = [
+            Param::Text(self.stamp.pipeline),
+            Param::Text(waiting),
+            Param::Text(resource),
+        ];
+        let renamed = self.writer.execute(sql, &params).await;
+        self.during(&act, renamed)?;
+        self.state_changes.push(StateChange {
+            resource: Arc::clone(resource),
+            forget: true,
+            moved_from: Some(Arc::clone(waiting)),
+            checkpoints: Vec::new(),
+        });
+        Ok(())
+    }
+
     /// Settles what is stored of the resources that have come to their end.
     pub(crate) async fn settle_state(&mut self, settle: &dyn Settle) -> Result<(), DestinationError> {
         settle.begin();

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use restload_model::batch::TableBatch;
-use restload_model::checkpoint::Checkpoint;
 use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Share, Table, Target};
@@ -14,9 +13,9 @@ use crate::error::{Cause, DestinationError};
 use crate::plan::{self, Change, ColumnDef, Conflict, ConflictAction, Obstacle, TableState, Wanted};
 use crate::refresh::StartOver;
 use crate::rows::Rows;
-use crate::state::{StateChange, StateView};
+use crate::state::{SHADOW, StateChange, StateView};
 use crate::step::SchemaChange;
-use crate::system::{self, Catalog, Owner, SCHEMA, Stamp};
+use crate::system::{self, Catalog, Owner, SCHEMA, STATE, Stamp};
 use crate::writers::{Param, Writer};
 
 /// What a destination knows between transactions. Each works on a copy, which is kept when it is committed.
@@ -47,8 +46,6 @@ pub(crate) struct Memory {
 /// What a replace keeps until its last step.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Replacing {
-    /// The newest checkpoint of each partition.
-    pub(crate) checkpoints: BTreeMap<Arc<str>, Checkpoint>,
     pub(crate) rows: BTreeMap<Arc<str>, u64>,
 }
 
@@ -86,7 +83,7 @@ pub(crate) fn shadow_name(pipeline: &str, table: &str) -> Arc<str> {
     naming::join(&shadow_prefix(pipeline), table, naming::MAX_LENGTH).into()
 }
 
-/// Removes every shadow table of a pipeline.
+/// Removes every shadow table of a pipeline, and the state that has waited with them.
 pub(crate) async fn drop_shadows(writer: &mut Writer, pipeline: &str) -> Result<(), Cause> {
     let prefix = shadow_prefix(pipeline);
     let sql = writer.dialect().tables_with_prefix();
@@ -99,6 +96,10 @@ pub(crate) async fn drop_shadows(writer: &mut Writer, pipeline: &str) -> Result<
         let sql = writer.dialect().drop_table(&name);
         writer.execute(sql, &[]).await?;
     }
+    let sql = writer.dialect().forget_resources(STATE);
+    writer
+        .execute(sql, &[Param::Text(pipeline), Param::Text(SHADOW)])
+        .await?;
     Ok(())
 }
 

@@ -278,7 +278,12 @@ async fn replace_in_many_steps_is_never_seen_half(database: &Database) {
         assert_eq!(report.tables[0].written, 1);
         assert_eq!(reader.query("SELECT id FROM seen ORDER BY id").await, ["1", "2"]);
         assert_eq!(reader.query(ITEMS).await, ["1|a", "2|b"]);
-        assert!(reader.query("SELECT checkpoint FROM _rl_state").await.is_empty());
+        assert!(
+            reader
+                .query("SELECT checkpoint FROM _rl_state WHERE resource NOT LIKE '%shadow%'")
+                .await
+                .is_empty()
+        );
         assert_eq!(
             reader.query("SELECT rows FROM _rl_loads WHERE load_id = 'L2'").await,
             ["{}"],

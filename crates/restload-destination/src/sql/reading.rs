@@ -89,10 +89,10 @@ impl Dialect {
             .text(" WHERE pipeline = $1 AND load_id = $2")
     }
 
-    /// The state of a pipeline.
+    /// The state of a pipeline, without what waits for a full refresh to take effect.
     pub(crate) fn list_state(&self, state: &str) -> Sql {
         self.select(&STATE_COLUMNS, state)
-            .text(" WHERE pipeline = $1 ORDER BY resource, \"partition\"")
+            .text(" WHERE pipeline = $1 AND substr(resource, 1, 11) <> '_rl_shadow ' ORDER BY resource, \"partition\"")
     }
 
     /// The state of those partitions of a resource whose names hold a text.

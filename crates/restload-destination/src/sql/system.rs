@@ -127,6 +127,19 @@ impl Dialect {
             .text(" WHERE pipeline = $1 AND resource = $2")
     }
 
+    pub(crate) fn rename_resource(&self, state: &str) -> Sql {
+        Sql::new("UPDATE ")
+            .push(&self.table(state))
+            .text(" SET resource = $3 WHERE pipeline = $1 AND resource = $2")
+    }
+
+    /// Forgets the resources whose names begin with a text.
+    pub(crate) fn forget_resources(&self, state: &str) -> Sql {
+        Sql::new("DELETE FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND substr(resource, 1, length($2)) = $2")
+    }
+
     pub(crate) fn forget_pipeline(&self, state: &str) -> Sql {
         Sql::new("DELETE FROM ")
             .push(&self.table(state))
