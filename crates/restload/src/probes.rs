@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use restload_engine::{Asked, Asker, Probe};
+use restload_engine::{Asked, Asker, Probe, Stage};
 use restload_model::secret::Redactor;
 use restload_source::examination::{Finding, Verdict};
 use restload_source::plan::ResourcePlan;
@@ -80,7 +80,13 @@ impl<'p> Probes<'p> {
         let is_about_records = |(name, finding): (&str, &Finding)| {
             matches!(name, "records" | "primary key" | "cursor") && matches!(finding.verdict, Verdict::Bad(_))
         };
-        let found = probes.find(|(_, _, probe)| probe.findings().into_iter().any(is_about_records));
+        // Of an answer that could not be read `discover` would learn no more.
+        let was_read = |asked: &Asked| match &asked.failure {
+            None => true,
+            Some(failure) => asked.lacks_records || failure.stage == Stage::Records,
+        };
+        let found =
+            probes.find(|(_, asked, probe)| was_read(asked) && probe.findings().into_iter().any(is_about_records));
         found.map(|(plan, _, _)| &*plan.name)
     }
 

@@ -83,6 +83,8 @@ pub struct Asked {
     pub notes: Vec<String>,
     /// Why it did not go on.
     pub failure: Option<Failure>,
+    /// Whether that was because the answer, which could be read, has no records where they were looked for.
+    pub lacks_records: bool,
     /// Whether there is more than was asked for.
     pub has_more: bool,
     /// Why nothing was requested, where nothing was: in words that follow a colon.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use restload_model::Value;
-use restload_source::extraction::{Answer as Taking, ExtractError, Progress, Records, Walk, process, settle_missing};
+use restload_source::extraction::{
+    Answer as Taking, ExtractError, Progress, Reading, Records, Walk, process, read, settle_missing,
+};
 use restload_source::incremental::Taken;
 use restload_source::plan::ResourcePlan;
 use restload_source::request::{Request, Response};
@@ -117,7 +119,13 @@ impl Asker {
                         .await?;
                     continue;
                 }
-                Err(error) => Err(self.failure(stage_of(&response), &error)),
+                Err(error) => {
+                    let body = plan
+                        .endpoint()
+                        .map(|endpoint| read(plan, endpoint, &response, &self.fetcher.limits, &context));
+                    asked.lacks_records = matches!(body, Some(Ok(Reading::Body { .. })));
+                    Err(self.failure(stage_of(&response), &error))
+                }
             };
             attempts = Attempts::new(true);
             match &taken {
