@@ -315,7 +315,7 @@ fn help() {
       check        Show every mistake in a config. With --connect its API is tried, else nothing is requested
       plan         Show the resources in order and the first request of each. Nothing is requested
       preview      Show a few records of a resource, and the tables they would make. Nothing is written
-      discover     Propose what a config could say of a resource, by a page or two of it; `--write` puts it there. Nothing is loaded
+      discover     Propose what a config could say of a resource, by a page or two of it; --write puts it there. Nothing is loaded
       test         Run a pipeline on recorded answers, offline, and compare the tables with those kept beside them
       state        Show what is stored of a pipeline's resources, or forget it
       loads        Show how a pipeline's runs went

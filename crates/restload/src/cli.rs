@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show a few records of a resource, and the tables they would make. Nothing is written.
     Preview(PreviewArgs),
-    /// Propose what a config could say of a resource, by a page or two of it; `--write` puts it there. Nothing is loaded.
+    /// Propose what a config could say of a resource, by a page or two of it; --write puts it there. Nothing is loaded.
     Discover(DiscoverArgs),
     /// Run a pipeline on recorded answers, offline, and compare the tables with those kept beside them.
     Test(TestArgs),
