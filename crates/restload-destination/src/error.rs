@@ -145,6 +145,17 @@ pub enum DestinationError {
         /// What the config says.
         to: DataType,
     },
+    /// The contract keeps the room that a column has.
+    #[error(
+        "column `{column}` of table `{table}` is declared to take more digits or characters than it does, but the schema \
+         contract says `data_type: freeze`; declare the `precision` and `scale` that it has, or let `data_type` evolve"
+    )]
+    FrozenLimit {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
     /// Somebody added a column that has to be set in every row.
     #[error(
         "column `{column}` of table `{table}`, which is not restload's, takes no NULL and has no default, so no row can \

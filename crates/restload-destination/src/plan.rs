@@ -325,6 +325,8 @@ pub(crate) enum Obstacle {
         from: DataType,
         to: DataType,
     },
+    /// The contract keeps types as they are, and the config declares one with more room.
+    FrozenLimit { column: Arc<str> },
     /// Somebody added a column that has to be set, which nobody does.
     NotNull { column: String },
     /// Somebody dropped a column that rows are found by.
@@ -412,9 +414,14 @@ pub(crate) fn plan(
                 from: current,
             });
         } else if let Some(limit) = column.limit
-            && let Some(wanted) = wanted_column
-            && let Room::Needs(wider) = wanted.room_beside(limit)
+            && let Some(wanted_column) = wanted_column
+            && let Room::Needs(wider) = wanted_column.room_beside(limit)
         {
+            if wanted.keeps_types && is_settled {
+                return Err(Obstacle::FrozenLimit {
+                    column: Arc::clone(name),
+                });
+            }
             changes.push(Change::Resize(def(wider)));
         }
         columns.push(Column {

@@ -233,6 +233,10 @@ impl Transaction<'_> {
                 from,
                 to,
             },
+            Obstacle::FrozenLimit { column } => DestinationError::FrozenLimit {
+                table: table.to_owned(),
+                column: column.to_string(),
+            },
             Obstacle::NotNull { column } => DestinationError::ForeignNotNull {
                 mend_sql: self.writer.dialect().mend_not_null(table, &column).into_text(),
                 table: table.to_owned(),

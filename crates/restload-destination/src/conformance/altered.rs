@@ -20,6 +20,7 @@ super::conformance!(
     limits_widen_and_never_narrow,
     t27_j28_columns_keep_their_order,
     c9_a_frozen_type_is_not_declared_away,
+    c9_a_frozen_column_takes_no_more_than_it_did,
     c14_a_table_that_is_not_ours_is_new_to_a_contract,
     s12_tables_are_settled_by_the_end_of_their_load,
     a_system_table_of_an_earlier_version_gets_what_it_lacks,
@@ -255,6 +256,38 @@ async fn limits_widen_and_never_narrow(database: &Database) {
     assert_eq!(database.query("SELECT DISTINCT n::float8 FROM t").await, ["1.5"]);
 }
 
+async fn c9_a_frozen_column_takes_no_more_than_it_did(database: &Database) {
+    if database.is_sqlite() {
+        return;
+    }
+    let declared = |precision, scale, mode| {
+        let mut declared = target("t", Append, &[]);
+        declared.contract.data_type = mode;
+        declared.columns = vec![ColumnHint {
+            precision,
+            scale,
+            ..hint("c", DataType::Numeric)
+        }];
+        declared
+    };
+    let number = |load_id| one(load_id, Cell::Numeric("1.5"));
+    let first = declared(Some(5), Some(2), Mode::Freeze);
+    database.load("L1", &first, number("L1")).await;
+    for (load_id, precision, scale) in [("L2", Some(6), Some(2)), ("L3", Some(6), Some(3)), ("L4", None, None)] {
+        let error = refusal(database, load_id, &declared(precision, scale, Mode::Freeze)).await;
+        assert!(
+            matches!(&error, DestinationError::FrozenLimit { column, .. } if column == "c"),
+            "{error}"
+        );
+    }
+    let narrower = declared(Some(4), Some(1), Mode::Freeze);
+    database.load("L5", &narrower, number("L5")).await;
+    database
+        .load("L6", &declared(Some(6), Some(2), Mode::Evolve), number("L6"))
+        .await;
+    assert_eq!(database.query("SELECT c::float8 FROM t").await, ["1.5"; 3]);
+}
+
 fn one(load_id: &str, cell: Cell<'static>) -> Vec<Batch> {
     vec![page("t", load_id, 1, (&["c"], 0), &[], &[record(&[cell])])]
 }
@@ -276,6 +309,16 @@ async fn c9_a_frozen_type_is_not_declared_away(database: &Database) {
         ),
         "{error}"
     );
+    // A key is no type.
+    let mut keyed = target("t", Append, &["c"]);
+    keyed.columns = vec![ColumnHint {
+        unique: true,
+        ..hint("c", DataType::Bigint)
+    }];
+    keyed.contract = Contract::all(Mode::Freeze);
+    let mut destination = database.open("L2 keyed").await;
+    destination.prepare(vec![keyed], false).await.unwrap();
+    destination.finish(outcome(), &[], None).await.unwrap();
     declared.contract.data_type = Mode::Evolve;
     database.load("L3", &declared, one("L3", Cell::Text("x"))).await;
     assert_eq!(database.query("SELECT c FROM t ORDER BY c").await, ["1", "x"]);

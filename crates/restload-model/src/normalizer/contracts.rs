@@ -249,7 +249,7 @@ impl Normalizer {
         });
     }
 
-    /// The key of the newest root row, for a reader to find its record by.
+    /// The keys of the newest root row, for a reader to find its record by.
     fn identity(&self) -> String {
         let target = &self.plan.target;
         let unique = target.columns.iter().filter(|hint| hint.unique).map(|hint| &hint.name);
@@ -257,7 +257,7 @@ impl Normalizer {
         let root = &self.tables[0];
         let row = root.rows.saturating_sub(1);
         let mut told: Vec<&Arc<str>> = Vec::new();
-        for name in target.primary_key.iter().chain(unique) {
+        for name in target.primary_key.iter().chain(target.group_columns()).chain(unique) {
             let column = root.columns.iter().find(|column| column.name == *name);
             let cell = column
                 .filter(|column| column.len() > row)
