@@ -449,6 +449,86 @@ fn l13_a_refresh_refuses_tables_of_others() {
     }
 }
 
+/// What a run was to go on with is forgotten with the rows: that of the resources it loads, or that of the pipeline.
+#[test]
+fn l13_a_refresh_forgets_the_state_of_what_it_drops() {
+    for kind in BOTH {
+        for (mode, left) in [
+            ("drop_data", &["orders"][..]),
+            ("drop_resources", &["orders"]),
+            ("drop_sources", &[]),
+        ] {
+            let stored = Stored::new(kind);
+            stored.stop_at(2, "users");
+            stored.stop_at(2, "orders");
+            stored
+                .run(&["run", "shop.yaml", "--select", "users", "--refresh", mode])
+                .expect(0);
+            assert_eq!(stored.api.asked().len(), 2, "{kind:?}, {mode}: all pages are asked for");
+            assert_eq!(stored.ids("users"), ["1", "2"], "{kind:?}, {mode}");
+            let state = stored.json(&["state", "shop.yaml"]);
+            let resources: Vec<&str> = state["state"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|record| record["resource"].as_str().unwrap())
+                .collect();
+            assert_eq!(resources, left, "{kind:?}, {mode}");
+        }
+    }
+}
+
+/// Where a pipeline was stopped is its own: another one of the same dataset, resource and table knows nothing of it.
+#[test]
+fn w32_pipelines_of_one_dataset_keep_their_states_apart() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        stored.stop_at(2, "users");
+        stored.write_config("other", &["users"]);
+        let of_shop = || stored.json(&["state", "shop.yaml"])["state"].clone();
+        let before = of_shop();
+        assert_eq!(before[0]["checkpoint"]["position"]["cursor"], "c2", "{kind:?}");
+        stored.run(&["run", "other.yaml"]).expect(0);
+        assert_eq!(stored.api.asked().len(), 2, "{kind:?}: the other starts from the start");
+        assert_eq!(stored.ids("users"), ["1", "1", "2"], "{kind:?}");
+        stored.run(&["state", "other.yaml", "reset"]).expect(0);
+        assert_eq!(of_shop(), before, "{kind:?}");
+        stored.api.forget();
+        stored.run(&["run", "shop.yaml", "--select", "users"]).expect(0);
+        assert_eq!(stored.api.asked().len(), 1, "{kind:?}: this one goes on");
+        assert_eq!(stored.ids("users"), ["1", "1", "2", "2"], "{kind:?}");
+    }
+}
+
+/// A table that somebody else has made is new to a contract, however long it has been there.
+#[test]
+fn c14_a_table_that_was_not_loaded_is_new_to_a_contract() {
+    for kind in BOTH {
+        let stored = Stored::new(kind);
+        stored.run(&["run", "shop.yaml", "--select", "orders"]).expect(0);
+        stored.database.query(&format!(
+            "create table {} (id bigint)",
+            stored.database.qualified("users")
+        ));
+        let path = stored.folder.path().join("shop.yaml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{config}schema_contract: freeze\n")).unwrap();
+        let refused = stored.run(&["run", "shop.yaml", "--select", "users"]).expect(1);
+        assert!(
+            refused
+                .stderr
+                .contains("table `users` is new, and the schema contract says `tables: freeze`"),
+            "{kind:?}: {}",
+            refused.stderr
+        );
+        assert_eq!(stored.database.columns("users"), ["id"], "{kind:?}");
+        assert_eq!(stored.database.count("users"), 0, "{kind:?}");
+        std::fs::write(&path, config).unwrap();
+        stored.run(&["run", "shop.yaml", "--select", "users"]).expect(0);
+        assert_eq!(stored.ids("users"), ["1", "2"], "{kind:?}");
+    }
+}
+
 /// Two pipelines write the same dataset at the same moment: tables of their own, and one that they share.
 #[test]
 fn w32_two_pipelines_write_one_dataset_at_once() {

@@ -57,9 +57,18 @@ async fn l12_the_end_and_the_last_checkpoints_are_one_transaction(database: &Dat
     destination.prepare(targets, false).await.unwrap();
     for name in ["a", "b"] {
         let news = [("x", Some("1")), ("y", Some("2"))];
-        let step = step(name, vec![numbers(name, "L1", &[1])], &news, false);
-        destination.commit(step).await.unwrap();
+        for number in 1..=2 {
+            let batches = vec![numbers(name, "L1", &[number])];
+            destination.commit(step(name, batches, &news, false)).await.unwrap();
+        }
     }
+    assert_eq!(
+        database
+            .query("SELECT resource, count(*) FROM _rl_state GROUP BY resource ORDER BY resource")
+            .await,
+        ["a|2", "b|2"],
+        "one for each partition, however many steps there were"
+    );
     let last = [
         checkpoint("a", "x", None),
         checkpoint("a", "y", Some("3")),

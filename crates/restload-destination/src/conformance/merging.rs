@@ -24,6 +24,7 @@ super::conformance!(
     w27_versions_are_dated,
     w28_versions_follow_their_children,
     w29_a_merge_key_limits_what_ends,
+    w29_a_merge_key_of_two_columns_limits_what_ends,
     w30_versions_with_their_own_names_and_moments,
 );
 
@@ -150,6 +151,16 @@ async fn w12_w15_duplicates_of_a_step_and_of_steps(database: &Database) {
     whole(database, "L1", &target, steps).await;
     assert_eq!(database.query(DAYS).await, ["1|b", "2|d", "3|e"]);
     assert_eq!(database.query(ITEMS).await, ["1|x", "2|x", "3|x"]);
+    // Of the elements those of the last row are there, and no others.
+    let elements: [(&[Cell<'_>], &[&str]); 3] = [
+        (&[Cell::Bigint(1)], &["p", "q"]),
+        (&[Cell::Bigint(1)], &["r"]),
+        (&[Cell::Bigint(2)], &["s"]),
+    ];
+    let later: [(&[Cell<'_>], &[&str]); 1] = [(&[Cell::Bigint(2)], &["t", "u"])];
+    let steps = [&elements[..], &later].map(|rows| users("L1b", 1, &["id"], rows));
+    whole(database, "L1b", &target, steps.into()).await;
+    assert_eq!(database.query(ITEMS).await, ["1|r", "2|t", "2|u", "3|x"]);
     let mut destination = begin(database, "L2", &target, Vec::new()).await;
     let batches = vec![day("L2", 1, &[(3, "f"), (4, "g"), (4, "h")])];
     let report = destination.commit(step("users", batches, &[], false)).await.unwrap();
@@ -531,6 +542,12 @@ async fn w27_versions_are_dated(database: &Database) {
             "2|c|01-05|-"
         ]
     );
+    let ids = "SELECT id, day, count(*), count(DISTINCT _rl_id) FROM users GROUP BY id, day ORDER BY id, day";
+    assert_eq!(
+        database.query(ids).await,
+        ["1|a|1|1", "2|b|1|1", "2|c|2|1"],
+        "what comes again has the id that it had"
+    );
     // A -> B -> A gives three versions.
     load(4, &[(1, "b"), (2, "c")]).await;
     load(5, &[(1, "a"), (2, "c")]).await;
@@ -584,23 +601,54 @@ async fn w28_versions_follow_their_children(database: &Database) {
 
 async fn w29_a_merge_key_limits_what_ends(database: &Database) {
     let versions = versions_of(database, "_rl_valid_from", "_rl_valid_to");
-    let load = async |days: i64, rows: &[(i64, &str)]| {
+    let by = async |days: i64, key: &[&str], rows: &[(i64, &str)]| {
         let load_id = format!("L{days}");
-        whole(
-            database,
-            &load_id,
-            &at(days, &[&["id"]], history()),
-            vec![day(&load_id, 2, rows)],
-        )
-        .await
+        let target = at(days, &[key], history());
+        whole(database, &load_id, &target, vec![day(&load_id, 2, rows)]).await
     };
-    load(0, &[(1, "a"), (2, "b")]).await;
-    let report = load(1, &[(1, "A")]).await;
+    by(0, &["id"], &[(1, "a"), (2, "b")]).await;
+    let report = by(1, &["id"], &[(1, "A")]).await;
     assert_eq!(report.tables[0].updated, 1);
     assert_eq!(
         database.query(&versions).await,
         ["1|a|01-02|2024-01-03", "1|A|01-03|-", "2|b|01-02|-"]
     );
+    // A -> B -> A gives three versions.
+    by(2, &["id"], &[(1, "a")]).await;
+    assert_eq!(
+        database.query(&versions).await,
+        [
+            "1|a|01-02|2024-01-03",
+            "1|A|01-03|2024-01-04",
+            "1|a|01-04|-",
+            "2|b|01-02|-"
+        ]
+    );
+    // By a part of the table: what is missing of the part ends, and nothing of another.
+    by(3, &["day"], &[(3, "a"), (4, "c")]).await;
+    assert_eq!(
+        database.query(&versions).await[2..],
+        ["1|a|01-04|2024-01-05", "2|b|01-02|-", "3|a|01-05|-", "4|c|01-05|-"]
+    );
+}
+
+async fn w29_a_merge_key_of_two_columns_limits_what_ends(database: &Database) {
+    for (days, rows) in [
+        (0, &[(1, "mon", 5), (1, "tue", 6), (2, "mon", 7)][..]),
+        (1, &[(1, "mon", 8)]),
+    ] {
+        let load_id = format!("L{days}");
+        let cells: Vec<[Cell<'_>; 3]> = rows
+            .iter()
+            .map(|(id, day, price)| [Cell::Bigint(*id), Cell::Text(day), Cell::Bigint(*price)])
+            .collect();
+        let rows: Vec<(&[Cell<'_>], &[&str])> = cells.iter().map(|cells| (&cells[..], &[][..])).collect();
+        let batch = users(&load_id, 3, &["id", "day", "price"], &rows);
+        whole(database, &load_id, &at(days, &[&["id", "day"]], history()), vec![batch]).await;
+    }
+    let active = "SELECT id, day, price FROM users WHERE _rl_valid_to IS NULL ORDER BY id, day";
+    assert_eq!(database.query(active).await, ["1|mon|8", "1|tue|6", "2|mon|7"]);
+    assert_eq!(database.query("SELECT price FROM users").await.len(), 4);
 }
 
 async fn w30_versions_with_their_own_names_and_moments(database: &Database) {
@@ -646,4 +694,11 @@ async fn w30_versions_with_their_own_names_and_moments(database: &Database) {
         ["from", "to"].iter().map(named).collect()
     };
     assert_eq!(types, [DataType::Timestamp, DataType::Timestamp]);
+    // A moment before those that are there is taken as it is given.
+    let before = at(-1, &[], own());
+    whole(database, "L5", &before, vec![day("L5", 2, &[(4, "e")])]).await;
+    assert_eq!(
+        database.query(&versions).await[2..],
+        ["2|c|01-03|2024-01-02", "3|d|01-02|2024-01-01", "4|e|01-01|9999-12-31"]
+    );
 }
