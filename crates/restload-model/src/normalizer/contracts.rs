@@ -169,8 +169,7 @@ impl Normalizer {
             );
             let wanted = naming::join(&base, &format!("v_{own}"), MAX_LENGTH);
             let source = format!("{} → {own}", known.source);
-            let name = self.names.column(&builder.name, &source, &wanted, true);
-            let name = name.unwrap_or_else(|| wanted.as_str().into());
+            let name = self.names.variant(&builder.name, &source, &wanted);
             let buffer = ColumnBuffer::new(name, source.into(), Some(own));
             builder.columns.push(buffer);
             builder.rules.push(Some(rule));

@@ -177,6 +177,20 @@ impl Names {
         Some(name)
     }
 
+    /// The column beside another for the values that do not fit it: of the wanted name, or a tagged one when a key fills
+    /// a column of that name, or one is declared.
+    pub(super) fn variant(&self, table: &Arc<str>, source: &str, wanted: &str) -> Arc<str> {
+        let mut known = self.lock();
+        let mut name: Arc<str> = wanted.into();
+        let taken = known.columns.get(&(Arc::clone(table), Arc::clone(&name)));
+        if taken.is_some_and(|column| column.source.as_deref() != Some(source)) {
+            name = tagged(wanted, source);
+        }
+        let column = known.columns.entry((Arc::clone(table), Arc::clone(&name))).or_default();
+        column.source.get_or_insert_with(|| source.to_owned());
+        name
+    }
+
     /// The child table that a key fills. None when there is no such table and `may_add` is false.
     pub(super) fn table(&self, parent: &Arc<str>, source: &str, wanted: &str, may_add: bool) -> Option<Arc<str>> {
         let mut known = self.lock();
