@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_and_shortening_equal_dlts() {
+    fn n1_tags_and_shortening_equal_dlts() {
         for (raw, expected) in [("identifier", "y57vbq"), ("tag_test", "xye0yw"), ("日本語", "2nmetg")] {
             assert_eq!(tag(raw), expected);
         }
@@ -298,6 +298,10 @@ mod tests {
     fn n5_the_tag_is_of_the_name_as_it_was_written() {
         let raw = " Small___Love____Potion_____x ";
         assert!(normalize(raw, 16).contains(&tag(raw.trim())));
+        // A part that is too long by itself is cut by itself, and then the whole.
+        let cut = normalize("a__ SomeThing Much Longer", 20);
+        let part = format!("somethi{}_longer", tag("SomeThing Much Longer"));
+        assert_eq!(cut, shorten(&format!("a__{part}"), "a__ SomeThing Much Longer", 20));
         let joined = join("some_table", "some_column", 16);
         assert!(joined.contains(&tag("some_table__some_column")), "{joined}");
     }
@@ -331,6 +335,7 @@ mod tests {
     fn n10_a_run_of_other_characters_is_one_underscore() {
         for (raw, name) in [
             ("a-=!*b", "a_xb"),
+            ("-=!*", "_x"),
             ("1-=!0*-", "_1_0xx"),
             ("a!=$#b", "a_b"),
             ("a.b.c", "a_b_c"),

@@ -464,6 +464,7 @@ mod tests {
             (Value::from(" 21.37 "), Double, Some("21.37")),
             (Value::from("a912.12"), Double, None),
             (Value::from(true), Double, None),
+            (Value::Number("21.37".into()), Double, Some("21.37")),
             (Value::from("NaN"), Double, None),
             (Value::from("0xff"), Double, None),
             // T5
@@ -472,13 +473,23 @@ mod tests {
             (Value::from(762_162.1), Bigint, None),
             (Value::from("912.12"), Bigint, None),
             (Value::from("f912.12"), Bigint, None),
+            (Value::Number("762162.0".into()), Bigint, Some("762162")),
+            (Value::Number("762162.1".into()), Bigint, None),
+            (Value::from(" 0xff "), Bigint, None),
             (Value::from("1_000"), Bigint, None),
             (Value::from(true), Bigint, None),
             // T6
             (Value::from(" 912.120 "), Numeric, Some("912.120")),
             (Value::from(-1726.1288), Numeric, Some("-1726.1288")),
             (Value::from(5), Numeric, Some("5")),
+            (Value::Number("1e-3".into()), Numeric, Some("0.001")),
+            (
+                Value::Number("18446744073709551616".into()),
+                Numeric,
+                Some("18446744073709551616"),
+            ),
             (Value::from("p912.12"), Numeric, None),
+            (Value::from(" 0xff "), Numeric, None),
             (Value::from(true), Numeric, None),
             // T7: (≠) text of digits is no moment.
             (
@@ -496,8 +507,41 @@ mod tests {
                 Timestamp,
                 Some("2022-04-26T08:36:05Z"),
             ),
+            (
+                Value::from("2022-04-26T10:36:05+02:00"),
+                Timestamp,
+                Some("2022-04-26T08:36:05Z"),
+            ),
+            (
+                Value::from("2022-04-26T10:36:05"),
+                Timestamp,
+                Some("2022-04-26T10:36:05Z"),
+            ),
+            (Value::from("2022-04-26"), Timestamp, Some("2022-04-26T00:00:00Z")),
+            // Beyond a microsecond is cut, before 1970 too.
+            (
+                Value::from(1_000.000_001_9),
+                Timestamp,
+                Some("1970-01-01T00:16:40.000001Z"),
+            ),
+            (
+                Value::from(-0.000_000_5),
+                Timestamp,
+                Some("1969-12-31T23:59:59.999999Z"),
+            ),
+            (Value::from("1580405246"), Timestamp, None),
+            (Value::from("1580405246.25"), Timestamp, None),
             (Value::from("now"), Timestamp, None),
+            (Value::from("P1D"), Timestamp, None),
+            (Value::from("2024-01-02/2024-01-03"), Timestamp, None),
+            (Value::from("2011-2012"), Timestamp, None),
+            (Value::from("1e27"), Timestamp, None),
+            (Value::from("Tue, 02 Jan 24 03:04:05 GMT"), Timestamp, None),
+            (Value::from("Tue, 02 Jan 2024 03:04:05 +0000"), Timestamp, None),
+            (Value::from("Tuesday, 02-Jan-24 03:04:05 GMT"), Timestamp, None),
+            (Value::from("2024-01-02T03:04:05 Europe/Berlin"), Timestamp, None),
             (Value::from("10:36"), Timestamp, None),
+            (Value::from("10:36:05"), Timestamp, None),
             (Value::from(1e27), Timestamp, None),
             (Value::from(-1e27), Timestamp, None),
             (Value::from(i64::MAX), Timestamp, None),
@@ -505,7 +549,12 @@ mod tests {
             // T8
             (Value::from(1_580_405_246), Date, Some("2020-01-30")),
             (Value::from("2022-04-26T10:36:05+02:00"), Date, Some("2022-04-26")),
+            (Value::from(1_580_405_246.25), Date, Some("2020-01-30")),
+            (Value::from("2022-04-26"), Date, Some("2022-04-26")),
+            (Value::from("1580405246"), Date, None),
             (Value::from("03:04:05"), Date, None),
+            (Value::from("03:04:05"), Time, Some("03:04:05")),
+            (Value::from("2022-04-26"), Time, None),
             (Value::from("2022-04-26T10:36:05Z"), Time, None),
             (Value::from(5), Time, None),
             // T9
@@ -514,9 +563,14 @@ mod tests {
             (Value::from("YmluYXJ5="), Binary, None),
             (Value::from("0x0"), Binary, None),
             (Value::from(912.12), Binary, None),
+            // (≠) the order of a number's bytes would be a guess.
+            (Value::from(15), Binary, None),
             // T10: (≠) text in a JSON column is a JSON text, so that nothing fails.
             (Value::from("{\"a\":1}"), Json, Some("\"{\\\"a\\\":1}\"")),
             (Value::from(5), Json, Some("5")),
+            (Value::List(vec![Value::from(1)]), Text, Some("[1]")),
+            (Value::List(vec![Value::from(1)]), Binary, None),
+            (Value::Object(crate::value::Object(Vec::new())), Binary, None),
         ] {
             assert_eq!(
                 text_of(&value, data_type).ok().as_deref(),
