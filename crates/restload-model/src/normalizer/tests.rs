@@ -623,23 +623,3 @@ fn t23_t24_s15_a_key_that_changes_kind_turns_into_several_things() {
         assert!(second.rejects.is_empty());
     }
 }
-
-#[test]
-fn c16_a_violation_tells_all_keys_of_its_record() {
-    let mut target = target(&["id"], &[]);
-    target.merging.groups = vec![vec!["day".into(), "id".into()]];
-    target.columns.push(ColumnHint {
-        name: "code".into(),
-        unique: true,
-        ..ColumnHint::default()
-    });
-    target.contract.columns = crate::contract::Mode::Freeze;
-    let known = ["id", "day", "code", "n"].map(|name| (name, DataType::Text));
-    let mut normalizer = of_settled(target, &known);
-    let batch = page(
-        &mut normalizer,
-        &[json!({"n": "x", "code": "c", "day": "mon", "id": "1", "more": 1})],
-    );
-    let reason = &batch.rejects[0].reason;
-    assert!(reason.ends_with(" (id: 1, day: mon, code: c)"), "{reason}");
-}
