@@ -15,7 +15,8 @@ use crate::support::tables::{BOTH, Database, Kind};
 
 const SCRIPT: &str = "<script>alert('1')</script>";
 
-/// Orders with lists, whose names and values attack the page. The second generation brings what the contract refuses.
+/// Orders with lists, whose names and values attack the page. The second generation brings what the contract refuses, the
+/// third changes every order.
 fn answer(target: &str) -> Answer {
     let orders: Vec<_> = (1..=120)
         .map(|number| {
@@ -25,7 +26,7 @@ fn answer(target: &str) -> Answer {
                 "<img src=x onerror=alert(2)>": "\"'><b>",
                 "price": "18446744073709551616.250",
                 "at": "2024-01-02T03:04:05.5Z",
-                "ratio": 0.1,
+                "ratio": if target.starts_with("/g2") { 0.2 } else { 0.1 },
                 "doc": { "b": [1, "</pre>"] },
                 "blob": "0x00ff",
                 "empty": "",
@@ -213,7 +214,7 @@ fn a_link_to_a_row_leads_to_it_after_it_was_written_again() {
         let before = shown.get(&link).expect(200);
         before.has("order 7<");
         // In Postgres all rows are in other places now.
-        shown.load(0);
+        shown.load(2);
         let after = shown.get(&link).expect(200);
         after.has("order 7<").lacks(&before.link("/runs/"));
         shown
