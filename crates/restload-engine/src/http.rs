@@ -217,6 +217,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use reqwest::header::HeaderMap;
     use tokio::net::{TcpSocket, TcpStream};
 
@@ -239,6 +241,22 @@ mod tests {
         }
     }
 
+    /// Why a request to this address may go better another time.
+    async fn passing_reason(address: SocketAddr) -> String {
+        let request = Request {
+            method: reqwest::Method::GET,
+            url: format!("http://{address}/").parse().unwrap(),
+            headers: HeaderMap::new(),
+            body: None,
+            exchange: None,
+        };
+        let sent = Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await;
+        let Err(TransportError::Passing(reason)) = sent else {
+            panic!("{sent:?}");
+        };
+        reason
+    }
+
     /// T-07, of which the scenario `retry-what-breaks-off` has the rest: what may go better another time.
     #[tokio::test]
     async fn a_connection_that_does_not_come_in_time_is_tried_again() {
@@ -251,17 +269,7 @@ mod tests {
         while let Ok(connected) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
             waiting.push(connected.unwrap());
         }
-        let request = Request {
-            method: reqwest::Method::GET,
-            url: format!("http://{address}/").parse().unwrap(),
-            headers: HeaderMap::new(),
-            body: None,
-            exchange: None,
-        };
-        let sent = Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await;
-        let Err(TransportError::Passing(reason)) = sent else {
-            panic!("{sent:?}");
-        };
+        let reason = passing_reason(address).await;
         assert_eq!(reason, "no answer in time");
     }
 
@@ -277,17 +285,7 @@ mod tests {
             let answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n[";
             tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
         });
-        let request = Request {
-            method: reqwest::Method::GET,
-            url: format!("http://{address}/").parse().unwrap(),
-            headers: HeaderMap::new(),
-            body: None,
-            exchange: None,
-        };
-        let sent = Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await;
-        let Err(TransportError::Passing(reason)) = sent else {
-            panic!("{sent:?}");
-        };
+        let reason = passing_reason(address).await;
         assert!(reason.starts_with("the answer broke off"), "{reason}");
     }
 }

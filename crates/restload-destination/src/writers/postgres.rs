@@ -269,11 +269,23 @@ impl Postgres {
         key: &[Arc<str>],
         other_than: Option<&[&str]>,
     ) -> Result<Vec<String>, Cause> {
-        let stage = self.stage(table, &rows.only(key)).await?;
-        let source = KeySource::Stage(&stage);
-        let sql = self.dialect.find_ids(table, key, source, other_than.is_some());
         let params: Vec<Param<'_>> = other_than.map(Param::List).into_iter().collect();
-        let ids = self.rows(sql, &params).await?;
+        let find =
+            |dialect: &Dialect, source: KeySource<'_>| dialect.find_ids(table, key, source, other_than.is_some());
+        self.ids_by_key(table, &rows.only(key), &params, find).await
+    }
+
+    /// The ids that a statement about staged keys answers with.
+    async fn ids_by_key(
+        &mut self,
+        table: &str,
+        keys: &Rows<'_>,
+        params: &[Param<'_>],
+        statement: impl Fn(&Dialect, KeySource<'_>) -> Sql,
+    ) -> Result<Vec<String>, Cause> {
+        let stage = self.stage(table, keys).await?;
+        let sql = statement(&self.dialect, KeySource::Stage(&stage));
+        let ids = self.rows(sql, params).await?;
         self.execute(self.dialect.drop_stage(&stage), &[]).await?;
         Ok(ids.into_iter().flatten().flatten().collect())
     }
@@ -293,11 +305,9 @@ impl Postgres {
         key: &[Arc<str>],
         load_id: &str,
     ) -> Result<Vec<String>, Cause> {
-        let stage = self.stage(table, &rows.only(key)).await?;
-        let sql = self.dialect.find_again(table, key, KeySource::Stage(&stage));
-        let ids = self.rows(sql, &[Param::Text(load_id)]).await?;
-        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
-        Ok(ids.into_iter().flatten().flatten().collect())
+        let find = |dialect: &Dialect, source: KeySource<'_>| dialect.find_again(table, key, source);
+        let params = [Param::Text(load_id)];
+        self.ids_by_key(table, &rows.only(key), &params, find).await
     }
 
     pub(super) async fn mark_by_key(
@@ -307,11 +317,9 @@ impl Postgres {
         key: &[Arc<str>],
         load_id: &str,
     ) -> Result<Vec<String>, Cause> {
-        let stage = self.stage(table, &rows.only(key)).await?;
-        let sql = self.dialect.mark_by_key(table, key, KeySource::Stage(&stage));
-        let ids = self.rows(sql, &[Param::Text(load_id)]).await?;
-        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
-        Ok(ids.into_iter().flatten().flatten().collect())
+        let mark = |dialect: &Dialect, source: KeySource<'_>| dialect.mark_by_key(table, key, source);
+        let params = [Param::Text(load_id)];
+        self.ids_by_key(table, &rows.only(key), &params, mark).await
     }
 
     pub(super) async fn roots_that_differ(

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteArguments;
 use super::{Binder, MOST_PARAMETERS, Sqlite, add, fetch};
 use crate::error::Cause;
 use crate::rows::Rows;
-use crate::sql::{Dialect, KeySource};
+use crate::sql::{Dialect, KeySource, Sql};
 use crate::writers::{Param, stage_name};
 
 impl Sqlite {
@@ -18,13 +18,25 @@ impl Sqlite {
         key: &[Arc<str>],
         other_than: Option<&[&str]>,
     ) -> Result<Vec<String>, Cause> {
+        let loads = other_than.map(|loads| serde_json::json!(loads).to_string());
+        let find = |dialect: &Dialect, source: KeySource<'_>| dialect.find_ids(table, key, source, loads.is_some());
+        let chunks = keys_in_chunks(rows, key, None)?;
+        self.ids_by_key(chunks, loads.as_deref(), find).await
+    }
+
+    /// The ids that a statement about bound keys answers with, chunk by chunk; `last` is bound behind the keys.
+    async fn ids_by_key(
+        &mut self,
+        chunks: Vec<(SqliteArguments, usize)>,
+        last: Option<&str>,
+        statement: impl Fn(&Dialect, KeySource<'_>) -> Sql,
+    ) -> Result<Vec<String>, Cause> {
         let mut ids = Vec::new();
-        for (mut arguments, count) in keys_in_chunks(rows, key, None)? {
-            if let Some(loads) = other_than {
-                add(&mut arguments, serde_json::json!(loads).to_string())?;
+        for (mut arguments, count) in chunks {
+            if let Some(last) = last {
+                add(&mut arguments, last)?;
             }
-            let source = KeySource::Bound(count);
-            let sql = self.dialect.find_ids(table, key, source, other_than.is_some());
+            let sql = statement(&self.dialect, KeySource::Bound(count));
             let found = fetch(&mut self.connection, sql.into_safe(), arguments).await?;
             ids.extend(found.into_iter().flatten().flatten());
         }
@@ -56,14 +68,9 @@ impl Sqlite {
         key: &[Arc<str>],
         load_id: &str,
     ) -> Result<Vec<String>, Cause> {
-        let mut ids = Vec::new();
-        for (mut arguments, count) in keys_in_chunks(rows, key, None)? {
-            add(&mut arguments, load_id)?;
-            let sql = self.dialect.find_again(table, key, KeySource::Bound(count));
-            let found = fetch(&mut self.connection, sql.into_safe(), arguments).await?;
-            ids.extend(found.into_iter().flatten().flatten());
-        }
-        Ok(ids)
+        let find = |dialect: &Dialect, source: KeySource<'_>| dialect.find_again(table, key, source);
+        let chunks = keys_in_chunks(rows, key, None)?;
+        self.ids_by_key(chunks, Some(load_id), find).await
     }
 
     pub(in crate::writers) async fn mark_by_key(
@@ -73,14 +80,9 @@ impl Sqlite {
         key: &[Arc<str>],
         load_id: &str,
     ) -> Result<Vec<String>, Cause> {
-        let mut ids = Vec::new();
-        for (mut arguments, count) in keys_in_chunks(rows, key, Some(load_id))? {
-            add(&mut arguments, load_id)?;
-            let sql = self.dialect.mark_by_key(table, key, KeySource::Bound(count));
-            let marked = fetch(&mut self.connection, sql.into_safe(), arguments).await?;
-            ids.extend(marked.into_iter().flatten().flatten());
-        }
-        Ok(ids)
+        let mark = |dialect: &Dialect, source: KeySource<'_>| dialect.mark_by_key(table, key, source);
+        let chunks = keys_in_chunks(rows, key, Some(load_id))?;
+        self.ids_by_key(chunks, Some(load_id), mark).await
     }
 
     pub(in crate::writers) async fn roots_that_differ(
