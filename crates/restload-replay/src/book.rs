@@ -31,9 +31,21 @@ impl Places {
     fn line(&self, request: &str) -> String {
         match request.split_once(' ') {
             Some((method, target)) if target.starts_with('/') => format!("{method} {}{target}", self.api),
-            _ => self.fill(request),
+            _ => with_a_path(self.fill(request)),
         }
     }
+}
+
+/// A URL that a secret holds whole is a mere host in a recording; it is asked for as `https://host/`.
+fn with_a_path(mut line: String) -> String {
+    if let Some(scheme) = line.find("://") {
+        let host = scheme + "://".len();
+        let end = line[host..].find(['/', '?']).map_or(line.len(), |length| host + length);
+        if line.as_bytes().get(end) != Some(&b'/') {
+            line.insert(end, '/');
+        }
+    }
+    line
 }
 
 /// Why there is no answer to a request, in words that follow it; they have no secrets.
