@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use restload_model::system_error;
 use restload_replay::{Answered, Book, Recorder};
+use restload_source::decoders::in_utf8;
 use restload_source::plan::Limits;
 use restload_source::request::{Request, Response};
 use tokio::task::spawn_blocking;
@@ -161,7 +162,7 @@ impl Http {
             url: answer.url().clone(),
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
-            body,
+            body: in_utf8(body),
         })
     }
 
@@ -236,13 +237,12 @@ mod tests {
             obeys_retry_after: true,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_millis(100),
-            max_response_bytes: 1,
+            max_response_bytes: 100,
             trusted_hosts: Vec::new(),
         }
     }
 
-    /// Why a request to this address may go better another time.
-    async fn passing_reason(address: SocketAddr) -> String {
+    async fn sent_to(address: SocketAddr) -> Result<Response, TransportError> {
         let request = Request {
             method: reqwest::Method::GET,
             url: format!("http://{address}/").parse().unwrap(),
@@ -250,7 +250,12 @@ mod tests {
             body: None,
             exchange: None,
         };
-        let sent = Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await;
+        Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await
+    }
+
+    /// Why a request to this address may go better another time.
+    async fn passing_reason(address: SocketAddr) -> String {
+        let sent = sent_to(address).await;
         let Err(TransportError::Passing(reason)) = sent else {
             panic!("{sent:?}");
         };
@@ -273,19 +278,33 @@ mod tests {
         assert_eq!(reason, "no answer in time");
     }
 
-    /// T-07: a chunk that is announced and does not come to its end.
-    #[tokio::test]
-    async fn an_answer_that_breaks_off_is_tried_again() {
+    /// A server that gives one answer, in these bytes, and leaves.
+    async fn answering(answer: Vec<u8>) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 1024];
             let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await.unwrap();
-            let answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n[";
-            tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, &answer).await.unwrap();
         });
-        let reason = passing_reason(address).await;
+        address
+    }
+
+    /// Z-12: what comes in UTF-16 is read.
+    #[tokio::test]
+    async fn an_answer_is_had_in_utf_8() {
+        let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
+        answer.extend("\u{feff}[\"é\"]".encode_utf16().flat_map(u16::to_le_bytes));
+        let response = sent_to(answering(answer).await).await.unwrap();
+        assert_eq!(response.body, "\u{feff}[\"é\"]".as_bytes());
+    }
+
+    /// T-07: a chunk that is announced and does not come to its end.
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_tried_again() {
+        let answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n[";
+        let reason = passing_reason(answering(answer.to_vec()).await).await;
         assert!(reason.starts_with("the answer broke off"), "{reason}");
     }
 }

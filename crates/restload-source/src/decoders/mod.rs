@@ -1,5 +1,6 @@
 //! Decoders turn a response's body into a [`Value`] tree.
 
+mod encoding;
 mod json;
 
 use restload_model::Value;
@@ -9,6 +10,11 @@ use restload_model::Value;
 #[error("{message}")]
 pub struct DecodeError {
     message: String,
+}
+
+/// A body in UTF-8, in which it is decoded; one in UTF-16 is converted.
+pub fn in_utf8(body: Vec<u8>) -> Vec<u8> {
+    encoding::in_utf8(body)
 }
 
 /// Decodes a JSON body. `exact` keeps every number's own digits, at half the speed; numbers beyond 64 bits are exact
