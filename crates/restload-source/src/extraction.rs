@@ -269,8 +269,9 @@ impl Walk {
         {
             if selector.as_str() != "$" {
                 notes.push(format!(
-                    "its records are at `{0}`; write `data_selector: {0}`",
-                    selector.as_str()
+                    "its records are at `{}`; write `data_selector: {}`",
+                    selector.as_str(),
+                    JsonPath::in_yaml(selector.as_str())
                 ));
             }
             let _ = self.plan.found_selector.set(selector.clone());

@@ -73,6 +73,21 @@ impl JsonPath {
         brackets
     }
 
+    /// A path as it is written in a config, with quotes where YAML would take it for something else than this text.
+    pub(crate) fn in_yaml(path: &str) -> String {
+        const WORDS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+        let is_plain = path.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && path
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric() || "_.".contains(character))
+            && !WORDS.contains(&path.to_ascii_lowercase().as_str());
+        if is_plain {
+            path.to_owned()
+        } else {
+            format!("'{}'", path.replace('\'', "''"))
+        }
+    }
+
     /// The path as the config spells it.
     pub fn as_str(&self) -> &str {
         &self.text

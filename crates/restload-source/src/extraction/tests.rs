@@ -135,6 +135,17 @@ fn selects_records() {
             r#"{"meta":{"links":[{"l":1}]},"data":[{"a":1}]}"#,
             r#"{"a":1} [its records are at `data`; write `data_selector: data`]"#,
         ),
+        // What YAML would take for something else has quotes.
+        (
+            json!({}),
+            r#"{"null":[{"a":1}]}"#,
+            r#"{"a":1} [its records are at `null`; write `data_selector: 'null'`]"#,
+        ),
+        (
+            json!({}),
+            r#"{"all 'a'":[{"a":1}],"@odata.nextLink":"/p2"}"#,
+            r#"{"a":1} more [its records are at `$["all 'a'"]`; write `data_selector: '$["all ''a''"]'`] [it has further pages; write `paginator: {type: json_link, next_url_path: '$["@odata.nextLink"]'}`]"#,
+        ),
         (json!({}), r#"{"id":1,"tags":["x"]}"#, r#"{"id":1,"tags":["x"]}"#),
         (json!({}), r#"{"data":[],"next":null}"#, ""),
         (
@@ -417,117 +428,141 @@ fn a_link_to_another_host_goes_without_credentials() {
     assert_eq!(names(&home), "accept x-own x-key");
 }
 
-/// Section 15.14 of the checklist: where the records are in each of its sample answers. What `auto` makes of their paging
-/// is in `paginators::tests::detection`.
+/// Section 15.14 of the checklist: where the records are in each of its sample answers, and what comes of their paging
+/// where the config says nothing of either. D-21, a list with a link in a header, is in a scenario.
 #[test]
-fn records_are_found_in_every_sample_answer() {
+fn records_and_pages_are_found_in_every_sample_answer() {
     let rows = || json!([{"id": 1, "tags": ["a", "b"]}, {"id": 2, "tags": []}]);
-    for (id, body, selector) in [
+    for (id, body, selector, paging) in [
         (
             "D-01",
             json!({"data": rows(), "pagination": {"offset": 0, "limit": 2, "total": 100}}),
             "data",
+            "then the answer tells of more records than it holds at `pagination.total`, and",
         ),
         (
             "D-02",
             json!({"items": rows(), "page_info": {"current_page": 1, "items_per_page": 2, "total_pages": 5}}),
             "items",
+            "then the answer tells of several pages at `page_info.total_pages`, and",
         ),
         (
             "D-03",
             json!({"products": rows(), "next_cursor": "eyJpZCI6MTB9"}),
             "products",
+            "then the answer names a next page at `next_cursor`, and",
         ),
         (
             "D-04",
             json!({"results": rows(), "cursors": {"previous": "a", "next": "b"}}),
             "results",
+            "then the answer names a next page at `cursors.next`, and",
         ),
         (
             "D-05",
             json!({"entries": rows(), "next_id": 10, "previous_id": 1}),
             "entries",
+            "then the answer names a next page at `next_id`, and",
         ),
         (
             "D-06",
             json!({"comments": rows(), "page_number": 3, "total_pages": 15}),
             "comments",
+            "then the answer tells of several pages at `total_pages`, and",
         ),
         (
             "D-07",
             json!({"count": 1023, "next": "https://a.test/?page=5", "previous": null, "results": rows()}),
             "results",
+            "write `paginator: {type: json_link, next_url_path: next}`",
         ),
         (
             "D-08",
             json!({"_embedded": {"items": rows()}, "_links": {"first": {"href": "/a"}, "next": {"href": "/b"}}, "page": {"size": 2}}),
             "_embedded.items",
+            "write `paginator: {type: json_link, next_url_path: _links.next.href}`",
         ),
         (
             "D-09",
             json!({"items": rows(), "meta": {"totalPages": 9}, "links": {"firstPage": "/a", "nextPage": "/b"}}),
             "items",
+            "write `paginator: {type: json_link, next_url_path: links.nextPage}`",
         ),
         (
             "D-10",
             json!({"data": rows(), "pagination": {"currentPage": 1, "pageSize": 2, "totalPages": 5}}),
             "data",
+            "then the answer tells of several pages at `pagination.totalPages`, and",
         ),
         (
             "D-11",
             json!({"items": rows(), "pagination": {"page": 1, "perPage": 2, "total": 100, "totalPages": 50}}),
             "items",
+            "then the answer tells of several pages at `pagination.totalPages`, and",
         ),
         (
             "D-12",
             json!({"data": rows(), "meta": {"currentPage": 1, "totalPages": 9}, "links": {"next": "/b"}}),
             "data",
+            "write `paginator: {type: json_link, next_url_path: links.next}`",
         ),
         (
             "D-13",
             json!({"page": 2, "per_page": 2, "total": 100, "pages": 50, "data": rows()}),
             "data",
+            "then the answer tells of several pages at `pages`, and",
         ),
         (
             "D-14",
             json!({"currentPage": 1, "pageSize": 2, "totalPages": 5, "totalResults": 10, "items": rows()}),
             "items",
+            "then the answer tells of several pages at `totalPages`, and",
         ),
         (
             "D-15",
             json!({"articles": rows(), "paging": {"current": 3, "size": 2, "total": 60}}),
             "articles",
+            "then the answer tells of more records than it holds at `paging.total`, and",
         ),
         (
             "D-16",
             json!({"feed": rows(), "offset": 40, "limit": 2, "total_count": 200}),
             "feed",
+            "then the answer tells of more records than it holds at `total_count`, and",
         ),
         (
             "D-17",
             json!({"query_results": rows(), "page_details": {"number": 1, "size": 2, "total_elements": 20, "total_pages": 10}}),
             "query_results",
+            "then the answer tells of several pages at `page_details.total_pages`, and",
         ),
         (
             "D-18",
             json!({"posts": rows(), "pagination_details": {"current_page": 1, "total_pages": 25}}),
             "posts",
+            "then the answer tells of several pages at `pagination_details.total_pages`, and",
         ),
         (
             "D-19",
             json!({"catalog": rows(), "page_metadata": {"index": 1, "size": 2, "total_items": 50, "total_pages": 25}}),
             "catalog",
+            "then the answer tells of several pages at `page_metadata.total_pages`, and",
         ),
-        ("D-20", rows(), "$"),
-        ("D-21", rows(), "$"),
+        ("D-20", rows(), "$", ""),
         (
             "D-22",
             json!({"id": 1, "name": "one", "tags": ["a", "b"], "address": {"city": "x"}}),
             "$",
+            "",
         ),
     ] {
+        let said = answer(&json!({}), 200, "application/json", &body.to_string());
         let body = Value::from(body);
         let found = find_records(&body).unwrap().unwrap();
         assert_eq!(found.as_str(), selector, "{id}");
+        assert!(said.contains(paging), "{id}: {said}");
+        // What nothing is said of is the only page.
+        let goes_on = said.contains(" more") || said.contains("then ");
+        assert_eq!(goes_on, !paging.is_empty(), "{id}: {said}");
     }
 }

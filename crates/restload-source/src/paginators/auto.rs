@@ -92,7 +92,7 @@ pub(super) fn explain(page: &Page<'_>) -> Option<String> {
     let (path, _) = signs.links.first()?;
     Some(format!(
         "paginator: {{type: json_link, next_url_path: {}}}",
-        JsonPath::spell(path)
+        JsonPath::in_yaml(&JsonPath::spell(path))
     ))
 }
 
@@ -242,7 +242,7 @@ impl Signs {
             return None;
         };
         let path = JsonPath::spell(path);
-        let paginator = paginator.replace("PATH", &path);
+        let paginator = paginator.replace("PATH", &JsonPath::in_yaml(&path));
         let end = if paginator.contains('`') { "" } else { "`" };
         Some(
             PaginateError::new(format!(
