@@ -14,7 +14,14 @@ pub(crate) struct Filter {
 }
 
 /// JSON members whose values vary.
-const VARYING: [&str; 4] = ["duration_ms", "bytes", "millis", "started_at"];
+const VARYING: [&str; 6] = [
+    "duration_ms",
+    "bytes",
+    "millis",
+    "started_at",
+    "finished_at",
+    "updated_at",
+];
 
 impl Filter {
     pub(crate) fn apply(&self, text: &str) -> String {
@@ -43,9 +50,18 @@ impl Filter {
     }
 }
 
-/// `0.3 s` becomes `TIME`, `1.2 kB` becomes `SIZE`; what milliseconds are aligned with goes.
+/// `2024-01-02 03:04:05 UTC` becomes `MOMENT`, `0.3 s` becomes `TIME`, `1.2 kB` becomes `SIZE`; what milliseconds are
+/// aligned with goes.
 fn without_measures(line: &str) -> String {
     let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    while let Some(zone) = words
+        .iter()
+        .position(|word| word.starts_with("UTC"))
+        .filter(|at| *at > 1)
+    {
+        let after = words[zone].split_off("UTC".len());
+        words.splice(zone - 2..=zone, [format!("MOMENT{after}")]);
+    }
     let mut index = 0;
     while index + 1 < words.len() {
         let is_number = !words[index].is_empty()

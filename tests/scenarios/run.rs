@@ -15,6 +15,8 @@ use crate::golden::{self, Filter};
 use crate::script::{self, Database};
 use crate::tables;
 
+/// The commands that are told where the destination is.
+const WITH_DESTINATION: [&str; 3] = ["run", "state", "loads"];
 /// A run that takes longer hangs.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -176,7 +178,7 @@ impl Place<'_> {
         let written = std::fs::read_to_string(self.scenario.join(config)).unwrap_or_default();
         let name = run.command.as_deref().unwrap_or("run");
         let mut arguments = vec![name.to_owned(), config.to_owned()];
-        if name == "run" && script.to != Some(false) && !written.contains("{{TO}}") {
+        if WITH_DESTINATION.contains(&name) && script.to != Some(false) && !written.contains("{{TO}}") {
             arguments.extend(["--to".to_owned(), self.url.clone()]);
             if self.database == Database::Postgres {
                 arguments.extend(["--dataset".to_owned(), self.dataset.clone()]);
