@@ -3,7 +3,7 @@
 use crate::support::restload;
 
 /// The cases of dlt's checklist, the config, and what the report says.
-const MISTAKES: [(&str, &str, &[&str]); 17] = [
+const MISTAKES: [(&str, &str, &[&str]); 19] = [
     (
         "C-01",
         "client: { base_url: 'https://a.example.com' }",
@@ -97,6 +97,16 @@ const MISTAKES: [(&str, &str, &[&str]); 17] = [
         "U-07",
         "client: { base_url: 5 }\nresources: [a]",
         &["expected a string, found a number", "in client"],
+    ),
+    (
+        "U-07",
+        "client: { base_url: 'https://a.example.com' }\nresources: [{ name: a, endpoint: { path: 5 } }]",
+        &["expected a string, found a number", "in resources[0].endpoint"],
+    ),
+    (
+        "U-07",
+        "client: { base_url: [https://a.example.com] }\nresources: [a]",
+        &["expected a string, found a list", "in client"],
     ),
 ];
 

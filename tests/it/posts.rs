@@ -1,192 +1,9 @@
 //! The end-to-end cases of dlt's checklist, at their full size, against its fixture API: 25 posts of 50 comments each,
 //! five to a page. Every request must be one that is expected, and every expected one must come, once.
 
-use serde_json::{Value, json};
-
-use crate::support::api::{Answer, Api, Request};
-use crate::support::program::Program;
-use crate::support::tables::{Database, Kind};
-
-const POSTS: usize = 25;
-const COMMENTS: usize = 50;
-const PAGE: usize = 5;
-const PAGES_OF_POSTS: usize = POSTS / PAGE;
-const PAGES_OF_COMMENTS: usize = COMMENTS / PAGE;
-
-/// What a config was answered with, and what came of it.
-struct Loaded {
-    _folder: tempfile::TempDir,
-    database: Database,
-    requests: Vec<Request>,
-}
-
-/// Loads a config, in which `API` stands for the fixture's address.
-fn load(config: &str) -> Loaded {
-    let api = Api::with_requests(answer);
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("posts.yaml"), config.replace("API", &api.url())).unwrap();
-    let database = Database::new(Kind::Sqlite, folder.path());
-    let to = database.args();
-    let mut args = vec!["run", "posts.yaml", "--quiet"];
-    args.extend(to.iter().map(String::as_str));
-    Program::new(folder.path(), &args).run().expect(0);
-    Loaded {
-        requests: api.requests(),
-        _folder: folder,
-        database,
-    }
-}
-
-fn answer(request: &Request) -> Answer {
-    let path: Vec<&str> = request.path().trim_start_matches('/').split('/').collect();
-    let number = |text: &str| text.parse::<usize>().unwrap();
-    // The post that is asked for in the query, the JSON body or a header.
-    let named = || {
-        let query = request.query().into_iter().find(|(name, _)| name == "post_id");
-        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-        let in_body = body["post_id"].as_u64().map(|id| id.to_string());
-        let header = request.header("post_id").map(str::to_owned);
-        number(&query.map(|(_, value)| value).or(in_body).or(header).unwrap())
-    };
-    match path[..] {
-        ["posts"] => page(request, posts()),
-        ["posts", id, "comments"] => page(request, comments(number(id))),
-        ["post_comments" | "post_comments_via_headers"] => page(request, comments(named())),
-        ["post_detail" | "post_detail_via_headers"] => Answer::json(detail(named())),
-        ["posts_under_a_different_key"] => page_under("many-results", request, posts()),
-        ["posts_cursor"] => cursor(request),
-        ["posts", "search"] => search(request),
-        ["posts", id] => Answer::json(detail(number(id))),
-        _ => Answer::json(json!({"error": "no such route"})).status(404),
-    }
-}
-
-fn posts() -> Vec<Value> {
-    let post = |id| json!({"id": id, "title": format!("Post {id}")});
-    (0..POSTS).map(post).collect()
-}
-
-fn comments(post: usize) -> Vec<Value> {
-    let comment = |id| json!({"id": id, "post_id": post, "body": format!("Comment {id} for post {post}")});
-    (0..COMMENTS).map(comment).collect()
-}
-
-fn detail(post: usize) -> Value {
-    json!({"id": post, "body": format!("Post body {post}")})
-}
-
-/// Five posts from the cursor on, which is in the query or in the body.
-fn cursor(request: &Request) -> Answer {
-    let in_query = request.query().into_iter().find(|(name, _)| name == "cursor");
-    let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-    let start = in_query
-        .map_or(body["cursor"].as_u64(), |(_, value)| value.parse().ok())
-        .unwrap_or(0) as usize;
-    let next = (start + PAGE < POSTS).then(|| start + PAGE);
-    let rows: Vec<Value> = posts().into_iter().skip(start).take(PAGE).collect();
-    Answer::json(json!({"data": rows, "next_cursor": next}))
-}
-
-/// Of a hundred posts those above an id; what is wanted stands in the body.
-fn search(request: &Request) -> Answer {
-    assert_eq!(request.method, "POST");
-    let wanted: Value = serde_json::from_str(&request.body).unwrap();
-    let number = |name: &str, otherwise: u64| wanted[name].as_u64().unwrap_or(otherwise) as usize;
-    let (size, page) = (number("page_size", 5), number("page", 1));
-    let first = wanted["ids_greater_than"].as_u64().map_or(0, |id| id + 1);
-    let all: Vec<Value> = (first..100)
-        .map(|id| json!({"id": id, "title": format!("Post {id}")}))
-        .collect();
-    let pages = all.len().div_ceil(size);
-    let rows: Vec<Value> = all.into_iter().skip((page - 1) * size).take(size).collect();
-    let next = (page < pages).then_some(page + 1);
-    Answer::json(json!({"data": rows, "next_page": next, "total_pages": pages}))
-}
-
-/// A page, counted from 1, with the link to the next one as the API itself would write it.
-fn page(request: &Request, rows: Vec<Value>) -> Answer {
-    page_under("data", request, rows)
-}
-
-fn page_under(key: &str, request: &Request, rows: Vec<Value>) -> Answer {
-    let (mut query, mut number) = (url::form_urlencoded::Serializer::new(String::new()), 1);
-    for (name, value) in request.query() {
-        match name.as_str() {
-            "page" => number = value.parse().unwrap(),
-            _ => drop(query.append_pair(&name, &value)),
-        }
-    }
-    let pages = rows.len().div_ceil(PAGE);
-    let rows: Vec<Value> = rows.into_iter().skip((number - 1) * PAGE).take(PAGE).collect();
-    let mut body = json!({key: rows, "page": number, "total_pages": pages});
-    if number < pages {
-        let query = query.append_pair("page", &(number + 1).to_string()).finish();
-        body["next_page"] = json!(format!(
-            "http://{}{}?{query}",
-            request.header("host").unwrap(),
-            request.path()
-        ));
-    }
-    Answer::json(body)
-}
-
-impl Loaded {
-    /// Every request once, in the form `POST /target {body} post_id=header`, in an order of its own.
-    fn asked(&self) -> Vec<String> {
-        let mut asked: Vec<String> = self.requests.iter().map(shown).collect();
-        asked.sort();
-        asked
-    }
-
-    /// The queries of the requests for a path, as pairs in an order of their own.
-    fn queries(&self, path: &str) -> Vec<Vec<(String, String)>> {
-        let requests = self.requests.iter().filter(|request| request.path() == path);
-        let mut queries: Vec<_> = requests
-            .map(|request| {
-                let mut pairs = request.query();
-                pairs.sort();
-                pairs
-            })
-            .collect();
-        queries.sort();
-        queries
-    }
-}
-
-fn shown(request: &Request) -> String {
-    let mut shown = format!("{} {}", request.method, request.target);
-    if !request.body.is_empty() {
-        shown = format!("{shown} {}", request.body);
-    }
-    if let Some(header) = request.header("post_id") {
-        shown = format!("{shown} post_id={header}");
-    }
-    shown
-}
-
-/// Rows as texts, in an order of their own, as [`Database::rows`] gives them.
-fn texts<const WIDTH: usize>(rows: impl IntoIterator<Item = [String; WIDTH]>) -> Vec<Vec<String>> {
-    let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.to_vec()).collect();
-    rows.sort();
-    rows
-}
-
-fn all_posts() -> Vec<Vec<String>> {
-    texts((0..POSTS).map(|id| [id.to_string(), format!("Post {id}")]))
-}
-
-fn all_comments() -> Vec<Vec<String>> {
-    let of_post = |post: usize| {
-        (0..COMMENTS).map(move |id| {
-            [
-                id.to_string(),
-                post.to_string(),
-                format!("Comment {id} for post {post}"),
-            ]
-        })
-    };
-    texts((0..POSTS).flat_map(of_post))
-}
+use crate::support::posts::{
+    COMMENTS, PAGE, PAGES_OF_COMMENTS, PAGES_OF_POSTS, POSTS, all_comments, all_posts, load, texts,
+};
 
 /// O-01: posts with their comments and details, linked in each of five ways.
 #[test]
@@ -417,6 +234,95 @@ fn every_page_of_a_child_has_its_parameters() {
     }
 }
 
+/// G-02, G-06, G-31, G-39, K-02: the five pages of five posts, whatever leads through them, each requested once.
+#[test]
+fn every_paginator_leads_through_five_pages() {
+    for (path, endpoint, first) in [
+        (
+            "posts",
+            "data_selector: data, paginator: { type: json_link, next_url_path: next_page }",
+            None,
+        ),
+        ("posts", "", None),
+        (
+            "posts_relative_next_url",
+            "data_selector: data, paginator: { type: json_link, next_url_path: next_page }",
+            None,
+        ),
+        ("posts_relative_next_url", "", None),
+        ("posts_header_link", "data_selector: $, paginator: header_link", None),
+        ("posts_header_link", "", None),
+        (
+            "posts_header_cursor",
+            "paginator: { type: header_cursor, cursor_key: cursor, cursor_param: page }",
+            None,
+        ),
+        (
+            "posts",
+            "data_selector: data, paginator: { type: page_number, base_page: 1, total_path: total_pages }",
+            Some(1),
+        ),
+        (
+            "posts",
+            "data_selector: data, paginator: { type: page_number, base_page: 1, page: 1, total_path: total_pages }",
+            Some(1),
+        ),
+        (
+            "posts_zero_based",
+            "data_selector: data, paginator: { type: page_number, base_page: 0, total_path: total_pages }",
+            Some(0),
+        ),
+        (
+            "posts_zero_based",
+            "data_selector: data, paginator: { type: page_number, total_path: total_pages }",
+            Some(0),
+        ),
+    ] {
+        let loaded = load(&format!(
+            "client: {{ base_url: API }}\nresources: [{{ name: posts, endpoint: {{ path: {path}, {endpoint} }} }}]\n"
+        ));
+        // A link leads to the pages after the first one, which is asked for as it is.
+        let first = first.map_or_else(String::new, |page| format!("?page={page}"));
+        let start = usize::from(!first.ends_with('0'));
+        let mut pages = vec![format!("GET /{path}{first}")];
+        pages.extend((start + 1..start + PAGES_OF_POSTS).map(|page| format!("GET /{path}?page={page}")));
+        assert_eq!(loaded.asked(), pages, "{path}: {endpoint}");
+        assert_eq!(
+            loaded.database.rows("posts", &["id", "title"]),
+            all_posts(),
+            "{path}: {endpoint}"
+        );
+    }
+}
+
+/// O-13: a list under the key `null` is found, where the client's paginator makes one page of it.
+#[test]
+fn a_list_is_found_under_a_null_key() {
+    let loaded = load(
+        "client: { base_url: API, paginator: header_link }\n\
+         resources: [{ name: posts, endpoint: posts_no_key }]\n",
+    );
+    assert_eq!(loaded.asked(), ["GET /posts_no_key"]);
+    let first = texts((0..PAGE).map(|id| [id.to_string(), format!("Post {id}")]));
+    assert_eq!(loaded.database.rows("posts", &["id", "title"]), first);
+}
+
+/// O-17: every page is asked for, each with the whole range, although no record is within it.
+#[test]
+fn pages_without_a_record_in_range_are_no_end() {
+    let loaded = load(
+        "client: { base_url: API, paginator: { type: page_number, base_page: 1, total_path: total_pages } }\n\
+         resources: [{ name: posts, endpoint: { data_selector: data, \
+         params: { first: '{incremental.initial_value}', lag: '{incremental.lag}', \
+         since: '{incremental.start_value}', until: '{incremental.end_value}' }, \
+         incremental: { cursor_path: id, initial_value: 100, end_value: 200, lag: 3 } } }]\n",
+    );
+    let range = [("first", "100"), ("lag", "3"), ("since", "100"), ("until", "200")];
+    assert_eq!(loaded.queries("/posts"), pages(PAGES_OF_POSTS, &range));
+    assert_eq!(loaded.requests.len(), PAGES_OF_POSTS);
+    assert!(!loaded.database.has_table("posts"));
+}
+
 /// O-12: rows under a key with a hyphen.
 #[test]
 fn a_selector_may_have_a_hyphen() {
@@ -462,7 +368,7 @@ fn a_cursor_leads_through_five_pages() {
     }
 }
 
-/// O-08, K-15: a search by POST whose pages are told in its body, by the page that the answer names and by counting; and
+/// O-08, K-15, G-31: a search by POST whose pages are told in its body, by the page that the answer names and by counting; and
 /// one that is a single page.
 #[test]
 fn a_search_goes_on_in_its_body() {
@@ -477,10 +383,11 @@ fn a_search_goes_on_in_its_body() {
         let loaded = load(&format!(
             "client: {{ base_url: API }}\n\
              resources: [{{ name: posts, endpoint: {{ path: posts/search, method: POST, data_selector: data, \
-             json: {{ ids_greater_than: 50, page_size: 25 }}, paginator: {paginator} }} }}]\n"
+             json: {{ ids_greater_than: 50, page_size: 10 }}, paginator: {paginator} }} }}]\n"
         ));
-        let body = r#"POST /posts/search {"ids_greater_than":50,"page_size":25"#;
-        let mut pages = [format!("{body}{first}}}"), format!("{body},\"page\":2}}")];
+        let body = r#"POST /posts/search {"ids_greater_than":50,"page_size":10"#;
+        let mut pages = vec![format!("{body}{first}}}")];
+        pages.extend((2..=5).map(|page| format!("{body},\"page\":{page}}}")));
         pages.sort();
         assert_eq!(loaded.asked(), pages);
         assert_eq!(loaded.database.rows("posts", &["id", "title"]), above_50, "{paginator}");

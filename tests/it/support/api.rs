@@ -9,10 +9,11 @@ use std::time::Duration;
 /// How long a test waits for something that must come. Only a broken product is that late.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An answer: its status, its content type and its body.
+/// An answer: its status, its content type, one more header if it has one, and its body.
 pub(crate) struct Answer {
     status: u16,
     content_type: &'static str,
+    header: Option<(&'static str, String)>,
     body: String,
 }
 
@@ -21,6 +22,7 @@ impl Answer {
         Self {
             status: 200,
             content_type: "application/json",
+            header: None,
             body: body.to_string(),
         }
     }
@@ -29,12 +31,20 @@ impl Answer {
         Self {
             status,
             content_type: "text/html",
+            header: None,
             body: body.to_owned(),
         }
     }
 
     pub(crate) fn status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    pub(crate) fn header(self, name: &'static str, value: String) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
+        }
     }
 }
 
@@ -188,10 +198,14 @@ impl Shared {
             let mut head = format!("HTTP/1.1 {} Status\r\n", answer.status);
             let _ = write!(
                 head,
-                "content-type: {}\r\ncontent-length: {}\r\n\r\n",
+                "content-type: {}\r\ncontent-length: {}\r\n",
                 answer.content_type,
                 answer.body.len()
             );
+            if let Some((name, value)) = &answer.header {
+                let _ = write!(head, "{name}: {value}\r\n");
+            }
+            head.push_str("\r\n");
             let mut writer = stream;
             writer.write_all(head.as_bytes())?;
             writer.write_all(answer.body.as_bytes())?;

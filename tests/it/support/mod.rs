@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod load;
+pub(crate) mod posts;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod tables;

@@ -265,6 +265,7 @@ fn a_path_that_ends_in_a_parents_field_names_one_record() {
         ("a/{resources.p.id}/b/{resources.p.id}", true),
         ("{resources.p.id}", true),
         ("users/{resources.p.user.id2}", true),
+        ("users/{resources.p.odd-id}", true),
         ("users/{resources.p.id | replace('a', '/')}", true),
         ("users/{id}", true),
         ("users/{text}", true),
@@ -291,10 +292,25 @@ fn a_path_that_ends_in_a_parents_field_names_one_record() {
             "client": {"paginator": {"type": "page_number", "page_param": "paged"}}, "vars": {"v": 1},
             "resources": [{"name": "p", "endpoint": {"paginator": "single_page"}}, {"name": "r", "endpoint": {"path": path, "params": params}}],
         });
-        let record = json!({"id": "i", "user": {"id2": 2}});
+        let record = json!({"id": "i", "user": {"id2": 2}, "odd-id": 3});
         let request = first_request(&text, Some(("p", &record)));
         assert!(request.starts_with("GET "), "{path}: {request}");
         assert_eq!(!request.contains("paged="), is_single, "{path}: {request}");
+    }
+    // D-24: what only looks like a placeholder is a mistake, and not a path to be asked for.
+    for (path, mistake) in [
+        ("users/{}", "an empty placeholder `{}`"),
+        (
+            "users/{user id}",
+            "`{user id}` is not a placeholder: unexpected input after expression",
+        ),
+        ("users/{resources.p.id", "a `{` without its `}`"),
+        ("users/{resources.p.id}/{", "a `{` without its `}`"),
+    ] {
+        let text = json!({"resources": ["p", {"name": "r", "endpoint": path}]});
+        let mistakes = plan_of(&text, &[]).err();
+        let expected = format!("resources[1].endpoint.path: {mistake}");
+        assert_eq!(mistakes, Some(expected), "{path}");
     }
 }
 

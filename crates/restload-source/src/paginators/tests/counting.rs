@@ -127,9 +127,15 @@ fn page_number() {
             "?limit=2&page=0 \nerror: has_more_path `more` holds `invalid`, which is neither true nor false",
         ),
         (
-            "G-27 a flag that is missing",
+            "G-27 a flag that is null",
             page(json!({"has_more_path": "more"})),
             vec![two(json!({"more": null}))],
+            "?limit=2&page=0 \nerror: has_more_path `more` is not in the answer",
+        ),
+        (
+            "G-27 a flag that is missing",
+            page(json!({"has_more_path": "more"})),
+            vec![two(json!({}))],
             "?limit=2&page=0 \nerror: has_more_path `more` is not in the answer",
         ),
         (
@@ -193,12 +199,6 @@ fn page_number() {
             "?limit=2&page=0 \nnext page number 1",
         ),
         (
-            "G-32 nothing that stops",
-            page(json!({"total_path": null, "stop_after_empty_page": false})),
-            vec![],
-            ": nothing would ever stop the paging",
-        ),
-        (
             "not a header's name",
             page(json!({"page_header": "a b"})),
             vec![],
@@ -220,6 +220,12 @@ fn offset() {
     check(vec![
         (
             "G-10 a total",
+            by(json!({"limit": 10})),
+            vec![two(json!({"total": 20})), two(json!({"total": 20}))],
+            "?offset=0&limit=10 \n?offset=10&limit=10 \ndone",
+        ),
+        (
+            "a total that the last page does not fill",
             by(json!({})),
             vec![page(), page()],
             "?offset=0&limit=2 \n?offset=2&limit=2 \ndone",
@@ -340,13 +346,7 @@ fn offset() {
              limit_param: `limit_param` is empty",
         ),
         (
-            "G-20 nothing that stops",
-            by(json!({"total_path": null, "stop_after_empty_page": false})),
-            vec![],
-            ": nothing would ever stop the paging",
-        ),
-        (
-            "G-20 any rule is enough",
+            "a short page is rule enough",
             by(json!({"total_path": null, "stop_after_empty_page": false, "stop_after_short_page": true})),
             vec![with_records(json!([3]), json!({}))],
             "?offset=0&limit=2 \ndone",
@@ -364,6 +364,70 @@ fn offset() {
             "limit: `limit` must be at least 1",
         ),
     ]);
+}
+
+/// G-20, G-32: without a rule that ends the pages there is no paging; any one will do.
+#[test]
+fn something_must_stop_the_paging() {
+    for paginator in [json!({"type": "page_number"}), json!({"type": "offset", "limit": 2})] {
+        let maximum = match paginator["type"].as_str() {
+            Some("offset") => "maximum_offset",
+            _ => "maximum_page",
+        };
+        for (options, is_enough) in [
+            (json!({}), false),
+            (json!({maximum: null}), false),
+            (json!({"has_more_path": null}), false),
+            (json!({maximum: null, "has_more_path": null}), false),
+            (json!({"total_path": "total"}), true),
+            (json!({maximum: 9}), true),
+            (json!({"has_more_path": "more"}), true),
+            (json!({"stop_after_empty_page": true}), true),
+        ] {
+            let none = with_options(
+                paginator.clone(),
+                json!({"total_path": null, "stop_after_empty_page": false}),
+            );
+            let config = with_options(none, options);
+            let log = walk(config.clone(), &bodies(&[two(json!({"more": true}))]));
+            if is_enough {
+                assert!(log.contains("\nnext "), "{config}: {log}");
+            } else {
+                assert_eq!(log, ": nothing would ever stop the paging", "{config}");
+            }
+        }
+    }
+}
+
+/// G-08, G-09, G-21, G-32: every pair of a parameter and a place in the body. Neither is the default parameter; both, and
+/// an empty name, are mistakes.
+#[test]
+fn a_number_goes_to_one_place_that_has_a_name() {
+    for (paginator, noun, value) in [
+        (json!({"type": "page_number", "page": 7}), "page", 7),
+        (json!({"type": "offset", "limit": 2, "offset": 7}), "offset", 7),
+        (json!({"type": "offset", "limit": 7}), "limit", 7),
+    ] {
+        let default = format!("{noun}={value}");
+        let excluded = format!("`{noun}_param` and `{noun}_body_path` exclude each other");
+        let empty = |place: &str| format!("{noun}_{place}: `{noun}_{place}` is empty");
+        for (param, body_path, said) in [
+            (json!(null), json!(null), default),
+            (json!("p"), json!(null), format!("p={value}")),
+            (json!(null), json!("b"), format!("{{\"b\":{value}}}")),
+            (json!("p"), json!("b"), excluded),
+            (json!(""), json!(null), empty("param")),
+            (json!(null), json!(""), empty("body_path")),
+            (json!(""), json!(""), empty("param")),
+            (json!("p"), json!(""), empty("body_path")),
+            (json!(""), json!("b"), empty("param")),
+        ] {
+            let places = json!({format!("{noun}_param"): param, format!("{noun}_body_path"): body_path});
+            let config = with_options(paginator.clone(), places);
+            let log = walk(config.clone(), &bodies(&[two(json!({}))]));
+            assert!(log.contains(&said), "{config}: `{said}` is not in {log}");
+        }
+    }
 }
 
 #[test]

@@ -79,6 +79,12 @@ fn cursor() {
             "?limit=2 \n?limit=2&cursor=a \n?limit=2&cursor=b \ndone",
         ),
         (
+            "G-36 false",
+            cursor(json!({"has_more_path": "more"})),
+            vec![json!({"next": "a", "more": false, "data": [1]})],
+            "?limit=2 \ndone",
+        ),
+        (
             "G-36 missing",
             cursor(json!({"has_more_path": "more"})),
             vec![json!({"next": "a"})],
@@ -229,7 +235,13 @@ fn links_in_the_body() {
         (
             "G-07 single_page",
             json!("single_page"),
-            vec![json!({"next": "/x"})],
+            vec![json!({"next": "/x", "total": 9})],
+            "?limit=2 \ndone",
+        ),
+        (
+            "G-07 single_page where nothing is said of others",
+            json!("single_page"),
+            vec![json!({"data": [1]})],
             "?limit=2 \ndone",
         ),
     ]);
