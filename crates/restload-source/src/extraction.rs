@@ -305,6 +305,9 @@ impl Walk {
         {
             notes.push(format!("it has further pages; write `{paginator}`"));
         }
+        if matches!(step, Ok(Step::Done)) {
+            notes.extend(endpoint.paginator.doubt(&page));
+        }
         if endpoint.paginator.counts() && record_count > 0 {
             self.refuse_repeated_page(response)?;
         }

@@ -296,6 +296,14 @@ impl Paginator {
         matches!(self, Self::PageNumber(_) | Self::Offset(_))
     }
 
+    /// What may be wrong with a page that is the only one.
+    pub fn doubt(&self, page: &Page<'_>) -> Option<String> {
+        match self {
+            Self::PageNumber(paginator) => paginator.doubt(page),
+            _ => None,
+        }
+    }
+
     /// How many records a page has by the request, where a smaller one leaves a gap.
     pub fn step(&self) -> Option<i64> {
         match self {

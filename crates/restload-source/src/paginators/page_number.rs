@@ -135,6 +135,17 @@ impl PageNumber {
         self.stop.end(page, self.base)
     }
 
+    /// An API that counts from 1 may well answer that its page 0 is empty, which ends the paging before it has begun.
+    pub(super) fn doubt(&self, page: &Page<'_>) -> Option<String> {
+        let is_start = self.base == 0 && self.first == 0 && *page.position == Position::Start;
+        let total = self
+            .end(page)
+            .filter(|total| *total > 0 && is_start && page.record_count == 0)?;
+        Some(format!(
+            "its page 0 is empty beside a total of {total}; if the API counts its pages from 1, write `base_page: 1`"
+        ))
+    }
+
     pub(super) fn upcoming(&self, from: &Position, end: Option<i64>, most: usize) -> Vec<Position> {
         let first = self.number(from);
         let end = self
