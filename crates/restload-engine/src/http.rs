@@ -11,6 +11,7 @@ use restload_source::request::{Request, Response};
 use tokio::task::spawn_blocking;
 
 use crate::exchanges::{self, Exchanges};
+use crate::trust;
 
 /// How restload introduces itself.
 const USER_AGENT: &str = concat!("restload/", env!("CARGO_PKG_VERSION"));
@@ -92,9 +93,9 @@ impl Http {
                 });
             }
         };
-        // Another part of the process may have chosen the provider already; any will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let cannot = |error: &dyn std::error::Error| format!("the HTTP client cannot be set up: {}", chain(error));
         let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(trust::tls().map_err(|error| cannot(&error))?)
             .user_agent(USER_AGENT)
             .redirect(redirects)
             .connect_timeout(limits.connect_timeout)
@@ -103,7 +104,7 @@ impl Http {
             .pool_idle_timeout(Duration::from_mins(1))
             .tcp_nodelay(true)
             .build()
-            .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;
+            .map_err(|error| cannot(&error))?;
         Ok(Self {
             transport: Transport::Wire(client, recorder),
             max_response_bytes: limits.max_response_bytes,
@@ -181,6 +182,10 @@ fn explain(error: &reqwest::Error) -> TransportError {
     let cause = chain(error);
     let message = if error.is_timeout() {
         "no answer in time".to_owned()
+    } else if error.is_connect() && cause.contains(trust::NO_AUTHORITIES) {
+        return TransportError::Final(trust::NO_AUTHORITIES.to_owned());
+    } else if error.is_connect() && cause.contains(trust::REFUSED) {
+        return TransportError::Final(format!("no connection: {cause}"));
     } else if error.is_connect() {
         format!("no connection: {cause}")
     } else if error.is_redirect() {

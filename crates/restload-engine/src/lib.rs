@@ -16,6 +16,7 @@ mod limiter;
 mod report;
 mod resource;
 mod run;
+mod trust;
 mod writing;
 
 pub use asking::{

@@ -136,7 +136,7 @@ impl Pipeline {
         let folder = folder_of(config);
         let secrets = Secrets::open(&folder).map_err(refused)?;
         let mut shape = Diagnostics::default();
-        validate(document.value(), &schema(), &mut shape);
+        validate(document.value(), schema(), &mut shape);
         let shape = shape.into_vec();
         let mut diagnostics = Diagnostics::default();
         let Some(root) = typed(without_unknown_keys(document.value(), &shape), &shape, &mut diagnostics) else {

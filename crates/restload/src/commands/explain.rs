@@ -21,14 +21,14 @@ pub(crate) fn explain(args: &ExplainArgs, terminal: &Terminal) -> Outcome {
             let message = "error: `--format markdown` is the whole reference, without a key path";
             return Err(CommandError::usage(message));
         }
-        terminal.print(&reference::markdown::page(&schema))?;
+        terminal.print(&reference::markdown::page(schema))?;
         return Ok(ExitCode::from(OK));
     }
-    let topic = reference::topic(&schema, args.path.as_deref().unwrap_or_default())
+    let topic = reference::topic(schema, args.path.as_deref().unwrap_or_default())
         .map_err(|unknown| CommandError::usage(refuse(&unknown)))?;
     let screen = terminal.of_standard_output();
     let width = screen.width().min(WIDEST);
-    terminal.print(&as_page(&topic, &schema, &screen, width))?;
+    terminal.print(&as_page(&topic, schema, &screen, width))?;
     Ok(ExitCode::from(OK))
 }
 

@@ -266,7 +266,7 @@ impl Translation {
         for _ in 0..4 {
             let mut diagnostics = Diagnostics::default();
             let whole = Value::Object(self.draft.config.clone());
-            validate(&whole, &schema(), &mut diagnostics);
+            validate(&whole, schema(), &mut diagnostics);
             let mut has_changed = false;
             for mistake in diagnostics.into_vec() {
                 let segments = mistake.path.segments();

@@ -39,13 +39,13 @@ fn keys_without_docs(schema: &Value, place: &str, root: &Value, found: &mut Vec<
 fn every_key_and_every_variant_is_documented() {
     let schema = config::schema();
     let mut found = Vec::new();
-    keys_without_docs(&schema, "", &schema, &mut found);
+    keys_without_docs(schema, "", schema, &mut found);
     assert_eq!(found, Vec::<String>::new());
     for path in ["client.auth", "client.paginator"] {
-        let choice = topic(&schema, path).unwrap();
+        let choice = topic(schema, path).unwrap();
         assert!(choice.variants.len() > 5);
         for (name, _) in &choice.variants {
-            let variant = topic(&schema, &format!("{path}.{name}")).unwrap();
+            let variant = topic(schema, &format!("{path}.{name}")).unwrap();
             assert_eq!(variant.kind, format!("map with `type: {name}`"));
             let text = variant.descriptions.join("\n");
             assert!(!text.is_empty(), "{path}.{name} has no docs");
@@ -62,7 +62,7 @@ fn every_key_and_every_variant_is_documented() {
 #[test]
 fn every_path_that_is_walked_can_be_explained() {
     let schema = config::schema();
-    let all = paths(&schema);
+    let all = paths(schema);
     assert!(all.len() > 250, "{}", all.len());
     for path in [
         "client.auth.bearer.token",
@@ -72,7 +72,7 @@ fn every_path_that_is_walked_can_be_explained() {
         assert!(all.iter().any(|known| known == path), "{path} is not walked");
     }
     for path in all {
-        topic(&schema, &path).unwrap_or_else(|unknown| panic!("{path}: {unknown:?}"));
+        topic(schema, &path).unwrap_or_else(|unknown| panic!("{path}: {unknown:?}"));
     }
 }
 
