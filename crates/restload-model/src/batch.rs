@@ -423,6 +423,35 @@ impl ColumnBuffer {
     /// Text is stored as it is: whether it spells a moment is for the caller to find out.
     pub fn put(&mut self, row: usize, cell: Cell<'_>) {
         self.prepare(row);
+        // Most values are of their column's own type.
+        let is_of_type = match (&mut self.data, cell) {
+            (ColumnData::Text(cells), Cell::Text(text)) => {
+                cells.push(text);
+                true
+            }
+            (ColumnData::Bigint(cells), Cell::Bigint(number)) => {
+                cells.push(number);
+                true
+            }
+            (ColumnData::Double(cells), Cell::Double(number)) => {
+                cells.push(number);
+                true
+            }
+            (ColumnData::Bool(cells), Cell::Bool(flag)) => {
+                cells.push(flag);
+                true
+            }
+            _ => false,
+        };
+        if is_of_type {
+            self.valid.push(true);
+            return;
+        }
+        self.put_other(row, cell);
+    }
+
+    /// The same where the column has another type, or none yet.
+    fn put_other(&mut self, row: usize, cell: Cell<'_>) {
         let Some(own) = cell.data_type() else {
             self.pad(row + 1);
             return;

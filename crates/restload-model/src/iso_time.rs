@@ -69,9 +69,11 @@ pub fn write_date(out: &mut String, days: i32) {
         return;
     }
     let mut text = *b"0000-00-00";
-    put_digits(&mut text[..4], i64::from(year));
-    put_digits(&mut text[5..7], i64::from(month));
-    put_digits(&mut text[8..], i64::from(day));
+    let year = year.unsigned_abs();
+    put_two(&mut text, 0, u32::from(year / 100));
+    put_two(&mut text, 2, u32::from(year % 100));
+    put_two(&mut text, 5, u32::from(month.unsigned_abs()));
+    put_two(&mut text, 8, u32::from(day.unsigned_abs()));
     push_ascii(out, &text);
 }
 
@@ -88,21 +90,22 @@ pub fn write_time_with_micros(out: &mut String, micros: i64) {
 }
 
 fn time_digits(micros: i64) -> [u8; 15] {
-    let seconds = micros / MICROS_PER_SECOND;
+    let seconds = (micros / MICROS_PER_SECOND) as u32;
+    let fraction = (micros % MICROS_PER_SECOND) as u32;
     let mut text = *b"00:00:00.000000";
-    put_digits(&mut text[..2], seconds / 3600);
-    put_digits(&mut text[3..5], seconds / 60 % 60);
-    put_digits(&mut text[6..8], seconds % 60);
-    put_digits(&mut text[9..], micros % MICROS_PER_SECOND);
+    put_two(&mut text, 0, seconds / 3600);
+    put_two(&mut text, 3, seconds / 60 % 60);
+    put_two(&mut text, 6, seconds % 60);
+    put_two(&mut text, 9, fraction / 10_000);
+    put_two(&mut text, 11, fraction / 100 % 100);
+    put_two(&mut text, 13, fraction % 100);
     text
 }
 
-/// Writes the last digits of a number.
-fn put_digits(out: &mut [u8], mut number: i64) {
-    for digit in out.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+/// Writes a number of two digits.
+fn put_two<const LENGTH: usize>(out: &mut [u8; LENGTH], at: usize, number: u32) {
+    out[at] = b'0' + (number / 10) as u8;
+    out[at + 1] = b'0' + (number % 10) as u8;
 }
 
 fn push_ascii(out: &mut String, text: &[u8]) {

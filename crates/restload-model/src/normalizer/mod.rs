@@ -475,11 +475,19 @@ impl Normalizer {
     }
 
     /// The member of a key, which is most often where the last record had it.
+    #[inline]
     fn member(&mut self, table: usize, shape: usize, position: usize, key: &str) -> usize {
         let known = &self.tables[table].shapes[shape];
         if known.members.get(position).is_some_and(|member| *member.key == *key) {
             return position;
         }
+        self.find_member(table, shape, key)
+    }
+
+    /// The same when it is somewhere else, or new.
+    #[inline(never)]
+    fn find_member(&mut self, table: usize, shape: usize, key: &str) -> usize {
+        let known = &self.tables[table].shapes[shape];
         if let Some(member) = known.by_key.get(key) {
             return *member;
         }
