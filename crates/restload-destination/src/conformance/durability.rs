@@ -1,5 +1,8 @@
 //! What holds when something goes wrong, and when others are there too.
 
+use std::future::Future as _;
+use std::task::Poll;
+
 use restload_model::batch::{Batch, Cell, Reject, RejectKind};
 use restload_model::schema::WriteDisposition::{Append, Merge, Replace};
 
@@ -331,36 +334,49 @@ async fn two_pipelines_share_a_table(database: &Database) {
 async fn a_dropped_commit_keeps_nothing(database: &Database) {
     let target = target("t", Append, &[]);
     database
-        .load("L1", &target, vec![one("t", "L1", &[Cell::Bigint(0)])])
+        .load("L00", &target, vec![one("t", "L00", &[Cell::Bigint(0)])])
         .await;
-    let mut destination = database.open("L2").await;
-    destination.prepare(vec![target], false).await.unwrap();
     let numbers: Vec<Cell<'_>> = (0..20_000).map(Cell::Bigint).collect();
-    let large = step("t", vec![one("t", "L2", &numbers)], &[("", Some("1"))], false);
-    {
-        let mut commit = Box::pin(destination.commit(large));
-        // A few turns are enough to be in the middle, and far from enough to be done.
-        for _ in 0..3 {
-            tokio::select! {
-                biased;
-                done = &mut commit => panic!("{:?}", done.map(drop)),
-                () = tokio::task::yield_now() => {}
+    let mut loads = vec!["completed"];
+    // How far a turn gets depends on what else the machine does, but the first one never gets to the end.
+    for turns in [1, 2, 3, 5, 8, 13] {
+        let load_id = format!("L{turns:02}");
+        let mut destination = database.open(&load_id).await;
+        destination.prepare(vec![target.clone()], false).await.unwrap();
+        let large = step("t", vec![one("t", &load_id, &numbers)], &[("", Some("1"))], false);
+        {
+            let mut commit = std::pin::pin!(destination.commit(large));
+            let mut left = turns;
+            let done = std::future::poll_fn(|context| {
+                left -= 1;
+                match commit.as_mut().poll(context) {
+                    Poll::Ready(done) => Poll::Ready(Some(done)),
+                    Poll::Pending if left == 0 => Poll::Ready(None),
+                    Poll::Pending => {
+                        context.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                }
+            });
+            if let Some(done) = done.await {
+                done.unwrap();
+                assert!(turns > 1);
+                break;
             }
         }
+        let error = destination.commit(step("t", Vec::new(), &[], true)).await.unwrap_err();
+        assert!(error.to_string().contains("cut off"), "{error}");
+        let stopped = LoadOutcome {
+            status: LoadStatus::Interrupted,
+            ..outcome()
+        };
+        destination.finish(stopped, &[], None).await.unwrap();
+        loads.push("interrupted");
+        assert_eq!(database.query("SELECT count(*) FROM t").await, ["1"]);
+        assert_eq!(database.query("SELECT count(*) FROM _rl_state").await, ["0"]);
+        let status = database.query("SELECT status FROM _rl_loads ORDER BY load_id").await;
+        assert_eq!(status, loads);
     }
-    let error = destination.commit(step("t", Vec::new(), &[], true)).await.unwrap_err();
-    assert!(error.to_string().contains("cut off"), "{error}");
-    let stopped = LoadOutcome {
-        status: LoadStatus::Interrupted,
-        ..outcome()
-    };
-    destination.finish(stopped, &[], None).await.unwrap();
-    assert_eq!(database.query("SELECT count(*) FROM t").await, ["1"]);
-    assert_eq!(database.query("SELECT count(*) FROM _rl_state").await, ["0"]);
-    assert_eq!(
-        database.query("SELECT status FROM _rl_loads ORDER BY load_id").await,
-        ["completed", "interrupted"]
-    );
 }
 
 async fn nothing_works_after_the_end(database: &Database) {

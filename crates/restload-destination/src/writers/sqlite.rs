@@ -2,16 +2,16 @@
 
 mod keys;
 mod lock;
+mod statement;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use restload_model::DataType;
 use restload_model::batch::Cell;
+use restload_model::iso_time;
 use restload_model::naming;
-use restload_model::schema::{LOAD_ID, PARENT_ID, ROOT_ID};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
 };
@@ -20,16 +20,17 @@ use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlSt
 use super::{Inserted, Param, Session, table_states};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{ColumnDef, Conflict, TableState};
-use crate::rows::{Row, Rows};
+use crate::rows::Rows;
 use crate::sql::{Dialect, Sql};
 use crate::system::{push_moment, push_time};
 use crate::url::Kind;
 
 use lock::{FileLock, holder, lock_path};
+use statement::Statement;
 
-/// Values that are bound to one statement: 250 rows of 12 columns, more of narrower ones. SQLite has a thread of its own,
-/// and each statement costs two switches between that and ours; more values gain nothing.
-const VALUES_PER_STATEMENT: usize = 3_000;
+/// Values that are bound to one statement: 50 rows of 12 columns, more of narrower ones. One row a statement takes a
+/// twentieth more processor time, and so do 250.
+const VALUES_PER_STATEMENT: usize = 600;
 /// SQLite's limit on bound values in one statement.
 const MOST_PARAMETERS: usize = 32_766;
 /// How long a transaction waits for another program's to end. One that swaps large tables may take a while.
@@ -134,7 +135,7 @@ impl Sqlite {
     pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
         let params = [Param::List(tables)];
         let columns = self.rows(self.dialect.describe_columns(), &params).await?;
-        let indexes = self.rows(self.dialect.describe_indexes(), &params).await?;
+        let indexes = self.rows(Dialect::describe_indexes(), &params).await?;
         Ok(table_states(columns, indexes, data_type))
     }
 
@@ -166,32 +167,25 @@ impl Sqlite {
 
     async fn insert_rows(&mut self, table: &Sql, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<u64, Cause> {
         let names = rows.names();
-        let mut written_rows = 0;
         let full = (VALUES_PER_STATEMENT / names.len().max(1)).max(1);
-        let statement = Dialect::insert_values(table, &names, full, conflict).into_safe();
-        let mut filler = Filler {
-            rows: rows.iter(),
-            binder: Binder::new(&names),
-            column_count: names.len(),
-            row_count: full,
-        };
-        let (mut arguments, mut bound) = filler.next()?;
-        while bound == full {
-            let write = sqlx::query_with(statement.clone(), arguments).execute(&mut self.connection);
-            // SQLite runs on a thread of its own: the next rows are bound while it writes these.
-            let (written, next) = tokio::join!(biased; write, async { filler.next() });
-            written_rows += written?.rows_affected();
-            (arguments, bound) = next?;
+        let mut handle = self.connection.lock_handle().await?;
+        let mut left = rows.count() as usize;
+        let mut rows = rows.iter();
+        let mut written = 0;
+        for statement_rows in [full, 1] {
+            if left < statement_rows {
+                continue;
+            }
+            let sql = Dialect::insert_values(table, &names, statement_rows, conflict).into_text();
+            let mut statement = Statement::prepare(&mut handle, &sql)?;
+            while left >= statement_rows {
+                left -= statement_rows;
+                let next = rows.by_ref().take(statement_rows);
+                let cells = next.flat_map(|row| (0..names.len()).map(move |column| row.cell(column)));
+                written += statement.execute(cells)?;
+            }
         }
-        if bound > 0 {
-            let statement = Dialect::insert_values(table, &names, bound, conflict).into_safe();
-            let written = sqlx::query_with(statement, arguments)
-                .persistent(false)
-                .execute(&mut self.connection)
-                .await?;
-            written_rows += written.rows_affected();
-        }
-        Ok(written_rows)
+        Ok(written)
     }
 
     /// Replaces the column by a wider one. The affinity of a SQLite column converts what is stored in it, so a value
@@ -350,102 +344,31 @@ pub(crate) async fn open_for_typed(path: &Path) -> Result<SqliteConnection, Caus
     Ok(open(&options).await?)
 }
 
-/// Binds rows statement by statement.
-struct Filler<I> {
-    rows: I,
-    binder: Binder,
-    column_count: usize,
-    row_count: usize,
-}
-
-impl<'r, 'a: 'r, I: Iterator<Item = Row<'r, 'a>>> Filler<I> {
-    /// The values of the next statement, and how many rows they are.
-    fn next(&mut self) -> Result<(SqliteArguments, usize), Cause> {
-        let mut arguments = SqliteArguments::default();
-        let mut bound = 0;
-        while bound < self.row_count
-            && let Some(row) = self.rows.next()
-        {
-            if bound == 0 {
-                arguments.reserve(self.row_count * self.column_count, 0);
-            }
-            for column in 0..self.column_count {
-                self.binder.bind(&mut arguments, column, row.cell(column))?;
-            }
-            bound += 1;
-        }
-        Ok((arguments, bound))
-    }
-}
-
-/// Binds cells in the form that SQLite keeps them in.
-struct Binder {
-    columns: Vec<BoundColumn>,
-    text: String,
-}
-
-/// What is remembered of a column whose rows repeat one text: they share it.
-enum BoundColumn {
-    /// Every row most likely has a text of its own.
-    Own,
-    /// The text that was bound last.
-    Shared(Option<Arc<str>>),
-}
-
-impl Binder {
-    fn new<N: AsRef<str>>(columns: &[N]) -> Self {
-        // The rows of a page have one load, the rows of a list one parent.
-        let is_shared = |name: &str| [LOAD_ID, PARENT_ID, ROOT_ID].contains(&name);
-        let column = |name: &N| {
-            if is_shared(name.as_ref()) {
-                BoundColumn::Shared(None)
-            } else {
-                BoundColumn::Own
-            }
-        };
-        Self {
-            columns: columns.iter().map(column).collect(),
-            text: String::new(),
+/// Binds a cell in the form that SQLite keeps it in.
+fn bind(arguments: &mut SqliteArguments, cell: Cell<'_>) -> Result<(), Cause> {
+    match cell {
+        Cell::Null => add(arguments, None::<i64>),
+        Cell::Bool(flag) => add(arguments, i64::from(flag)),
+        Cell::Bigint(number) => add(arguments, number),
+        Cell::Double(number) => add(arguments, number),
+        Cell::Binary(bytes) => add(arguments, bytes),
+        Cell::Text(text) | Cell::Numeric(text) | Cell::Json(text) => add(arguments, text),
+        Cell::Timestamp(_) | Cell::TimestampNtz(_) | Cell::Date(_) | Cell::Time(_) => {
+            let mut text = String::new();
+            cell_text(&mut text, cell);
+            add(arguments, text)
         }
     }
+}
 
-    fn bind(&mut self, arguments: &mut SqliteArguments, column: usize, cell: Cell<'_>) -> Result<(), Cause> {
-        self.text.clear();
-        let text = match cell {
-            Cell::Null => return add(arguments, None::<i64>),
-            Cell::Bool(flag) => return add(arguments, i64::from(flag)),
-            Cell::Bigint(number) => return add(arguments, number),
-            Cell::Double(number) => return add(arguments, number),
-            Cell::Binary(bytes) => return add(arguments, bytes),
-            Cell::Text(text) | Cell::Numeric(text) | Cell::Json(text) => text,
-            Cell::Timestamp(micros) | Cell::TimestampNtz(micros) => {
-                push_moment(&mut self.text, micros);
-                &self.text
-            }
-            Cell::Date(_) => {
-                cell.write_text(&mut self.text);
-                &self.text
-            }
-            Cell::Time(micros) => {
-                push_time(&mut self.text, micros);
-                &self.text
-            }
-        };
-        // An `Arc<str>` is the one form that sqlx takes over as it is.
-        let BoundColumn::Shared(last) = &self.columns[column] else {
-            return add(arguments, Arc::<str>::from(text));
-        };
-        let mut known = last.as_ref().filter(|last| ***last == *text);
-        // The root of a row is its parent most often, and stands beside it.
-        if known.is_none()
-            && let Some(BoundColumn::Shared(Some(before))) = column.checked_sub(1).map(|before| &self.columns[before])
-            && **before == *text
-        {
-            known = Some(before);
-        }
-        let shared = known.map_or_else(|| Arc::<str>::from(text), Arc::clone);
-        self.columns[column] = BoundColumn::Shared(Some(Arc::clone(&shared)));
-        add(arguments, shared)
+/// A moment as SQLite keeps it, in the place of what the text held.
+fn cell_text(text: &mut String, cell: Cell<'_>) {
+    text.clear();
+    match cell {
+        Cell::Timestamp(micros) | Cell::TimestampNtz(micros) => push_moment(text, micros),
+        Cell::Time(micros) => push_time(text, micros),
+        Cell::Date(days) => iso_time::write_date(text, days),
+        other => other.write_text(text),
     }
 }
 

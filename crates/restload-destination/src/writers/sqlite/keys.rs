@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::sqlite::SqliteArguments;
 
-use super::{Binder, MOST_PARAMETERS, Sqlite, add, fetch};
+use super::{MOST_PARAMETERS, Sqlite, add, bind, fetch};
 use crate::error::Cause;
 use crate::rows::Rows;
 use crate::sql::{Dialect, KeySource, Sql};
@@ -120,10 +120,9 @@ fn keys_in_chunks(
         if let Some(first) = first {
             add(&mut arguments, first)?;
         }
-        let mut binder = Binder::new(key);
         for row in chunk {
             for column in 0..key.len() {
-                binder.bind(&mut arguments, column, row.cell(column))?;
+                bind(&mut arguments, row.cell(column))?;
             }
         }
         chunks.push((arguments, chunk.len()));
