@@ -477,11 +477,9 @@ async fn read_chains(writer: &mut Writer, pipeline: &str) -> Result<Chains, Caus
 
 impl Transaction<'_> {
     async fn run(&mut self, work: Work<'_>) -> Result<StepReport, DestinationError> {
-        let begun = self.writer.begin().await;
-        self.during("cannot begin a transaction", begun)?;
         let roots = roots(self.targets, &work);
-        let turn = self.writer.take_turns(&roots).await;
-        self.during("cannot wait for other pipelines", turn)?;
+        let begun = self.writer.begin_in_turn(&roots).await;
+        self.during("cannot begin a transaction", begun)?;
         let report = match work {
             Work::Prepare => self.prepare().await?,
             Work::Step(step) => Box::pin(self.write_step(step)).await?,

@@ -44,6 +44,11 @@ impl Sql {
         self
     }
 
+    fn integer(mut self, number: i64) -> Self {
+        self.0.push_str(&number.to_string());
+        self
+    }
+
     /// A name of a table, column, index or schema, in quotes.
     fn name(mut self, name: &str) -> Self {
         self.0.push('"');

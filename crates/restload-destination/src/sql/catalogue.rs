@@ -3,21 +3,25 @@
 use super::{Dialect, Sql};
 use crate::url::Kind;
 
+/// Postgres: what is asked of a column.
+const COLUMN: &str = "c.relname::text, (c.relkind IN ('v', 'm'))::text, a.attname::text, t.typname::text, \
+     a.atttypmod::text, a.attnotnull::text, (a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '')::text";
+
+/// Postgres: where the columns are, with a row for a table that has none.
+const COLUMNS: &str = " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+     LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+     WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f', 'v', 'm')";
+
 impl Dialect {
     /// Table, whether it is a view, column, type, its modifier, whether it takes NULL, whether it has a value by default;
     /// a table without columns has one row with nulls.
     pub(crate) fn describe_columns(&self) -> Sql {
         match self.kind {
-            Kind::Postgres => Sql::new(
-                "SELECT c.relname::text, (c.relkind IN ('v', 'm'))::text, a.attname::text, t.typname::text, \
-                 a.atttypmod::text, a.attnotnull::text, \
-                 (a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '')::text \
-                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-                 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f', 'v', 'm') \
-                 ORDER BY c.relname, a.attnum",
-            ),
+            Kind::Postgres => Sql::new("SELECT ")
+                .text(COLUMN)
+                .text(COLUMNS)
+                .text(" ORDER BY c.relname, a.attnum"),
             Kind::Sqlite => Sql::new(
                 "SELECT m.name, CASE m.type WHEN 'view' THEN 'true' ELSE 'false' END, c.name, c.type, NULL, \
                  CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END, \
@@ -29,25 +33,33 @@ impl Dialect {
         }
     }
 
-    /// Table, index, whether unique, column; one row for each column.
-    pub(crate) fn describe_indexes(&self) -> Sql {
-        match self.kind {
-            Kind::Postgres => Sql::new(
-                "SELECT c.relname::text, i.relname::text, x.indisunique::text, a.attname::text \
+    /// SQLite: table, index, whether unique, column; one row for each column.
+    pub(crate) fn describe_indexes() -> Sql {
+        Sql::new(
+            "SELECT m.name, i.name, CASE WHEN i.\"unique\" THEN 'true' ELSE 'false' END, c.name \
+             FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
+             JOIN pragma_index_list(m.name) AS i JOIN pragma_index_info(i.name) AS c \
+             ORDER BY m.name, i.name, c.seqno",
+        )
+    }
+
+    /// Postgres: the same of columns, and then index, whether unique, column for each column of an index, in one answer:
+    /// every step asks for both.
+    pub(crate) fn describe_tables() -> Sql {
+        Sql::new("SELECT ")
+            .text(COLUMN)
+            .text(", NULL, NULL, NULL, to_char(a.attnum, 'FM00000')")
+            .text(COLUMNS)
+            .text(
+                " UNION ALL SELECT c.relname::text, NULL, NULL, NULL, NULL, NULL, NULL, i.relname::text, \
+                 x.indisunique::text, a.attname::text, to_char(a.attnum, 'FM00000') \
                  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
                  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.oid \
                  WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND x.indisvalid \
-                 ORDER BY c.relname, i.relname, a.attnum",
-            ),
-            Kind::Sqlite => Sql::new(
-                "SELECT m.name, i.name, CASE WHEN i.\"unique\" THEN 'true' ELSE 'false' END, c.name \
-                 FROM json_each($1) AS wanted JOIN sqlite_schema AS m ON m.type = 'table' AND m.name = wanted.value \
-                 JOIN pragma_index_list(m.name) AS i JOIN pragma_index_info(i.name) AS c \
-                 ORDER BY m.name, i.name, c.seqno",
-            ),
-        }
+                 ORDER BY 1, 8, 11",
+            )
     }
 
     /// The tables whose names start with a prefix.

@@ -84,12 +84,12 @@ impl Dialect {
         Sql::new("SELECT pg_advisory_xact_lock($1)::text")
     }
 
-    /// Postgres: takes several such locks, always in the same order.
-    pub(crate) fn take_transaction_locks() -> Sql {
-        Sql::new(
-            "SELECT pg_advisory_xact_lock(key)::text FROM \
-             (SELECT CAST(value AS bigint) AS key FROM unnest($1::text[]) AS value ORDER BY 1) AS keys",
-        )
+    /// Postgres: begins a transaction and takes several such locks, in one message.
+    pub(crate) fn begin_with_locks(&self, keys: &[i64]) -> Sql {
+        let begin = self.begin();
+        keys.iter().fold(begin, |sql, key| {
+            sql.text("; SELECT pg_advisory_xact_lock(").integer(*key).text(")")
+        })
     }
 
     /// Postgres: keeps others from altering the tables until the transaction ends.

@@ -122,14 +122,13 @@ impl Writer {
         }
     }
 
-    /// Has other pipelines wait that want to write to the same root tables, until the transaction ends: two that make the
-    /// same table, or the same column, at the same moment would stand in each other's way.
-    pub(crate) async fn take_turns(&mut self, roots: &[&str]) -> Result<(), Cause> {
+    /// Begins a transaction, and has other pipelines wait until it ends that want to write to the same root tables: two
+    /// that make the same table, or the same column, at the same moment would stand in each other's way.
+    pub(crate) async fn begin_in_turn(&mut self, roots: &[&str]) -> Result<(), Cause> {
         match self {
             // The transaction holds the only write lock of the file.
-            Self::Sqlite(_) => Ok(()),
-            Self::Postgres(_) if roots.is_empty() => Ok(()),
-            Self::Postgres(writer) => writer.take_turns(roots).await,
+            Self::Sqlite(_) => self.begin().await,
+            Self::Postgres(writer) => writer.begin_in_turn(roots).await,
         }
     }
 

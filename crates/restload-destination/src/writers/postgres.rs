@@ -24,7 +24,7 @@ use crate::url::Kind;
 use lock::{Asked, RunLock};
 
 /// How much is encoded before it is sent: large enough that sending costs little, small enough to stay in the cache.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 128 * 1024;
 
 /// Up to so many rows are bound to an INSERT, more are copied: from 1,000 on the copy is faster.
 const MOST_ROWS_IN_LISTS: u64 = 500;
@@ -62,11 +62,10 @@ impl Postgres {
         let options = session_options(options);
         let refused = |cause: Cause| cause.during(format!("cannot log in to {destination}"), &destination);
         session.url.check_tls_files().map_err(refused)?;
-        let connection = PgConnection::connect_with(&options)
-            .await
-            .map_err(|error| refused(error.into()))?;
         let key = lock::key(&["restload", session.dataset, session.pipeline]);
-        let lock = match RunLock::take(&options, key).await.map_err(refused)? {
+        let (connection, lock) = tokio::join!(PgConnection::connect_with(&options), RunLock::take(&options, key));
+        let connection = connection.map_err(|error| refused(error.into()))?;
+        let lock = match lock.map_err(refused)? {
             Asked::Taken(lock) => lock,
             Asked::Held(holder) => {
                 return Err(DestinationError::Locked {
@@ -127,14 +126,13 @@ impl Postgres {
         Ok(())
     }
 
-    pub(super) async fn take_turns(&mut self, roots: &[&str]) -> Result<(), Cause> {
-        let keys: Vec<String> = roots
-            .iter()
-            .map(|root| lock::key(&["restload", &self.dataset, "table", root]).to_string())
-            .collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        self.rows(Dialect::take_transaction_locks(), &[Param::List(&keys)])
-            .await?;
+    /// Begins a transaction in which others wait that want to write to the same root tables.
+    pub(super) async fn begin_in_turn(&mut self, roots: &[&str]) -> Result<(), Cause> {
+        let key = |root: &&str| lock::key(&["restload", &self.dataset, "table", root]);
+        let mut keys: Vec<i64> = roots.iter().map(key).collect();
+        // Always in the same order, or two would wait for each other.
+        keys.sort_unstable();
+        self.execute(self.dialect.begin_with_locks(&keys), &[]).await?;
         Ok(())
     }
 
@@ -167,8 +165,15 @@ impl Postgres {
     pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
         let dataset = self.dataset.clone();
         let params = [Param::Text(&dataset), Param::List(tables)];
-        let columns = self.rows(self.dialect.describe_columns(), &params).await?;
-        let indexes = self.rows(self.dialect.describe_indexes(), &params).await?;
+        let rows = self.rows(Dialect::describe_tables(), &params).await?;
+        let (mut indexes, mut columns): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row[7].is_some());
+        for row in &mut columns {
+            row.truncate(7);
+        }
+        for row in &mut indexes {
+            row.truncate(10);
+            row.drain(1..7);
+        }
         Ok(table_states(columns, indexes, data_type))
     }
 
