@@ -3,7 +3,7 @@
 use crate::support::restload;
 
 /// The cases of dlt's checklist, the config, and what the report says.
-const MISTAKES: [(&str, &str, &[&str]); 19] = [
+const MISTAKES: [(&str, &str, &[&str]); 22] = [
     (
         "C-01",
         "client: { base_url: 'https://a.example.com' }",
@@ -30,9 +30,25 @@ const MISTAKES: [(&str, &str, &[&str]); 19] = [
         "client: { base_url: 'https://a.example.com', paginator: nothing_known }\nresources: [a]",
         &[
             "unknown value `nothing_known`",
-            "`page_number`",
-            "`header_link`",
-            "`json_link`",
+            "in client",
+            "known: `auto`, `single_page`, `page_number`, `cursor`, `json_link`, `header_link`, `header_cursor`",
+        ],
+    ),
+    (
+        "C-04, P-09",
+        "client: { base_url: 'https://a.example.com', paginator: { type: nothing_known } }\nresources: [a]",
+        &[
+            "unknown paginator type `nothing_known`",
+            "in client.paginator",
+            "known: `auto`, `single_page`, `page_number`, `offset`, `cursor`, `keyset`, `json_link`, `header_link`, `header_cursor`",
+        ],
+    ),
+    (
+        "C-04",
+        "client: { base_url: 'https://a.example.com', paginator: { type: 5 } }\nresources: [a]",
+        &[
+            "expected a string, found a number",
+            "known types: `auto`, `single_page`, `page_number`, `offset`",
         ],
     ),
     (
@@ -44,6 +60,15 @@ const MISTAKES: [(&str, &str, &[&str]); 19] = [
         "C-06, R-03",
         "client: { base_url: 'https://a.example.com' }\nresources: [{ name: c, endpoint: 'posts/{id}/c' }]",
         &["`{id}` refers to `id`, which is unknown here", "posts/{id}/c"],
+    ),
+    (
+        "R-03",
+        "client: { base_url: 'https://a.example.com' }\nresources: [posts, { name: c, endpoint: { path: '{org}/posts/{id}/{part}', params: { org: acme, id: { type: resolve, resource: posts, field: id } } } }]",
+        &[
+            "`{part}` refers to `part`, which is unknown here",
+            "{org}/posts/{id}/{part}",
+            "1 error in",
+        ],
     ),
     (
         "O-06, R-05",

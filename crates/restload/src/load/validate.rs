@@ -96,7 +96,9 @@ impl<'s> Check<'s, '_> {
                 }
             }
             Some(other) if untagged.is_empty() => {
-                self.wrong_type_of(other, &["string"], false, &path.key("type"));
+                let known: Vec<&str> = tagged.iter().filter_map(|form| form.tag()).collect();
+                let help = format!("known types: {}", quoted(&known));
+                self.wrong_type_of(other, &["string"], false, Some(help), &path.key("type"));
                 return None;
             }
             None if untagged.is_empty() || likeness(map, &tagged) > likeness(map, &untagged) => {
@@ -343,10 +345,24 @@ impl<'s> Check<'s, '_> {
             }
         }
         let is_free_text = |form: &Form<'_>| form.types().contains(&"string") && form.constants().is_empty();
-        self.wrong_type_of(value, &expected, forms.iter().any(is_free_text), path);
+        if forms.iter().any(is_free_text) {
+            return self.wrong_type_of(value, &expected, true, None, path);
+        }
+        let known: Vec<String> = forms.iter().flat_map(Form::constants).map(plain).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let help = (!known.is_empty()).then(|| format!("known: {}", quoted(&known)));
+        self.wrong_type_of(value, &expected, false, help, path);
     }
 
-    fn wrong_type_of(&mut self, value: &Value, expected: &[&str], takes_any_text: bool, path: &KeyPath) {
+    /// `help` is what to say where the value cannot simply be written in another way.
+    fn wrong_type_of(
+        &mut self,
+        value: &Value,
+        expected: &[&str],
+        takes_any_text: bool,
+        help: Option<String>,
+        path: &KeyPath,
+    ) {
         let mut names: Vec<&str> = expected
             .iter()
             .filter(|name| **name != "null")
@@ -356,7 +372,7 @@ impl<'s> Check<'s, '_> {
             names.push("nothing");
         }
         let message = format!("expected {}, found {}", joined(&names), value_in_words(value));
-        match conversion(value, expected, takes_any_text, path) {
+        match conversion(value, expected, takes_any_text, path).or(help) {
             Some(help) => self.diagnostics.error_with_help(path, message, help),
             None => self.diagnostics.error(path, message),
         }

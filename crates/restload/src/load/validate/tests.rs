@@ -362,7 +362,7 @@ fn tag_that_is_near_nothing() {
      --> shop.yaml:4:43
       |
     4 |     endpoint: {path: a, paginator: {type: 5}}
-      |                                           ^
+      |                                           ^ known types: `cursor`, `offset`, `single_page`
       |
       = in resources[0].endpoint.paginator
 
@@ -486,7 +486,7 @@ resources: orders
      --> shop.yaml:7:14
       |
     7 |   paginator: 5
-      |              ^
+      |              ^ known: `single_page`, `header_link`
       |
       = in client
 
