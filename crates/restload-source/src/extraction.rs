@@ -626,7 +626,13 @@ fn only_value(fields: &serde_json::Value) -> Option<String> {
 /// Decides what becomes of a partition whose parents' records lack a field: whether it is requested, perhaps with a
 /// value in the field's place, or left out.
 pub fn settle_missing(plan: &ResourcePlan, progress: &mut Progress) -> Result<bool, ExtractError> {
-    let Some(first) = progress.missing.first() else {
+    // What the request needs is told before what its records would only take along, as in dlt.
+    let is_requested = |missing: &&MissingField| {
+        let mut links = plan.parents.iter();
+        links.any(|link| link.resource == missing.resource && link.requested.wants(&missing.field))
+    };
+    let mut missing = progress.missing.iter();
+    let Some(first) = missing.clone().find(is_requested).or_else(|| missing.next()) else {
         return Ok(true);
     };
     match &plan.on_missing_parent_field {

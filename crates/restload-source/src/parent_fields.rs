@@ -91,6 +91,16 @@ impl Fields {
         Json::Object(picked.collect())
     }
 
+    /// Whether a field, or what is below it, is wanted.
+    pub fn wants(&self, way: &[String]) -> bool {
+        match way.split_first() {
+            Some((first, rest)) if !self.is_whole => {
+                self.names().any(|(name, fields)| name == *first && fields.wants(rest))
+            }
+            _ => true,
+        }
+    }
+
     /// The ways to the single fields that are wanted.
     pub fn ways(&self) -> Vec<Vec<String>> {
         if self.is_whole {
