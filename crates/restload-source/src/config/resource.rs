@@ -1,7 +1,7 @@
 //! `resources`: named sets of records, and what they are stored as.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::columns::{ColumnsConfig, merge_columns};
@@ -105,7 +105,8 @@ pub struct ResourceConfig {
     /// ```yaml
     /// write_disposition: { disposition: merge, strategy: upsert }
     /// ```
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_the_default")]
+    #[schemars(schema_with = "disposition_schema")]
     pub write_disposition: DispositionConfig,
     /// The field or fields that identify a record; `merge` needs it, or a `merge_key`. A record without a value for it
     /// is rejected. Of several records of a load with the same key the last one counts, unless `dedup_sort` says which.
@@ -341,6 +342,16 @@ fn endpoint_schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [ { "type": "string" }, full, { "type": "null" } ] })
 }
 
+/// Null takes the disposition of `resource_defaults` away, as it does in dlt.
+fn null_is_the_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DispositionConfig, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn disposition_schema(generator: &mut SchemaGenerator) -> Schema {
+    let full = generator.subschema_for::<DispositionConfig>();
+    json_schema!({ "anyOf": [ full, { "type": "null" } ] })
+}
+
 fn contract_schema(generator: &mut SchemaGenerator) -> Schema {
     let full = generator.subschema_for::<ContractConfig>();
     json_schema!({ "anyOf": [ full, { "type": "null" } ] })
@@ -441,6 +452,11 @@ mod tests {
                 json!({"name": "p", "columns": null, "endpoint": {"params": {"x": 2}, "data_selector": null, "paginator": {"type": "cursor"}, "headers": null}}),
                 json!({"name": "p", "columns": null, "write_disposition": "replace",
                     "endpoint": {"params": {"x": 2, "limit": 5}, "data_selector": null, "paginator": {"type": "cursor"}, "headers": null}}),
+            ),
+            (
+                json!({"name": "p", "write_disposition": null, "endpoint": {"path": "x", "params": null, "data_selector": null, "paginator": null}}),
+                json!({"name": "p", "write_disposition": null, "columns": {"a": {"data_type": "text", "nullable": true}},
+                    "endpoint": {"path": "x", "params": null, "headers": {"A": "1"}, "data_selector": null, "paginator": null}}),
             ),
         ] {
             let mut expanded = expand_resource(&resource);
