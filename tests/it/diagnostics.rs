@@ -596,10 +596,13 @@ fn credentials_are_masked_in_the_line_of_a_mistake() {
         "type: api_key, api_key: s3cr3t",
         "type: http_basic, username: ada, password: s3cr3t",
         "type: http_basic, username: '', password: s3cr3t",
+        "type: http_basic, username: ada, password: ''",
+        "token: s3cr3t",
         "type: http_digest, username: ada, password: s3cr3t",
         "type: oauth2_client_credentials, client_id: app, client_secret: s3cr3t, access_token: s3cr3t",
         "type: oauth2_refresh_token, client_secret: s3cr3t, refresh_token: s3cr3t",
         "type: oauth2_jwt_bearer, private_key: s3cr3t, private_key_passphrase: s3cr3t",
+        "type: session_login, login: { path: x, json: { password: s3cr3t } }, capture: { token: t }, placements: [{ value: x }]",
     ] {
         let folder = tempfile::tempdir().unwrap();
         let config = format!("client:\n  base_url: https://a.test\n  auth: {{ {auth}, x: 1 }}\nresources: [a]\n");
@@ -607,7 +610,7 @@ fn credentials_are_masked_in_the_line_of_a_mistake() {
         let output = restload(folder.path()).args(["check", "shop.yaml"]).output().unwrap();
         let report = String::from_utf8(output.stderr).unwrap();
         assert!(
-            report.contains("error: unknown key `x`") && report.contains("3 |   auth:"),
+            report.contains("error: unknown key `x`") && report.contains("\n3 | "),
             "{report}"
         );
         assert!(!report.contains("s3cr3t"), "{report}");
@@ -617,16 +620,21 @@ fn credentials_are_masked_in_the_line_of_a_mistake() {
 /// Case A-05.
 #[test]
 fn credentials_of_an_unknown_type() {
-    let report = check("client: { auth: { type: oauth2_client_credential } }");
-    assert!(
-        report.contains("unknown auth type `oauth2_client_credential`"),
-        "{report}"
-    );
-    assert!(report.contains("did you mean `oauth2_client_credentials`?"), "{report}");
-    assert!(
-        report.contains("known: `api_key`, `bearer`, `http_basic`, `http_digest`,"),
-        "{report}"
-    );
+    for (auth, said) in [
+        (
+            "{ type: oauth2_client_credential }",
+            "unknown auth type `oauth2_client_credential`",
+        ),
+        ("oauth2_client_credential", "unknown value `oauth2_client_credential`"),
+    ] {
+        let report = check(&format!("client: {{ auth: {auth} }}"));
+        assert!(report.contains(said), "{report}");
+        assert!(report.contains("did you mean `oauth2_client_credentials`?"), "{report}");
+        let known = report.split("known: ").nth(1).unwrap_or_default();
+        for name in restload_source::auth::NAMES {
+            assert!(known.contains(&format!("`{name}`")), "{name} is not listed: {report}");
+        }
+    }
 }
 
 /// Rules that hold between the keys of credentials are found before anything is sent.

@@ -4,7 +4,7 @@
 use crate::support::restload;
 
 /// What the config is of, its resources and the client's further keys, and the first request of each resource in order.
-const SOUND: [(&str, &str, &str, &[&str]); 16] = [
+const SOUND: [(&str, &str, &str, &[&str]); 18] = [
     (
         "a parent by resolve",
         "",
@@ -64,6 +64,18 @@ const SOUND: [(&str, &str, &str, &[&str]); 16] = [
         "",
         "[{ name: posts, endpoint: { params: { limit: 100 }, paginator: json_link, incremental: { start_param: since, end_param: until, cursor_path: updated_at, initial_value: '2024-01-25T11:21:28Z' } } }]",
         &["GET /posts?limit=100&since=2024-01-25T11%3A21%3A28Z"],
+    ),
+    (
+        "a table by record",
+        "auth: { type: api_key, name: X-Key, api_key: k3yk3y }, paginator: { type: header_link, links_next_key: more }",
+        "[{ name: events, table_name: 'events_{type}' }]",
+        &["GET /events"],
+    ),
+    (
+        "a child with a table by record",
+        "",
+        "[users, { name: events, table_name: 'events_{type}', endpoint: 'users/{resources.users.id}/events' }]",
+        &["GET /users", "GET /users/<id>/events"],
     ),
     (
         "headers of the client",

@@ -28,13 +28,14 @@ const RECORDED: [&str; 8] = [
 ];
 
 /// Why a scenario cannot be run without its server.
-const ONLINE: [(&str, &str); 4] = [
+const ONLINE: [(&str, &str); 5] = [
     ("http-", "it is about what the HTTP client does"),
     (
         "auth-api-key-in-a-header",
         "it expects headers that the HTTP client adds",
     ),
     ("auth-left-out", "its credentials are in no script"),
+    ("auth-by-name", "its credentials are in no script"),
     (
         "auth-oauth2-refresh-token-that-rotates",
         "it keeps tokens, which a replay does not",

@@ -234,6 +234,10 @@ fn a_lifetime_is_what_the_answer_says_in_whatever_form() {
     }
     let granted = login.read(&answer(200, &[], r#"{"access_token": "t0ken"}"#)).unwrap();
     assert_eq!(granted.lifetime.map(|lifetime| lifetime.as_secs()), Some(7));
+    // A-01
+    let login = self::login(client_credentials(json!({})));
+    let granted = login.read(&answer(200, &[], r#"{"access_token": "t0ken"}"#)).unwrap();
+    assert_eq!(granted.lifetime.map(|lifetime| lifetime.as_secs()), Some(3600));
 }
 
 #[test]
@@ -436,6 +440,10 @@ fn credentials_that_are_printed_show_no_secret() {
         json!({ "type": "http_basic", "username": "ada", "password": secret }),
         json!({ "type": "http_digest", "username": "ada", "password": secret }),
         client_credentials(json!({ "access_token": secret })),
+        json!({ "type": "oauth2_refresh_token", "access_token_url": "https://a.test", "client_id": "a",
+            "client_secret": secret, "refresh_token": secret, "token_file": null }),
+        json!({ "type": "oauth2_jwt_bearer", "auth_endpoint": "https://a.test", "client_id": "a",
+            "private_key": secret, "private_key_passphrase": secret }),
         session_login(json!({ "login": { "path": "x", "json": { "password": secret } } })),
         session_login(json!({ "login": { "path": "x", "data": { "password": secret }, "headers": { "k": secret } } })),
     ] {

@@ -104,6 +104,11 @@ mod tests {
                 vec!["vars.id", "vars.key", "env.HOME", "vars.deep.er"],
             ),
             (json!({"a": [], "b": null}), vec![]),
+            // I-38: of a GraphQL text only what is no doubled brace.
+            (
+                json!({"query": "query {{ a(id: {vars.id}) {{ b {{ c }} }} }}", "variables": {"x": "{{vars.no}}"}}),
+                vec!["vars.id"],
+            ),
         ] {
             let mut diagnostics = Diagnostics::default();
             let template = JsonTemplate::compile(&document, &[], &KeyPath::root(), &mut diagnostics).unwrap();
@@ -119,21 +124,29 @@ mod tests {
     fn expands_documents_as_the_checklist_says() {
         let context = Context::default()
             .with("vars", to_value(json!({"id": 1, "name": "x", "none": null})))
-            .with("resources", to_value(json!({"posts": {"id": 7}})))
+            .with("resources", to_value(json!({"posts": {"id": 7, "title": "t"}})))
             .to_value();
         for (id, document, expected) in [
             (
                 "I-03",
-                json!({"a": "{vars.id}-{vars.name}", "b": "constant"}),
-                json!({"a": "1-x", "b": "constant"}),
+                json!({"a": "{vars.id}-{vars.name}", "b": "constant", "c": "{vars.name}"}),
+                json!({"a": "1-x", "b": "constant", "c": "x"}),
             ),
-            ("I-04", json!({"a": "{resources.posts.id}/x"}), json!({"a": "7/x"})),
+            (
+                "I-04",
+                json!({"a": "{resources.posts.id}/x", "b": "constant", "c": "{resources.posts.title}"}),
+                json!({"a": "7/x", "b": "constant", "c": "t"}),
+            ),
             (
                 "I-05",
                 json!({"a": {"b": ["{vars.id}", {"c": "{vars.id}"}]}}),
                 json!({"a": {"b": [1, {"c": 1}]}}),
             ),
-            ("I-06", json!([{"a": "{resources.posts.id}"}]), json!([{"a": 7}])),
+            (
+                "I-06",
+                json!({"a": {"b": ["{resources.posts.id}", {"c": "{resources.posts.title}"}]}}),
+                json!({"a": {"b": [7, {"c": "t"}]}}),
+            ),
             (
                 "I-09",
                 json!({"a": {"b": "{{x}}", "c": "{vars.id}"}}),

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{expand_resource, merge_defaults};
-use crate::paginators::Position;
+use crate::json_path::JsonPath;
+use crate::paginators::{Paginator, Position};
 
 mod forms;
 
@@ -95,7 +96,7 @@ fn first_request(text: &Value, parent: Option<(&str, &Value)>) -> String {
 
 #[test]
 fn makes_requests() {
-    let endpoint = |endpoint: Value| json!({"resources": [{"name": "r", "endpoint": endpoint}], "vars": {"n": 5, "t": "a b", "no": null, "l": [1, 2]}});
+    let endpoint = |endpoint: Value| json!({"resources": [{"name": "r", "endpoint": endpoint}], "vars": {"n": 5, "t": "a b", "no": null, "l": [1, 2], "m": {"k": 1}, "yes": true, "price": -0.5}});
     for (text, request) in [
         (json!({"resources": ["users"]}), "GET https://api.test/v1/users"),
         (endpoint(json!("x/y")), "GET https://api.test/v1/x/y"),
@@ -158,9 +159,36 @@ fn makes_requests() {
             endpoint(json!({"headers": {"x-{vars.t}": "z"}})),
             "error: `x-a b` is not a header name",
         ),
+        // I-14: null that is written as it is. I-27 to I-30: what becomes of values that are no text, by their places.
+        (
+            endpoint(
+                json!({"params": {"a": null, "b": 1}, "headers": {"c": null}, "data": {"d": null, "e": 2}, "method": "POST"}),
+            ),
+            "POST https://api.test/v1/r?b=1 content-type=application/x-www-form-urlencoded e=2",
+        ),
+        (
+            endpoint(json!({"headers": {"a": "{vars.no}", "b": "{vars.t}"}})),
+            "GET https://api.test/v1/r b=a b",
+        ),
         (
             endpoint(json!({"path": "u/{vars.no}"})),
             "error: `{vars.no}` has no value",
+        ),
+        (
+            endpoint(json!({"params": {"a": "x{vars.no}"}})),
+            "error: `{vars.no}` has no value",
+        ),
+        (
+            endpoint(
+                json!({"path": "{vars.yes}/{vars.price}/{vars.l}/{vars.m}", "headers": {"a": "{vars.yes}", "b": "{vars.price}", "c": "{vars.l}", "d": "{vars.m}"}}),
+            ),
+            "GET https://api.test/v1/true/-0.5/%5B1%2C2%5D/%7B%22k%22%3A1%7D a=true b=-0.5 c=[1,2] d={\"k\":1}",
+        ),
+        (
+            endpoint(
+                json!({"method": "POST", "params": {"l": "l={vars.l}", "m": "{vars.m}"}, "data": {"a": "{vars.yes}", "b": "{vars.price}", "l": "l={vars.l}"}}),
+            ),
+            "POST https://api.test/v1/r?l=l%3D%5B1%2C2%5D&m=%7B%22k%22%3A1%7D content-type=application/x-www-form-urlencoded a=true&b=-0.5&l=l%3D%5B1%2C2%5D",
         ),
         (
             json!({"client": {"headers": {"A": "{secrets.token}", "B": "b"}, "auth": {"token": "{secrets.token}"}},
@@ -204,15 +232,17 @@ fn makes_requests() {
 }
 
 /// Which paginator counts: the endpoint's, the defaults', the client's (C-21, C-25); on a path that ends in a parent's
-/// field the client's does not (C-15 to C-17, C-26).
+/// field the client's does not (C-15 to C-17, C-26). Without any it is found in the answer, but on such a path there is
+/// one page.
 #[test]
 fn the_nearest_paginator_counts() {
     let of = |name: &str| match name {
         "" => Value::Null,
         name => json!({"type": "offset", "limit": 1, "offset_param": name}),
     };
+    let (found, single) = ("auto", "single_page");
     for (id, path, client, defaults, endpoint, query) in [
-        ("C-25", "a", "", None, None, ""),
+        ("C-25", "a", "", None, None, found),
         ("C-25", "a", "c", None, None, "c=0&limit=1"),
         ("C-25", "a", "c", Some("d"), None, "d=0&limit=1"),
         ("C-25", "a", "c", Some("d"), Some("e"), "e=0&limit=1"),
@@ -221,16 +251,19 @@ fn the_nearest_paginator_counts() {
         ("C-25", "a", "", None, Some("e"), "e=0&limit=1"),
         ("C-25", "a", "c", None, Some("e"), "e=0&limit=1"),
         ("C-21 C-25", "a", "c", Some("d"), Some(""), "c=0&limit=1"),
-        ("C-21 C-25", "a", "", Some("d"), Some(""), ""),
+        ("C-21 C-25", "a", "", Some("d"), Some(""), found),
         ("C-25", "a", "c", None, Some(""), "c=0&limit=1"),
         ("C-25", "a", "c", Some(""), None, "c=0&limit=1"),
-        ("C-26", "p/{resources.p.id}", "c", None, None, ""),
-        ("C-26", "p/{resources.p.id}", "", None, None, ""),
+        ("C-26", "p/{resources.p.id}", "c", None, None, single),
+        ("C-26", "p/{resources.p.id}", "", None, None, single),
         ("C-26", "p/{resources.p.id}", "c", Some("d"), None, "d=0&limit=1"),
         ("C-26", "p/{resources.p.id}", "c", Some("d"), Some("e"), "e=0&limit=1"),
         ("C-26", "p/{resources.p.id}", "c", None, Some("e"), "e=0&limit=1"),
-        ("C-17 C-26", "p/{resources.p.id}", "c", Some("d"), Some(""), ""),
+        ("C-17 C-26", "p/{resources.p.id}", "c", Some("d"), Some(""), single),
+        ("C-17 C-26", "p/{resources.p.id}", "", Some("d"), Some(""), single),
+        ("C-26", "p/{resources.p.id}", "", None, Some(""), single),
         ("C-16", "p/{resources.p.id}/x", "c", None, None, "c=0&limit=1"),
+        ("C-16", "p/{resources.p.id}/x", "", None, None, found),
     ] {
         let mut child = json!({"name": "r", "endpoint": {"path": path}});
         if let Some(endpoint) = endpoint {
@@ -240,11 +273,65 @@ fn the_nearest_paginator_counts() {
         if let Some(defaults) = defaults {
             text["resource_defaults"] = json!({"endpoint": {"paginator": of(defaults)}});
         }
+        let paginator = match plan_of(&text, &[])
+            .unwrap()
+            .resources
+            .pop()
+            .unwrap()
+            .endpoint()
+            .unwrap()
+            .paginator
+        {
+            Paginator::Auto => found,
+            Paginator::SinglePage => single,
+            _ => "",
+        };
         let request = first_request(&text, Some(("p", &json!({"id": 7}))));
-        let found = request.split_once('?').map_or("", |(_, query)| query);
+        let sent = request.split_once('?').map_or(paginator, |(_, query)| query);
         assert_eq!(
-            found, query,
+            sent, query,
             "{id} {path} {client:?} {defaults:?} {endpoint:?}: {request}"
+        );
+    }
+}
+
+/// C-17: nulls take the defaults away, and then a path that names one record says what the records are.
+#[test]
+fn nulls_leave_it_to_a_path_that_names_one_record() {
+    for (path, own, selector, is_single) in [
+        (
+            "users/{resources.p.id}",
+            json!({"data_selector": null, "paginator": null}),
+            Some("$"),
+            true,
+        ),
+        ("users/{resources.p.id}", json!({"paginator": null}), Some("data"), true),
+        (
+            "users/{resources.p.id}",
+            json!({"data_selector": null}),
+            Some("$"),
+            false,
+        ),
+        ("users/{resources.p.id}", json!({}), Some("data"), false),
+        ("users", json!({"data_selector": null, "paginator": null}), None, false),
+    ] {
+        let mut endpoint = own.clone();
+        endpoint["path"] = path.into();
+        let text = json!({
+            "resource_defaults": {"endpoint": {"data_selector": "data", "paginator": {"type": "offset", "limit": 1}}},
+            "resources": [{"name": "p", "records": [{"id": 1}]}, {"name": "r", "endpoint": endpoint}],
+        });
+        let plan = plan_of(&text, &[]).unwrap();
+        let planned = plan.resources.last().unwrap().endpoint().unwrap();
+        assert_eq!(
+            planned.selector.as_ref().map(JsonPath::as_str),
+            selector,
+            "{path} {own}"
+        );
+        assert_eq!(
+            matches!(planned.paginator, Paginator::SinglePage),
+            is_single,
+            "{path} {own}"
         );
     }
 }
@@ -296,6 +383,11 @@ fn a_path_that_ends_in_a_parents_field_names_one_record() {
         let request = first_request(&text, Some(("p", &record)));
         assert!(request.starts_with("GET "), "{path}: {request}");
         assert_eq!(!request.contains("paged="), is_single, "{path}: {request}");
+        // What is one record is the whole answer; elsewhere the records are looked for.
+        let plan = plan_of(&text, &[]).unwrap();
+        let selector = &plan.resources.last().unwrap().endpoint().unwrap().selector;
+        let selector = selector.as_ref().map(JsonPath::as_str);
+        assert_eq!(selector, is_single.then_some("$"), "{path}");
     }
     // D-24: what only looks like a placeholder is a mistake, and not a path to be asked for.
     for (path, mistake) in [
@@ -658,6 +750,25 @@ fn a_chain_is_linked_whatever_its_syntax() {
         links,
         ["users of ", "posts of users", "comments of posts", "likes of comments"]
     );
+}
+
+/// R-19: a child that names two fields of one parent, by either syntax, has one parent.
+#[test]
+fn two_fields_of_one_parent_are_of_one_parent() {
+    let resolve = |field: &str| json!({"type": "resolve", "resource": "repos", "field": field});
+    for endpoint in [
+        json!({"path": "{owner}/{name}/issues", "params": {"owner": resolve("owner"), "name": resolve("name")}}),
+        json!("{resources.repos.owner}/{resources.repos.name}/issues"),
+        json!({"path": "{owner}/{resources.repos.name}/issues", "params": {"owner": resolve("owner")}}),
+    ] {
+        let config = json!({"resources": [{"name": "issues", "endpoint": endpoint}, "repos"]});
+        let plan = plan_of(&config, &[]).unwrap();
+        let issues = plan.resources.last().unwrap();
+        let parents: Vec<&str> = issues.parents.iter().map(|link| link.resource.as_str()).collect();
+        assert_eq!(parents, ["repos"], "{endpoint}");
+        let request = first_request(&config, Some(("repos", &json!({"owner": "ada", "name": "shop"}))));
+        assert_eq!(request, "GET https://api.test/v1/ada/shop/issues", "{endpoint}");
+    }
 }
 
 /// C-18, R-18: children of one parent by either syntax, with nulls in the place of the defaults; parents come first.

@@ -91,7 +91,7 @@ fn expands_as_the_checklist_says() {
         .with("wörter", Value::from("日本"))
         .with(
             "vars",
-            to_value(serde_json::json!({"fraction": 3.25, "zero": 0, "minus": -1, "big": 1e10})),
+            to_value(serde_json::json!({"fraction": 3.25, "zero": 0, "minus": -1, "big": 1e10, "off": false})),
         )
         .with(
             "resources",
@@ -122,9 +122,12 @@ fn expands_as_the_checklist_says() {
         ("I-25", "{id!r}", refused, refused),
         ("I-26", " {id}", r#"" 42""#, " 42"),
         ("I-26", "{id} ", r#""42 ""#, "42 "),
+        ("I-26", "before-{id}", r#""before-42""#, "before-42"),
+        ("I-26", "{id}-after", r#""42-after""#, "42-after"),
         // Null has no text, where dlt writes `None`; the place decides what becomes of it.
         ("I-27", "{none}", "null", missing),
         ("I-28", "{flag}", "true", "true"),
+        ("I-28", "{vars.off}", "false", "false"),
         ("I-29", "{vars.fraction}", "3.25", "3.25"),
         ("I-29", "{vars.zero}", "0", "0"),
         ("I-29", "{vars.minus}", "-1", "-1"),
@@ -158,8 +161,16 @@ fn tells_the_names_it_uses() {
     for (id, text, names) in [
         ("I-34", "{id}-{resources.posts.id}", vec!["id", "posts: id"]),
         ("I-35", "plain", vec![]),
-        ("I-36", "{{id}} {resources.posts.id}", vec!["posts: id"]),
+        ("I-35", "", vec![]),
+        // What begins with `resources.` is told from the rest, also from what only begins like it.
+        (
+            "I-36",
+            "{resources.posts.id}/{id}/{vars.resources.id}",
+            vec!["id", "vars.resources.id", "posts: id"],
+        ),
+        ("I-37", "{{id}} {{resources.posts.id}}", vec![]),
         ("I-37", "{{id}} {{{{resources.posts.id}}}}", vec![]),
+        ("I-37", "{{resources.posts.id}} {resources.posts.n}", vec!["posts: n"]),
         (
             "I-38",
             "query {{ a(id: {resources.posts.id}) {{ b }} }}",
@@ -183,6 +194,9 @@ fn refuses() {
     for (text, message) in [
         ("{vars.missing}", "error: `{vars.missing}` has no value"),
         ("x{vars.none}", "error: `{vars.none}` has no value"),
+        // I-33
+        ("{resources.p.nope}", "error: `{resources.p.nope}` has no value"),
+        ("x{resources.nope.id}", "error: `{resources.nope.id}` has no value"),
         (
             "{secret.token}",
             "error: `{secret.token}` refers to `secret`, which is unknown here (did you mean `secrets`?)",

@@ -94,6 +94,25 @@ fn page_number() {
             "?limit=2&page=1 \n?limit=2&page=2 \ndone",
         ),
         (
+            "P-03 a start, a base and a total, the rest by default",
+            page(json!({"page": 10, "base_page": 1, "total_path": "response.pages"})),
+            vec![
+                two(json!({"response": {"pages": 12}, "total": 1})),
+                two(json!({"response": {"pages": 12}, "total": 1})),
+                two(json!({"response": {"pages": 12}, "total": 1})),
+            ],
+            "?limit=2&page=10 \n?limit=2&page=11 \n?limit=2&page=12 \ndone",
+        ),
+        (
+            "P-07 a parameter, a total, a base and a maximum",
+            page(json!({"base_page": 1, "page_param": "p", "total_path": "response.pages", "maximum_page": 3})),
+            vec![
+                two(json!({"response": {"pages": 11}})),
+                two(json!({"response": {"pages": 11}})),
+            ],
+            "?limit=2&p=1 \n?limit=2&p=2 \ndone",
+        ),
+        (
             "P-03 P-07 every option",
             page(
                 json!({"page": 10, "base_page": 1, "page_param": "p", "total_path": "response.pages", "maximum_page": 99}),
@@ -277,6 +296,18 @@ fn offset() {
             by(json!({"offset": 123, "limit": 42, "total_path": null})),
             vec![two(json!({})), two(json!({}))],
             "?offset=123&limit=42 \n?offset=165&limit=42 \nnext offset 207",
+        ),
+        (
+            "P-04 a limit and a maximum, the rest by default",
+            by(json!({"limit": 100, "maximum_offset": 1000, "offset": 800})),
+            vec![two(json!({"total": 2000})), two(json!({"total": 2000}))],
+            "?offset=800&limit=100 \n?offset=900&limit=100 \ndone",
+        ),
+        (
+            "P-04 what is beyond the total is not asked for",
+            by(json!({"limit": 100, "maximum_offset": 1000})),
+            vec![two(json!({"total": 150})), two(json!({"total": 150}))],
+            "?offset=0&limit=100 \n?offset=100&limit=100 \ndone",
         ),
         (
             "P-04 G-17 a maximum",

@@ -19,6 +19,12 @@ fn cursor() {
             vec![json!({"cursors": {"next": "a"}}), json!({"cursors": {"next": null}})],
             "?limit=2 \n?limit=2&cursor=a \ndone",
         ),
+        (
+            "P-05 its parameter alone, the path being the default one",
+            json!({"type": "cursor", "cursor_param": "after"}),
+            vec![json!({"cursors": {"next": "a"}, "next": "b"}), json!({"next": "c"})],
+            "?limit=2 \n?limit=2&after=a \ndone",
+        ),
         ("G-33 missing", cursor(json!({})), vec![json!({})], "?limit=2 \ndone"),
         (
             "G-33 false",
@@ -190,6 +196,12 @@ fn links_in_the_body() {
             "?limit=2 \nhttps://api.test/v1/orders?page=2\ndone",
         ),
         (
+            "P-05 its type alone",
+            json!({"type": "json_link"}),
+            vec![json!({"next": "/v2/x"})],
+            "?limit=2 \nnext link `https://api.test/v2/x`",
+        ),
+        (
             "P-05 G-03 a nested path",
             links("links.next"),
             vec![json!({"links": {"next": "/v2/x"}})],
@@ -296,6 +308,12 @@ fn headers() {
             "?limit=2 \ndone",
         ),
         (
+            "P-05 a link, by the type alone",
+            json!({"type": "header_link"}),
+            ("link", link),
+            "?limit=2 \nnext link `https://api.test/p,2`",
+        ),
+        (
             "P-05 another relation",
             json!({"type": "header_link", "links_next_key": "more"}),
             ("link", further),
@@ -360,6 +378,8 @@ fn headers() {
         assert_eq!(walk(config, &[(&[headers], json!([]))]), log, "{name}");
     }
     for (config, second) in [
+        (json!({}), "?limit=2&cursor=t0 "),
+        (json!({"cursor_param": "c"}), "?limit=2&c=t0 "),
         (json!({"cursor_key": "X-Next"}), "?limit=2&cursor=t1 "),
         (json!({"cursor_key": "X-Next", "cursor_param": "c"}), "?limit=2&c=t1 "),
         (
@@ -373,7 +393,10 @@ fn headers() {
     ] {
         let mut full = config.clone();
         full["type"] = json!("header_cursor");
-        let log = walk(full, &[(&[("x-next", "t1")], json!([])), (&[], json!([]))]);
+        let log = walk(
+            full,
+            &[(&[("x-next", "t1"), ("next", "t0")], json!([])), (&[], json!([]))],
+        );
         assert_eq!(log, format!("?limit=2 \n{second}\ndone"), "P-05 G-39 {config}");
     }
 }
@@ -405,9 +428,11 @@ fn names() {
     );
     let offset = read(json!("offset")).unwrap_err().to_string();
     assert!(offset.contains("limit"), "P-01 offset needs a limit: {offset}");
-    let unknown = read(json!("cursr")).unwrap_err().to_string();
-    assert!(
-        unknown.contains("`header_link`"),
-        "P-09 the names are listed: {unknown}"
-    );
+    for config in [json!("cursr"), json!({"type": "cursr"})] {
+        let unknown = read(config).unwrap_err().to_string();
+        for name in NAMES.into_iter().chain(["cursr", "offset", "keyset"]) {
+            let quoted = format!("`{name}`");
+            assert!(unknown.contains(&quoted), "P-09 {name} is not listed: {unknown}");
+        }
+    }
 }
