@@ -10,6 +10,7 @@ use restload_model::schema::Target;
 use serde_json::{Map, Value};
 
 use crate::commit::{Portion, Prepared, Route, note};
+use crate::destination::merges;
 use crate::error::{Cause, DestinationError};
 use crate::sql::{Dialect, Sql};
 use crate::step::{StepReport, TableReport};
@@ -101,7 +102,7 @@ impl Transaction<'_> {
         Ok(kept)
     }
 
-    async fn say(&mut self, sql: Sql) -> Result<(), DestinationError> {
+    pub(crate) async fn say(&mut self, sql: Sql) -> Result<(), DestinationError> {
         let done = self.writer.execute(sql, &[]).await;
         self.during("cannot go back to before some rows", done).map(drop)
     }
@@ -114,10 +115,19 @@ fn in_words(cause: &Cause, target: &Target) -> String {
         let of_postgres = [format!("Key ({name})="), format!("Key (\"{name}\")=")];
         said.ends_with(&format!("failed: {}.{name}", target.table)) || of_postgres.iter().any(|key| said.contains(key))
     };
-    let unique = target.columns.iter().filter(|hint| hint.unique);
-    match unique.map(|hint| &hint.name).find(|name| is_meant(name)) {
-        Some(name) if cause.is_duplicate() => {
-            format!("column `{name}` is declared `unique: true`, and another row has the same value ({said})")
+    let mut unique = target.columns.iter().filter(|hint| hint.unique);
+    match unique.find(|hint| is_meant(&hint.name)) {
+        Some(hint) if cause.is_duplicate() => {
+            let name = &hint.name;
+            let handed_on = if merges(target) && hint.nullable == Some(false) {
+                "; rows are written one after another, so that they can hand a value on to each other only where the column \
+                 takes NULL"
+            } else {
+                ""
+            };
+            format!(
+                "column `{name}` is declared `unique: true`, and another row has the same value ({said}){handed_on}"
+            )
         }
         _ => said,
     }

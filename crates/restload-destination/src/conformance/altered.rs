@@ -27,6 +27,8 @@ super::conformance!(
     keys_that_are_equal_in_the_tables_type_are_one,
     rows_that_the_database_refuses_are_rejected_one_by_one,
     more_refused_rows_than_are_tolerated_fail_the_step,
+    merged_rows_hand_unique_values_on_to_each_other,
+    what_must_be_there_and_unique_is_not_handed_on,
 );
 
 fn users(load_id: &str, name: Cell<'static>) -> Vec<Batch> {
@@ -518,6 +520,83 @@ async fn more_refused_rows_than_are_tolerated_fail_the_step(database: &Database)
     destination.finish(outcome(), &[], None).await.unwrap();
     assert_eq!(database.query("SELECT count(*) FROM t").await, ["4"]);
     assert_eq!(database.query("SELECT count(*) FROM _rl_rejects").await, ["3"]);
+}
+
+/// Merges records with these ids and names, and gives what is stored then.
+async fn merge_names(
+    database: &Database,
+    load_id: &str,
+    target: &Target,
+    named: &[(i64, &str)],
+) -> Result<Vec<String>, DestinationError> {
+    let records: Vec<_> = named
+        .iter()
+        .map(|(id, name)| with_children(&[Cell::Bigint(*id), Cell::Text(name)], &[&[Cell::Bigint(*id)]]))
+        .collect();
+    let batch = page("t", load_id, 1, (&["id", "name"], 1), &["value"], &records);
+    database.try_load(load_id, target, vec![batch]).await?;
+    Ok(database.query("SELECT id, name FROM t ORDER BY id").await)
+}
+
+async fn merged_rows_hand_unique_values_on_to_each_other(database: &Database) {
+    let target = with_unique_names(Merge, 0);
+    let first = [(1, "a"), (2, "b"), (3, "c"), (4, "d")];
+    merge_names(database, "L1", &target, &first).await.unwrap();
+    for (load_id, named, stored) in [
+        (
+            "exchanged",
+            [(1, "b"), (2, "a"), (4, "d")],
+            ["1|b", "2|a", "3|c", "4|d"],
+        ),
+        (
+            "in a circle",
+            [(1, "a"), (2, "c"), (3, "b")],
+            ["1|a", "2|c", "3|b", "4|d"],
+        ),
+        (
+            "one by one",
+            [(1, "c"), (2, "b"), (3, "e")],
+            ["1|c", "2|b", "3|e", "4|d"],
+        ),
+    ] {
+        let found = merge_names(database, load_id, &target, &named).await.unwrap();
+        assert_eq!(found, stored, "{load_id}");
+        assert_eq!(
+            database.query("SELECT value FROM t__items ORDER BY value").await,
+            ["1", "2", "3", "4"],
+            "{load_id}"
+        );
+    }
+    // What another row keeps is refused, and nothing is lost by the attempt.
+    let error = merge_names(database, "L9", &target, &[(1, "b"), (2, "d")])
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DestinationError::Write { .. }), "{error}");
+    let tolerant = with_unique_names(Merge, 1);
+    let found = merge_names(database, "L10", &tolerant, &[(1, "d"), (2, "x"), (3, "b")])
+        .await
+        .unwrap();
+    assert_eq!(found, ["1|c", "2|x", "3|b", "4|d"]);
+    assert_eq!(database.query("SELECT count(*) FROM _rl_rejects").await, ["1"]);
+}
+
+async fn what_must_be_there_and_unique_is_not_handed_on(database: &Database) {
+    let mut target = with_unique_names(Merge, 0);
+    target.columns[0].nullable = Some(false);
+    merge_names(database, "L1", &target, &[(1, "a"), (2, "b")])
+        .await
+        .unwrap();
+    let error = merge_names(database, "L2", &target, &[(1, "b"), (2, "a")])
+        .await
+        .unwrap_err();
+    let said = std::error::Error::source(&error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    assert!(said.contains("one after another"), "{said}");
+    assert_eq!(
+        database.query("SELECT id, name FROM t ORDER BY id").await,
+        ["1|a", "2|b"]
+    );
 }
 
 async fn t27_j28_columns_keep_their_order(database: &Database) {

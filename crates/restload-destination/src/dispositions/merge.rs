@@ -10,10 +10,11 @@ use super::chain::marks_rows;
 use super::fates::{Fate, Fates};
 use super::unchanged::Again;
 use crate::commit::{Prepared, Route};
-use crate::error::DestinationError;
+use crate::error::{Cause, DestinationError};
 use crate::incoming::Incoming;
 use crate::plan::{Conflict, ConflictAction, TableState};
 use crate::rows::Rows;
+use crate::sql::Dialect;
 use crate::transaction::{Transaction, shadow_name};
 use crate::writers::{Inserted, Param};
 
@@ -110,8 +111,7 @@ impl Transaction<'_> {
         } else {
             Vec::new()
         };
-        let written = self.writer.insert(place, rows, Some(conflict)).await;
-        let mut written = written.map_err(|cause| cause.writing(&root.table.name, rows.count(), self.shown))?;
+        let mut written = self.write_over(root, place, rows, conflict).await?;
         let mut again = Again::default();
         if written.inserted + written.updated < rows.count() && (!children.is_empty() || marks_rows(target)) {
             again = self.compare_again(incoming, place, rows, conflict).await?;
@@ -136,6 +136,61 @@ impl Transaction<'_> {
             unchanged: again.unchanged,
             removed,
         })
+    }
+
+    /// Writes root rows over those with their keys. Databases look at every row by itself for whether a unique column
+    /// still is, so that rows which hand a value on to each other would refuse one another: then what they hold makes room
+    /// first. A column that takes no NULL cannot.
+    async fn write_over(
+        &mut self,
+        root: &Prepared,
+        place: &str,
+        rows: &Rows<'_>,
+        conflict: &Conflict,
+    ) -> Result<Inserted, DestinationError> {
+        let state = self.states.get(place);
+        let takes_null = |name: &str| {
+            let column = state.and_then(|state| state.column(name));
+            column.is_some_and(|column| !column.not_null)
+        };
+        let unique: Vec<Arc<str>> = root
+            .wanted
+            .unique
+            .iter()
+            .filter(|name| takes_null(name))
+            .cloned()
+            .collect();
+        let failed = |cause: Cause, shown: &str| cause.writing(&root.table.name, rows.count(), shown);
+        if unique.is_empty() {
+            let written = self.writer.insert(place, rows, Some(conflict)).await;
+            return written.map_err(|cause| failed(cause, self.shown));
+        }
+        self.say(Dialect::savepoint()).await?;
+        let mut written = self.writer.insert(place, rows, Some(conflict)).await;
+        if written.as_ref().is_err_and(Cause::is_duplicate) {
+            self.say(Dialect::rollback_to_savepoint()).await?;
+            let ids = self.ids_by(place, rows, &conflict.key, None).await?;
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let sql = self.writer.dialect().clear_by_list(place, &unique);
+            let cleared = self.writer.execute(sql, &[Param::List(&ids)]).await;
+            self.during(&format!("cannot make room in table `{place}`"), cleared)?;
+            written = self.writer.insert(place, rows, Some(conflict)).await;
+        }
+        match written {
+            Ok(written) => {
+                self.say(Dialect::release_savepoint()).await?;
+                Ok(written)
+            }
+            Err(cause) => {
+                let error = failed(cause, self.shown);
+                // Rows that the database refuses are not the end of the transaction.
+                if error.refusal().is_some() {
+                    self.say(Dialect::rollback_to_savepoint()).await?;
+                    self.say(Dialect::release_savepoint()).await?;
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn delete_children(&mut self, child: &str, root_ids: &[&str]) -> Result<u64, DestinationError> {

@@ -18,6 +18,13 @@ impl Dialect {
         self.in_list(sql, "$1")
     }
 
+    /// Sets columns to NULL in the rows whose ids are in the bound list.
+    pub(crate) fn clear_by_list(&self, table: &str, columns: &[Arc<str>]) -> Sql {
+        let sql = Sql::new("UPDATE ").push(&self.table(table)).text(" SET ");
+        let sql = sql.list(columns, ", ", |sql, column| sql.name(column).text(" = NULL"));
+        self.in_list(sql.text(" WHERE ").name(ROW_ID), "$1")
+    }
+
     /// The ids in a bound list that a table has.
     pub(crate) fn known_ids(&self, table: &str) -> Sql {
         let sql = Sql::new("SELECT DISTINCT ")

@@ -68,7 +68,8 @@ pub struct ColumnConfig {
     #[serde(default)]
     pub dedup_sort: Option<SortOrderName>,
     /// Whether no two rows have the same value; a unique index holds it. A record with a value that another row has is
-    /// rejected: the load fails, unless `max_rejects` tolerates it.
+    /// rejected: the load fails, unless `max_rejects` tolerates it. Merged rows that are committed together may hand a
+    /// value on to each other, unless the column is `nullable: false`.
     #[serde(default)]
     pub unique: Option<bool>,
     /// What the column means; for readers of the config.
