@@ -11,8 +11,8 @@ use crate::support::tables::{Database, Kind};
 
 const PER_PAGE: usize = 100;
 /// What 20,000 parents may take more than 2,000. It is what fills up as they come: pages that wait for the writer (9 MiB
-/// at most), the step that is being gathered (3 MiB), and 16 bytes for each parent. Holding what is stored of each took
-/// from 22 to 39 MiB.
+/// at most), the step that is being gathered (3 MiB), and a digest of each parent until they fill a megabyte. Holding what
+/// is stored of each took from 22 to 39 MiB.
 const MOST_MORE_KIB: u64 = 18 << 10;
 
 /// So many parents, in pages; each has one child.

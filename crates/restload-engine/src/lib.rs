@@ -9,6 +9,7 @@ mod asking;
 mod auth;
 mod clock;
 mod ending;
+mod error;
 mod exchanges;
 mod fetch;
 mod http;
@@ -23,7 +24,8 @@ pub use asking::{
     Answer, Asked, Asker, AskerOptions, Discovery, Enough, Exchange, Failure, Page, Paging, Probe, Stage,
 };
 pub use clock::{Moment, new_load_id};
+pub use error::RunError;
 pub use exchanges::{Exchanges, Replay};
 pub use limiter::{Limit, SharedLimits};
 pub use report::{CursorMove, Event, Outcome, PartitionFailure, Report, ResourceReport, ResourceStatus, TableTotals};
-pub use run::{RunError, RunOptions, run};
+pub use run::{RunOptions, run};

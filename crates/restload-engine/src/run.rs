@@ -1,6 +1,5 @@
 //! One run of a plan.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -20,11 +19,14 @@ use tokio::task::JoinSet;
 
 use crate::clock::Moment;
 use crate::ending::Ending;
+use crate::error::RunError;
 use crate::exchanges::Exchanges;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
-use crate::resource::{self, Child, Counts, Cursors, Input, Replayed, Shared, Spawned, Stored, Tables, Tracker};
+use crate::resource::{
+    self, Child, Counts, Cursors, Digests, Input, Replayed, Shared, Spawned, Stored, Tables, Tracker, cannot_note,
+};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
@@ -50,17 +52,6 @@ pub struct RunOptions {
     pub events: Arc<dyn Fn(Event) + Send + Sync>,
     /// Turns true when the user asks to stop.
     pub cancelled: watch::Receiver<bool>,
-}
-
-/// Why a run could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The HTTP client cannot be set up.
-    #[error("{0}")]
-    Client(String),
-    /// The destination failed; what was committed before stays.
-    #[error(transparent)]
-    Destination(#[from] DestinationError),
 }
 
 impl RunOptions {
@@ -140,18 +131,31 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
     let mut begun = Vec::with_capacity(resources.len());
     let mut cursors = Vec::with_capacity(resources.len());
     for ((plan, resumption), scope) in resources.iter().zip(&resumptions).zip(&scopes) {
-        let mut found = Stored::read(&mut destination, &fetcher, plan, scope.as_deref()).await?;
+        let mut found = Stored::read(
+            &mut destination,
+            &fetcher,
+            plan,
+            scope.as_deref(),
+            *resumption == Resumption::Replay,
+        )
+        .await?;
         if let Some(text) = found.note.take() {
             let resource = Arc::clone(&plan.name);
             reporter.report(Event::Note { resource, text });
         }
         let restarts = *resumption == Resumption::Restart;
         if restarts {
-            found.begun = HashSet::new();
+            found.begun = Digests::default();
+            found.finished = Digests::default();
             found.under_way = Vec::new();
         }
+        // What stands in the queue already does not begin again.
+        let queued = found.under_way.iter();
+        let queued = queued.map(|spawned| row_id::of_partition(&spawned.partition));
+        let noted = found.begun.extend(queued);
+        noted.map_err(|error| RunError::Scratch(cannot_note(&error)))?;
         begun.push(found.begun);
-        stored.push(found.under_way);
+        stored.push((found.under_way, found.finished));
         let counts = !(restarts && is_replaced(plan));
         cursors.push(Cursors::new(
             plan,
@@ -242,7 +246,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
 /// The way into a child's queue, which its parents share.
 struct Inlet {
     sender: mpsc::Sender<Input>,
-    known: Arc<Mutex<HashSet<u128>>>,
+    known: Arc<Mutex<Digests>>,
 }
 
 /// What the resources' tasks are made with.
@@ -263,8 +267,8 @@ impl Tasks<'_> {
         self,
         resources: &[Arc<ResourcePlan>],
         resumptions: &[Resumption],
-        mut stored: Vec<Vec<Spawned>>,
-        mut begun: Vec<HashSet<u128>>,
+        mut stored: Vec<(Vec<Spawned>, Digests)>,
+        mut begun: Vec<Digests>,
     ) -> Vec<ResourceReport> {
         let budget = Arc::new(Semaphore::new(BUDGET_KIB));
         let mut inlets: Vec<Option<Inlet>> = Vec::with_capacity(resources.len());
@@ -273,10 +277,7 @@ impl Tasks<'_> {
             let is_child = plan.direct_parents().next().is_some();
             let (inlet, input) = is_child
                 .then(|| {
-                    // What is stored already stands in the queue, or is loaded.
-                    let mut known = std::mem::take(&mut begun[index]);
-                    let queued = stored[index].iter();
-                    known.extend(queued.map(|spawned| row_id::of_partition(&spawned.partition)));
+                    let known = std::mem::take(&mut begun[index]);
                     let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
                     let known = Arc::new(Mutex::new(known));
                     (Inlet { sender, known }, receiver)
@@ -304,7 +305,7 @@ impl Tasks<'_> {
                     });
                 }
             }
-            let stored = std::mem::take(&mut stored[index]);
+            let (stored, finished) = std::mem::take(&mut stored[index]);
             let is_replayed = resumptions[index] == Resumption::Replay;
             let (replayed, stored) = if is_replayed {
                 Replayed::start_over(stored)
@@ -345,7 +346,7 @@ impl Tasks<'_> {
                 told: std::sync::Mutex::default(),
             });
             let input = inputs[index].take();
-            running.spawn(async move { (index, resource::load(shared, stored, input).await) });
+            running.spawn(async move { (index, resource::load(shared, (stored, finished), input).await) });
         }
         // A child's queue ends with the last of its parents.
         drop(inlets);

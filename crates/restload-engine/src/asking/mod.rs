@@ -26,11 +26,11 @@ pub use self::exchange::{Exchange, Failure, Stage};
 pub use self::probe::Probe;
 pub use self::walk::Answer;
 
+use crate::error::RunError;
 use crate::exchanges::Exchanges;
 use crate::fetch::Fetcher;
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Reporter};
-use crate::run::RunError;
 
 /// Tries of a request at most, the first included.
 const MOST_ATTEMPTS: u32 = 2;

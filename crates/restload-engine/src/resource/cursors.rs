@@ -1,17 +1,20 @@
 //! What is stored of partitions: those that an interrupted load has left, and the cursors of the others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use restload_destination::{Destination, DestinationError, Found};
+use restload_destination::{Destination, Found};
 use restload_model::checkpoint::Checkpoint;
+use restload_model::row_id;
 use restload_source::extraction::Progress;
 use restload_source::incremental::{Bound, Kept, KeptCursor};
 use restload_source::plan::ResourcePlan;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use super::digests::{Digests, cannot_note};
 use super::shared::Spawned;
+use crate::error::RunError;
 use crate::fetch::Fetcher;
 use crate::report::CursorMove;
 use crate::writing::{Message, Question};
@@ -49,20 +52,25 @@ pub(crate) struct Stored {
     pub(crate) under_way: Vec<Spawned>,
     /// The cursor of a resource without parents, as the last load that came to its end has left it.
     pub(crate) root: Option<KeptCursor>,
-    /// The partitions that the interrupted load has begun, those that it has finished among them: 16 bytes each.
-    pub(crate) begun: HashSet<u128>,
+    /// The partitions that the interrupted load has begun, those that it has finished among them.
+    pub(crate) begun: Digests,
+    /// The pairs of several parents' records that it has finished.
+    pub(crate) finished: Digests,
     /// What there is to say of it.
     pub(crate) note: Option<String>,
 }
 
 impl Stored {
-    /// Reads what the destination has of a resource, in the scope of this run.
+    /// Reads what the destination has of a resource, in the scope of this run. Where `counts_pages`, what is finished is
+    /// wanted whole: its pages are read again.
     pub(crate) async fn read(
         destination: &mut Destination,
         fetcher: &Fetcher,
         plan: &ResourcePlan,
         scope: Option<&str>,
-    ) -> Result<Self, DestinationError> {
+        counts_pages: bool,
+    ) -> Result<Self, RunError> {
+        let untold = |error| RunError::Scratch(cannot_note(&error));
         let mut stored = Self::default();
         let mut windows: HashMap<String, Vec<Progress>> = HashMap::new();
         let mut former = None;
@@ -86,6 +94,9 @@ impl Stored {
                             .entry(progress.whole(partition).to_owned())
                             .or_default()
                             .push(progress);
+                    } else if progress.done && plan.pairs_parents() && !counts_pages && fits(plan, &progress) {
+                        let digest = row_id::of_partition(partition);
+                        stored.finished.insert(digest).map_err(untold)?;
                     } else {
                         stored.under_way.push(Spawned::new(partition.into(), progress));
                     }
@@ -95,7 +106,7 @@ impl Stored {
                         former = Some(kept.cursor.of);
                     }
                 } else if let Ok(page) = serde_json::from_str::<Begun>(&text) {
-                    stored.begun.extend(page.digests());
+                    stored.begun.extend(page.digests()).map_err(untold)?;
                 }
             }
         }
@@ -114,19 +125,16 @@ impl Stored {
         let mut former = former;
         let count = self.under_way.len();
         self.under_way.retain(|spawned| {
-            let Some(cursor) = &spawned.progress.cursor else {
-                // A record that waits for those of other parents has none yet.
-                return plan.is_part(&spawned.progress);
-            };
-            if cursor.of != incremental.identity() {
+            if let Some(cursor) = &spawned.progress.cursor
+                && cursor.of != incremental.identity()
+            {
                 former = Some(cursor.of.clone());
-                return false;
             }
-            incremental.has_same_windows(spawned.progress.windows.as_ref())
+            fits(plan, &spawned.progress)
         });
         if self.under_way.len() < count {
             // What is dropped begins again where the parent's record comes again.
-            self.begun.clear();
+            self.begun = Digests::default();
         }
         self.note = former.map(|former| {
             format!(
@@ -135,6 +143,18 @@ impl Stored {
                 incremental.whole_range()
             )
         });
+    }
+}
+
+/// Whether a partition that is stored can go on: it has the cursor and the windows that it would begin with.
+fn fits(plan: &ResourcePlan, progress: &Progress) -> bool {
+    let Some(incremental) = &plan.incremental else {
+        return true;
+    };
+    match &progress.cursor {
+        // A record that waits for those of other parents has none yet.
+        None => plan.is_part(progress),
+        Some(cursor) => cursor.of == incremental.identity() && incremental.has_same_windows(progress.windows.as_ref()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Partitions are made as they are walked, so that there are never more than fit the client's limits, however many
 //! pairs there are.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,6 +11,7 @@ use restload_model::row_id;
 use restload_source::extraction::{Progress, paired, settle_missing};
 use restload_source::parent_fields::Parents;
 
+use super::digests::{Digests, cannot_note};
 use super::naming::nameable;
 use super::rows::{checkpoint, checkpoint_of, hand_over_checkpoints};
 use super::shared::{Shared, Spawned, Stopped, failed, stop};
@@ -31,8 +32,8 @@ pub(super) enum Feed {
 }
 
 impl Feed {
-    /// A feed that begins with what an interrupted load has left.
-    pub(super) fn new(shared: &Shared, stored: Vec<Spawned>) -> Self {
+    /// A feed that begins with what an interrupted load has left, but for what it has finished.
+    pub(super) fn new(shared: &Shared, stored: Vec<Spawned>, finished: Digests) -> Self {
         let plan = &shared.plan;
         if let Some(batch) = &plan.batch {
             let (waiting, ready) = stored.into_iter().partition(|spawned| plan.is_part(&spawned.progress));
@@ -51,7 +52,8 @@ impl Feed {
             under_way: BTreeMap::new(),
             pending: VecDeque::new(),
             held_bytes: 0,
-            known: HashSet::new(),
+            known: Digests::default(),
+            finished,
         };
         let (parts, begun): (Vec<_>, Vec<_>) = stored.into_iter().partition(|spawned| plan.is_part(&spawned.progress));
         for spawned in begun {
@@ -160,14 +162,16 @@ impl Batches {
 pub(super) struct Pairs {
     /// In the order in which the endpoint names the parents.
     sides: Vec<Side>,
-    /// The pairs that an interrupted load has begun, also those that it has finished.
+    /// The pairs that an interrupted load has begun; those that it has finished, too, where their pages are counted.
     under_way: BTreeMap<Arc<str>, Spawned>,
     /// Records whose pairs are still to be made, with what had come of the others when they came: a record is paired
     /// with earlier ones only, so that every pair is made once.
     pending: VecDeque<Pending>,
     held_bytes: usize,
-    /// The partitions of an incremental resource that have a cursor, 16 bytes each.
-    known: HashSet<u128>,
+    /// The partitions of an incremental resource that have a cursor.
+    known: Digests,
+    /// The pairs that an interrupted load has finished.
+    finished: Digests,
 }
 
 #[derive(Debug)]
@@ -272,9 +276,14 @@ impl Pairs {
     }
 
     async fn begin(&mut self, shared: &Shared, progress: Progress) -> Result<Option<Spawned>, Stopped> {
-        let Some(nameable) = nameable(&shared.plan, progress, &mut self.known) else {
+        let untold = |error| failed(cannot_note(&error));
+        let Some(nameable) = nameable(&shared.plan, progress, &mut self.known).map_err(untold)? else {
             return Ok(None);
         };
+        let digest = row_id::of_partition(nameable.name());
+        if self.finished.contains(digest).map_err(untold)? {
+            return Ok(None);
+        }
         if let Some(stored) = self.under_way.remove(nameable.name()) {
             return Ok((!stored.progress.done).then_some(stored));
         }
@@ -338,7 +347,8 @@ mod tests {
             under_way: BTreeMap::new(),
             pending: VecDeque::new(),
             held_bytes: 0,
-            known: HashSet::new(),
+            known: Digests::default(),
+            finished: Digests::default(),
         }
     }
 

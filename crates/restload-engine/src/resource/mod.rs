@@ -3,6 +3,7 @@
 mod ahead;
 mod boundary;
 mod cursors;
+mod digests;
 mod feed;
 mod naming;
 mod partitions;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::cursors::{Cursors, Stored, is_unfinished, note_move, settled, within};
+pub(crate) use self::digests::{Digests, cannot_note};
 pub(crate) use self::partitions::Input;
 pub(crate) use self::replay::Replayed;
 pub(crate) use self::shared::{Child, Counts, Shared, Spawned};
@@ -37,10 +39,10 @@ use self::shared::{Stopped, failed, stop};
 use self::windows::load_partition;
 use crate::report::{Event, ResourceReport, ResourceStatus};
 
-/// Loads the resource. `stored` are the partitions that an interrupted load has left.
+/// Loads the resource. `stored` are the partitions that an interrupted load has left, and which pairs it has finished.
 pub(crate) async fn load(
     shared: Arc<Shared>,
-    stored: Vec<Spawned>,
+    (stored, finished): (Vec<Spawned>, Digests),
     input: Option<mpsc::Receiver<Input>>,
 ) -> ResourceReport {
     shared.fetcher.reporter.report(Event::Started {
@@ -60,7 +62,7 @@ pub(crate) async fn load(
                 Err(stopped) => Err(stopped),
             }
         }
-        (_, Some(input)) => load_partitions(&shared, stored, input).await,
+        (_, Some(input)) => load_partitions(&shared, (stored, finished), input).await,
     };
     if result.is_ok() {
         for child in &shared.children {

@@ -1,6 +1,6 @@
 //! What partitions are called: by it they are found again in the stored state.
 
-use std::collections::HashSet;
+use std::io;
 use std::sync::Arc;
 
 use restload_model::row_id;
@@ -9,6 +9,7 @@ use restload_source::parent_fields::Parents;
 use restload_source::plan::ResourcePlan;
 
 use super::cursors::ByName;
+use super::digests::Digests;
 use super::shared::Spawned;
 
 /// A partition that begins.
@@ -33,7 +34,11 @@ pub(super) struct Nameable {
 /// A partition without a cursor is named by all the fields that it has of them. A cursor belongs to what is requested,
 /// so that a field which is only taken along may change; when several records of a load ask for the same, and differ in
 /// what they take along, the first is the one that moves the cursor, and the others start where it does.
-pub(super) fn nameable(plan: &ResourcePlan, mut progress: Progress, known: &mut HashSet<u128>) -> Option<Nameable> {
+pub(super) fn nameable(
+    plan: &ResourcePlan,
+    mut progress: Progress,
+    known: &mut Digests,
+) -> io::Result<Option<Nameable>> {
     let whole = name_of(&progress.parents);
     let whole_digest = row_id::of_partition(&whole);
     let requested = plan
@@ -44,7 +49,7 @@ pub(super) fn nameable(plan: &ResourcePlan, mut progress: Progress, known: &mut 
     let mut digests = vec![whole_digest];
     if let Some(requested) = &requested {
         let requested_digest = row_id::of_partition(requested);
-        let is_first = known.insert(requested_digest);
+        let is_first = known.insert(requested_digest)?;
         progress.shares_cursor = !is_first;
         if is_first {
             digests.push(requested_digest);
@@ -52,15 +57,15 @@ pub(super) fn nameable(plan: &ResourcePlan, mut progress: Progress, known: &mut 
     }
     // Pairs are made once as it is, so that nothing need be remembered of them, but for their cursors.
     let is_remembered = plan.incremental.is_some() || !plan.pairs_parents();
-    if is_remembered && !known.insert(whole_digest) {
-        return None;
+    if is_remembered && !known.insert(whole_digest)? {
+        return Ok(None);
     }
-    Some(Nameable {
+    Ok(Some(Nameable {
         progress,
         requested,
         whole,
         digests,
-    })
+    }))
 }
 
 impl Nameable {

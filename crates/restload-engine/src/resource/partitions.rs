@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::digests::Digests;
 use super::feed::{Feed, check_empty};
 use super::shared::{Shared, Spawned, Stopped, failed};
 use super::windows::load_partition;
@@ -21,12 +22,12 @@ pub(crate) enum Input {
 /// The partitions that the parents' records give rise to, as many at a time as the client allows.
 pub(super) async fn load_partitions(
     shared: &Arc<Shared>,
-    stored: Vec<Spawned>,
+    (stored, finished): (Vec<Spawned>, Digests),
     mut input: mpsc::Receiver<Input>,
 ) -> Result<(), Stopped> {
     let mut walks: JoinSet<Result<(), Stopped>> = JoinSet::new();
     let mut outcome = Ok(());
-    let mut feed = Feed::new(shared, stored);
+    let mut feed = Feed::new(shared, stored, finished);
     let mut open = true;
     let most = shared.fetcher.limits.concurrency;
     loop {

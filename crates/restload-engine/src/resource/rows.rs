@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::boundary::added_before;
 use super::cursors::{add_move, begun, position_of, stored_name};
+use super::digests::cannot_note;
 use super::naming::{Nameable, Named, name_of, nameable};
 use super::partitions::Input;
 use super::shared::{Child, Shared, Spawned, Stopped};
@@ -129,18 +130,19 @@ pub(super) fn normalise(
 
 /// The partitions for a page's records, or the records as they wait for others, without those that are there already.
 fn begin(index: usize, child: &Child, partitions: impl Iterator<Item = Progress>) -> Result<Begotten, ExtractError> {
+    let untold = |error| ExtractError::new(cannot_note(&error));
     let mut begotten = Begotten::new(index);
     let mut nameables = Vec::new();
     {
         let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
         for progress in partitions {
             if !child.plan.is_part(&progress) {
-                nameables.extend(nameable(&child.plan, progress, &mut known));
+                nameables.extend(nameable(&child.plan, progress, &mut known).map_err(untold)?);
                 continue;
             }
             let name = name_of(&progress.parents);
             let digest = row_id::of_partition(&name);
-            if known.insert(digest) {
+            if known.insert(digest).map_err(untold)? {
                 begotten.add(Named {
                     spawned: Spawned::new(name, progress),
                     digests: vec![digest],

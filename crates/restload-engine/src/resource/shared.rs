@@ -1,6 +1,6 @@
 //! What the parts of a resource's task have in common.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +13,7 @@ use restload_source::template::Context;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::cursors::Cursors;
+use super::digests::Digests;
 use super::partitions::Input;
 use super::replay::Replayed;
 use super::tables::Tables;
@@ -59,7 +60,7 @@ pub(crate) struct Child {
     pub(crate) partitions: mpsc::Sender<Input>,
     /// The partitions that there are already, 16 bytes each: parents' records with the same fields are requested for
     /// once.
-    pub(crate) known: Arc<Mutex<HashSet<u128>>>,
+    pub(crate) known: Arc<Mutex<Digests>>,
     /// Whether its partitions are stored, so that they survive a crash.
     pub(crate) is_resumable: bool,
 }
