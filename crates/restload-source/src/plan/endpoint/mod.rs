@@ -1,53 +1,34 @@
 //! A compiled endpoint: from a position and a parent's record to a request.
 
-use http::{HeaderMap, HeaderName, Method};
-use indexmap::IndexMap;
+mod address;
+mod body;
+mod client;
+mod headers;
+mod params;
+
+use http::{HeaderMap, Method};
 use minijinja::Value as Computed;
-use minijinja::value::ValueKind;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use restload_model::diagnostics::{Diagnostics, KeyPath};
-use serde_json::Value;
 use url::Url;
 
 use super::body::JsonTemplate;
 use super::graphql::{self, GraphqlPlan};
 use crate::auth::{ApplyError, Auth, AuthChoice, Binding, Exchanges};
-use crate::config::{ClientConfig, EndpointConfig, ParamValue};
+use crate::config::EndpointConfig;
 use crate::json_path::JsonPath;
 use crate::paginators::{NoOptions, Paginator, PaginatorConfig, Position};
 use crate::request::{Draft, DraftBody, Request, blocked_body_path, join_url};
 use crate::response_actions::ResponseAction;
-use crate::template::{Reference, RenderError, Several, Template, scalar_text};
+use crate::template::{Reference, RenderError, Template, scalar_text};
 
-/// What may stand in a path segment as it is; everything else, the slash included, is percent-encoded.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) use address::parse_url;
+pub(super) use client::ClientPlan;
+pub use headers::HeaderTemplate;
 
-/// Stands for an empty value in a path until its segments are looked at; nothing else can hold it unencoded.
-const EMPTY: &str = "\0";
-
-/// The client's part of every request.
-#[derive(Debug)]
-pub(super) struct ClientPlan {
-    headers: Vec<HeaderTemplate>,
-    auth: Option<Auth>,
-    pub(super) paginator: Option<PaginatorConfig>,
-    trusted_hosts: Vec<String>,
-}
-
-/// A header and its value.
-#[derive(Debug)]
-pub struct HeaderTemplate {
-    name: HeaderNameTemplate,
-    /// `None` takes the client's header of that name away.
-    value: Option<Template>,
-}
-
-/// A header's name: nearly always one that is known beforehand.
-#[derive(Debug)]
-enum HeaderNameTemplate {
-    Known(HeaderName),
-    Computed(Template),
-}
+use address::{names_one_record, path_value, sound_path, trusts};
+use body::{blocked_at, compile_body};
+use headers::compile_headers;
+use params::ParamTemplate;
 
 /// A compiled endpoint.
 #[derive(Debug)]
@@ -90,14 +71,6 @@ enum OwnAuth {
     Own(Auth),
 }
 
-/// A parameter's value.
-#[derive(Debug)]
-enum ParamTemplate {
-    Constant(Value),
-    Text(Template),
-    List(Vec<ParamTemplate>),
-}
-
 /// Why no request can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
@@ -110,109 +83,6 @@ pub enum DraftError {
     /// It is not something HTTP can carry.
     #[error("{0}")]
     Invalid(String),
-}
-
-impl ClientPlan {
-    pub(super) fn compile(config: &ClientConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let headers = compile_headers(config.headers.as_ref(), &[], &path.key("headers"), diagnostics);
-        let auth = match &config.auth {
-            Some(AuthChoice::Enabled(auth)) => Some(auth.compile(&path.key("auth"), diagnostics)?),
-            _ => None,
-        };
-        if let Some(paginator) = &config.paginator {
-            paginator.compile(&path.key("paginator"), diagnostics)?;
-        }
-        let trusted_hosts = config.trusted_hosts.iter().map(|host| host.to_lowercase()).collect();
-        Some(Self {
-            headers,
-            auth,
-            paginator: config.paginator.clone(),
-            trusted_hosts,
-        })
-    }
-
-    pub(super) fn templates(&self) -> Vec<&Template> {
-        let mut templates: Vec<&Template> = self.headers.iter().flat_map(HeaderTemplate::templates).collect();
-        templates.extend(self.auth.iter().flat_map(Auth::templates));
-        templates
-    }
-
-    /// The headers that have a value before any record is known.
-    pub(super) fn header_values(&self, context: &Computed) -> HeaderMap {
-        let headers = self.headers.iter().filter_map(|header| {
-            let text = header.value.as_ref()?.text(context).ok()?;
-            let name = header.name.render(context).ok()?;
-            Some((name, http::HeaderValue::try_from(text).ok()?))
-        });
-        headers.collect()
-    }
-
-    /// Whether credentials may go from the client's address to another.
-    pub(super) fn trusts(&self, home: &Url, url: &Url) -> bool {
-        trusts(&self.trusted_hosts, home, url)
-    }
-
-    pub(super) fn auths(&self) -> impl Iterator<Item = &Auth> {
-        self.auth.iter()
-    }
-}
-
-fn compile_headers(
-    headers: Option<&IndexMap<String, Option<String>>>,
-    roots: &[&str],
-    path: &KeyPath,
-    diagnostics: &mut Diagnostics,
-) -> Vec<HeaderTemplate> {
-    let mut compiled = Vec::new();
-    for (name, value) in headers.into_iter().flatten() {
-        let path = path.key(name.clone());
-        let name = HeaderNameTemplate::compile(name, roots, &path, diagnostics);
-        let value = match value {
-            Some(value) => match Template::compile(value, roots, &path, diagnostics) {
-                None => continue,
-                compiled => compiled,
-            },
-            None => None,
-        };
-        compiled.extend(name.map(|name| HeaderTemplate { name, value }));
-    }
-    compiled
-}
-
-impl HeaderTemplate {
-    fn templates(&self) -> impl Iterator<Item = &Template> {
-        let name = match &self.name {
-            HeaderNameTemplate::Known(_) => None,
-            HeaderNameTemplate::Computed(name) => Some(name),
-        };
-        name.into_iter().chain(&self.value)
-    }
-}
-
-impl HeaderNameTemplate {
-    fn compile(name: &str, roots: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let template = Template::compile(name, roots, path, diagnostics)?;
-        if !template.is_constant() {
-            return Some(Self::Computed(template));
-        }
-        // Braces that are doubled are braces, which no header's name may have.
-        let text = template.text(&Computed::from(())).unwrap_or_default();
-        let Ok(known) = HeaderName::try_from(&text) else {
-            diagnostics.key_error(path, format_args!("`{text}` is not a header name"), None);
-            return None;
-        };
-        Some(Self::Known(known))
-    }
-
-    fn render(&self, context: &Computed) -> Result<HeaderName, DraftError> {
-        match self {
-            Self::Known(name) => Ok(name.clone()),
-            Self::Computed(template) => {
-                let text = template.text(context)?;
-                HeaderName::try_from(&text).map_err(|_| DraftError::Invalid(format!("`{text}` is not a header name")))
-            }
-        }
-    }
 }
 
 impl EndpointPlan {
@@ -514,12 +384,7 @@ impl EndpointPlan {
 
     /// The address of the endpoint, without its parameters.
     fn home(&self, scope: &Computed) -> Result<Url, DraftError> {
-        let path = self.path.text_with(scope, |value| match value.as_str() {
-            "" => EMPTY.to_owned(),
-            "." => "%2E".to_owned(),
-            ".." => "%2E%2E".to_owned(),
-            _ => utf8_percent_encode(&value, SEGMENT).to_string(),
-        })?;
+        let path = self.path.text_with(scope, |value| path_value(&value))?;
         let path = sound_path(&path).map_err(DraftError::Invalid)?;
         parse_url(&join_url(&self.base_url, &path)).map_err(DraftError::Invalid)
     }
@@ -558,44 +423,6 @@ impl EndpointPlan {
     }
 }
 
-/// Whether credentials may go to an address: the same origin, or a trusted host.
-fn trusts(trusted_hosts: &[String], home: &Url, url: &Url) -> bool {
-    home.origin() == url.origin()
-        || (url
-            .host_str()
-            .is_some_and(|host| trusted_hosts.iter().any(|trusted| trusted == host))
-            && (url.scheme() == "https" || home.scheme() == "http"))
-}
-
-/// The path, if no value makes a segment of it empty or a dot segment: it would ask for something else than the path
-/// says. To a URL parser `%2E%2E` is as good as `..`, so that such a value cannot be written at all.
-fn sound_path(path: &str) -> Result<String, String> {
-    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
-    for segment in path.split('/') {
-        let text = segment.replace(EMPTY, "");
-        if text.is_empty() && segment.contains(EMPTY) {
-            return Err(format!("a value in the path is empty: `{}`", path.replace(EMPTY, "")));
-        }
-        let dots = text.replace("%2E", ".");
-        if text.contains("%2E") && (dots == "." || dots == "..") {
-            return Err(format!(
-                "the value `{dots}` in the path would climb out of it, however it is written"
-            ));
-        }
-    }
-    Ok(format!("{path}{query}").replace(EMPTY, ""))
-}
-
-/// An absolute http or https URL.
-pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
-    if matches!(url.scheme(), "http" | "https") && url.has_host() {
-        Ok(url)
-    } else {
-        Err(format!("`{text}` is not an http or https URL"))
-    }
-}
-
 /// The verb, and whether it is one that changes something by its nature.
 fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<(Method, bool)> {
     let usual = if config.graphql.is_some() { "POST" } else { "GET" };
@@ -609,208 +436,6 @@ fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Dia
         _ => {
             diagnostics.error(&path.key("method"), format_args!("`{written}` is not an HTTP method"));
             None
-        }
-    }
-}
-
-type Body = (Option<JsonTemplate>, Option<Vec<(String, Template)>>, Option<Template>);
-
-fn compile_body(
-    config: &EndpointConfig,
-    roots: &[&str],
-    path: &KeyPath,
-    diagnostics: &mut Diagnostics,
-) -> Option<Body> {
-    if config.json.is_some() && config.data.is_some() {
-        diagnostics.error(
-            &path.key("data"),
-            "`json` and `data` exclude each other: a request has one body",
-        );
-        return None;
-    }
-    let json = match &config.json {
-        None | Some(Value::Null) => None,
-        Some(json) => Some(JsonTemplate::compile(json, roots, &path.key("json"), diagnostics)?),
-    };
-    let path = path.key("data");
-    match &config.data {
-        None | Some(Value::Null) => Some((json, None, None)),
-        Some(Value::String(text)) => Some((json, None, Some(Template::compile(text, roots, &path, diagnostics)?))),
-        Some(Value::Object(members)) => {
-            let fields = members
-                .iter()
-                .map(|(name, value)| (name, value, path.key(name.clone())));
-            let form = compile_form(fields, roots, diagnostics)?;
-            Some((json, (!form.is_empty()).then_some(form), None))
-        }
-        Some(Value::Array(pairs)) => {
-            let mut fields = Vec::new();
-            for (index, pair) in pairs.iter().enumerate() {
-                let path = path.index(index);
-                match pair.as_array().map(Vec::as_slice) {
-                    Some([Value::String(name), value]) => fields.push((name, value, path.index(1))),
-                    _ => diagnostics.error_with_help(
-                        &path,
-                        "a form that is a list has pairs of a name and a value",
-                        "write `- [name, value]`",
-                    ),
-                }
-            }
-            let is_sound = fields.len() == pairs.len();
-            let form = compile_form(fields.into_iter(), roots, diagnostics)?;
-            is_sound.then(|| (json, (!form.is_empty()).then_some(form), None))
-        }
-        Some(_) => None,
-    }
-}
-
-/// The fields of a form: a null is left out, and a list gives its field several times.
-fn compile_form<'f>(
-    fields: impl Iterator<Item = (&'f String, &'f Value, KeyPath)>,
-    roots: &[&str],
-    diagnostics: &mut Diagnostics,
-) -> Option<Vec<(String, Template)>> {
-    let mut form = Vec::new();
-    let mut is_sound = true;
-    for (name, value, path) in fields {
-        let values = match value {
-            Value::Array(values) => values.as_slice(),
-            single => std::slice::from_ref(single),
-        };
-        for value in values.iter().filter(|value| !value.is_null()) {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            match Template::compile(&text, roots, &path, diagnostics) {
-                Some(template) => form.push((name.clone(), template)),
-                None => is_sound = false,
-            }
-        }
-    }
-    is_sound.then_some(form)
-}
-
-/// dlt's rule for single records, without its trap: the last segment of the path holds a parent's field. A value of
-/// the config or a cursor in its place says nothing about how many records there are.
-fn names_one_record(path_text: &str, params: Option<&IndexMap<String, ParamValue>>) -> bool {
-    let segment = last_segment(path_text);
-    let names: Vec<&str> = params.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    // Mistakes in it are noted where the whole path is compiled.
-    let template = Template::compile(segment, &names, &KeyPath::root(), &mut Diagnostics::default());
-    let is_resolved = |name: &str| {
-        let param = params.and_then(|params| params.get(name));
-        param.is_some_and(|param| match &param.0 {
-            Value::Object(_) => true,
-            Value::String(text) => text.contains("{resources."),
-            _ => false,
-        })
-    };
-    template.is_some_and(|template| !template.references().is_empty() || template.variables().any(is_resolved))
-}
-
-/// The last segment of a path, without the query: what stands between braces is one piece, whatever is in it. As with
-/// dlt, a fragment after a slash is a segment of its own.
-fn last_segment(path: &str) -> &str {
-    let mut depth = 0_i32;
-    let mut slashes = Vec::new();
-    let mut end = path.len();
-    for (at, character) in path.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            '/' if depth == 0 => slashes.push(at),
-            '#' if depth == 0 && path[..at].ends_with('/') => return "",
-            '?' | '#' if depth == 0 => {
-                end = at;
-                break;
-            }
-            _ => {}
-        }
-    }
-    let path = path[..end].trim_end_matches('/');
-    let start = slashes.iter().rev().find(|at| **at < path.len());
-    start.map_or(path, |at| &path[at + 1..])
-}
-
-/// How many keys of a dotted path lead to a value of the body that is no object, and has no placeholder that might
-/// stand for one.
-fn blocked_at(json: &Value, body_path: &str) -> Option<usize> {
-    let mut value = json;
-    for (depth, key) in body_path.split('.').enumerate() {
-        match value {
-            Value::Object(members) => value = members.get(key)?,
-            Value::Null => return None,
-            Value::String(text) if text.contains('{') => return None,
-            _ => return Some(depth),
-        }
-    }
-    None
-}
-
-impl ParamTemplate {
-    fn compile(value: &ParamValue, roots: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
-        match &value.0 {
-            Value::String(text) => Some(Self::Text(Template::compile(text, roots, path, diagnostics)?)),
-            Value::Array(elements) => {
-                let compiled: Vec<_> = elements
-                    .iter()
-                    .enumerate()
-                    .map(|(index, element)| {
-                        Self::compile(&ParamValue(element.clone()), roots, &path.index(index), diagnostics)
-                    })
-                    .collect();
-                Some(Self::List(compiled.into_iter().collect::<Option<_>>()?))
-            }
-            Value::Object(members) => {
-                let text = |key: &str| members.get(key).and_then(Value::as_str).unwrap_or_default();
-                if text("type") != "resolve" {
-                    diagnostics.error_with_help(
-                        path,
-                        "a parameter that is a map must be `{type: resolve, resource: …, field: …}`",
-                        "write a value, a list, or a placeholder",
-                    );
-                    return None;
-                }
-                let placeholder = format!("{{resources.{}.{}}}", text("resource"), text("field"));
-                Some(Self::Text(Template::compile(&placeholder, &[], path, diagnostics)?))
-            }
-            constant => Some(Self::Constant(constant.clone())),
-        }
-    }
-
-    fn computed(&self, context: &Computed) -> Result<Computed, RenderError> {
-        match self {
-            Self::Constant(value) => Ok(crate::template::to_value(value)),
-            Self::Text(template) => template.value(context),
-            Self::List(elements) => elements
-                .iter()
-                .map(|element| element.computed(context))
-                .collect::<Result<Vec<_>, _>>()
-                .map(Computed::from),
-        }
-    }
-
-    fn render(&self, name: &str, context: &Computed, out: &mut Vec<(String, String)>) -> Result<(), RenderError> {
-        let value = self.computed(context)?;
-        let joined = value.downcast_object_ref::<Several>().and_then(Several::joined);
-        if let Some(joined) = joined {
-            out.push((name.to_owned(), joined));
-        } else if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
-            for element in value.try_iter().into_iter().flatten() {
-                out.extend(scalar_text(&element).map(|text| (name.to_owned(), text)));
-            }
-        } else {
-            out.extend(scalar_text(&value).map(|text| (name.to_owned(), text)));
-        }
-        Ok(())
-    }
-
-    fn templates<'t>(&'t self, out: &mut Vec<&'t Template>) {
-        match self {
-            Self::Constant(_) => {}
-            Self::Text(template) => out.push(template),
-            Self::List(elements) => elements.iter().for_each(|element| element.templates(out)),
         }
     }
 }
