@@ -8,41 +8,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Candidate;
 use crate::json_path::JsonPath;
-use crate::paginators::{Page, Signs, has_next_link, is_about_paging, next_url_header, plain_name};
+use crate::paginators::{Page, Signs, has_next_link, is_about_paging, names, next_url_header, plain_name};
 use crate::plan::EndpointPlan;
 
-/// How an API calls the number of a page.
-const PAGES: [&str; 7] = [
-    "page",
-    "currentpage",
-    "pagenumber",
-    "pageno",
-    "pageindex",
-    "number",
-    "p",
-];
-/// How an API calls the number of the first record.
-const OFFSETS: [&str; 7] = [
-    "offset",
-    "skip",
-    "start",
-    "startat",
-    "startindex",
-    "from",
-    "firstresult",
-];
-/// How an API calls the number of records that a page has at most.
-const LIMITS: [&str; 9] = [
-    "limit",
-    "perpage",
-    "pagesize",
-    "pagelimit",
-    "maxresults",
-    "take",
-    "itemsperpage",
-    "count",
-    "size",
-];
 /// Headers with the number of pages.
 const PAGE_HEADERS: [&str; 2] = ["x-total-pages", "x-page-count"];
 /// Headers with the number of records.
@@ -254,10 +222,7 @@ impl Search<'_> {
         let mut config = json!({ "type": "page_number", "base_page": echoed.map_or(0, |(_, base)| *base) });
         let name = self.echoes.page.as_ref().and_then(|(path, _)| path.last());
         // What names the page itself is its parameter's name as a rule; `currentPage` and `number` are not.
-        let name = name.filter(|name| {
-            let plain = plain_name(name);
-            matches!(plain.as_str(), "page" | "pagenumber" | "pageno" | "pageindex" | "p")
-        });
+        let name = name.filter(|name| names::PAGE.is_both(&plain_name(name)));
         self.place(&mut config, "page", name.map_or(param, String::as_str));
         if let Json::Object(members) = &mut config {
             if !ends.contains_key("total_path") && !ends.contains_key("total_header") {
@@ -376,11 +341,11 @@ impl Echoes {
             };
             if let Some(number) = number {
                 let echo = || Some((path.clone(), number));
-                if self.page.is_none() && PAGES.contains(&name.as_str()) {
+                if self.page.is_none() && names::PAGE.is_field(&name) {
                     self.page = echo();
-                } else if self.offset.is_none() && OFFSETS.contains(&name.as_str()) {
+                } else if self.offset.is_none() && names::OFFSET.is_field(&name) {
                     self.offset = echo();
-                } else if self.limit.is_none() && LIMITS.contains(&name.as_str()) && number > 0 {
+                } else if self.limit.is_none() && names::LIMIT.is_field(&name) && number > 0 {
                     self.limit = echo();
                 }
             }

@@ -6,7 +6,7 @@
 use http::HeaderMap;
 use restload_model::Value;
 
-use super::{Page, PaginateError, Position, Step, follow, header_link, resolve};
+use super::{Page, PaginateError, Position, Step, follow, header_link, names, resolve};
 use crate::json_path::JsonPath;
 
 /// What an answer says of the pages that follow it.
@@ -190,22 +190,18 @@ impl Signs {
             Value::Text(text) => text.parse().unwrap_or(0),
             _ => 0,
         };
-        match (name, member) {
-            ("hasmore" | "hasnext" | "hasnextpage" | "moreavailable", Value::Bool(flag)) => {
+        match member {
+            Value::Bool(flag) if names::HAS_MORE.is_field(name) => {
                 if *flag {
                     self.flags.push(path.to_vec());
                 } else {
                     self.is_last = true;
                 }
             }
-            ("totalpages" | "pages" | "pagecount" | "totalpagecount" | "numpages" | "lastpage", _) if number > 1 => {
-                self.page_counts.push(path.to_vec());
+            _ if number > 1 && names::PAGE_COUNT.is_field(name) => self.page_counts.push(path.to_vec()),
+            _ if record_count > 0 && number > record_count as i64 && names::TOTAL.is_field(name) => {
+                self.totals.push(path.to_vec());
             }
-            (
-                "total" | "totalcount" | "totalrecords" | "totalresults" | "totalitems" | "totalelements" | "totalhits"
-                | "totalentries",
-                _,
-            ) if record_count > 0 && number > record_count as i64 => self.totals.push(path.to_vec()),
             _ => {}
         }
     }

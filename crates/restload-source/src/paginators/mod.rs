@@ -9,6 +9,7 @@ mod header_cursor;
 mod header_link;
 mod json_link;
 mod keyset;
+pub mod names;
 mod offset;
 mod page_number;
 mod placement;

@@ -2,6 +2,7 @@
 //! records. Nothing is asked for, so nothing is proven: `discover` does that.
 
 use restload_source::json_path::JsonPath;
+use restload_source::paginators::names::{self, Names};
 use restload_source::paginators::plain_name;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -15,111 +16,6 @@ const LARGEST_PAGE: i64 = 1_000;
 const USUAL_PAGE: i64 = 100;
 /// How deep the fields beside the records are looked through.
 const DEEPEST: usize = 3;
-
-const CURSOR_PARAMS: [&str; 18] = [
-    "cursor",
-    "pagetoken",
-    "nexttoken",
-    "nextpagetoken",
-    "nextcursor",
-    "pagecursor",
-    "after",
-    "startingafter",
-    "continuationtoken",
-    "continuation",
-    "marker",
-    "nextmarker",
-    "bookmark",
-    "scrollid",
-    "sinceid",
-    "afterid",
-    "lastid",
-    "token",
-];
-const CURSOR_FIELDS: [&str; 14] = [
-    "nextcursor",
-    "nextpagetoken",
-    "nexttoken",
-    "cursor",
-    "continuationtoken",
-    "continuation",
-    "endcursor",
-    "nextmarker",
-    "marker",
-    "bookmark",
-    "scrollid",
-    "pagetoken",
-    "after",
-    "next",
-];
-const LINK_FIELDS: [&str; 7] = [
-    "nexturl",
-    "nextlink",
-    "nextpageurl",
-    "nextpagelink",
-    "nexthref",
-    "nexturi",
-    "nextpageuri",
-];
-const OFFSETS: [&str; 9] = [
-    "offset",
-    "skip",
-    "start",
-    "startat",
-    "startindex",
-    "firstresult",
-    "pageoffset",
-    "startrow",
-    "first",
-];
-const PAGES: [&str; 7] = [
-    "page",
-    "pagenumber",
-    "pageno",
-    "pageindex",
-    "pagenum",
-    "currentpage",
-    "p",
-];
-const LIMITS: [&str; 17] = [
-    "limit",
-    "perpage",
-    "pagesize",
-    "pagelimit",
-    "maxresults",
-    "take",
-    "itemsperpage",
-    "count",
-    "size",
-    "max",
-    "rows",
-    "top",
-    "pagelength",
-    "resultsperpage",
-    "length",
-    "maxitems",
-    "first",
-];
-const PAGE_COUNTS: [&str; 6] = [
-    "totalpages",
-    "pages",
-    "pagecount",
-    "totalpagecount",
-    "numpages",
-    "lastpage",
-];
-const TOTALS: [&str; 9] = [
-    "total",
-    "totalcount",
-    "totalrecords",
-    "totalresults",
-    "totalitems",
-    "totalelements",
-    "totalhits",
-    "totalentries",
-    "numbermatched",
-];
-const FLAGS: [&str; 4] = ["hasmore", "hasnext", "hasnextpage", "moreavailable"];
 
 /// What the document suggests.
 #[derive(Debug, Default)]
@@ -156,18 +52,18 @@ pub(super) fn paging<'d>(
     if !shape.is_list() {
         collect(document, &shape.fields, records, &mut Vec::new(), &mut signs);
     }
-    let find = |names: &[&str]| {
+    let find = |names: &Names| {
         let mut query = operation.query();
-        query.find(|parameter| names.contains(&plain_name(parameter.name).as_str()))
+        query.find(|parameter| names.is_param(&plain_name(parameter.name)))
     };
     let search = Search {
         document,
         operation,
         signs,
-        cursor: find(&CURSOR_PARAMS),
-        offset: find(&OFFSETS),
-        page: find(&PAGES),
-        limit: find(&LIMITS),
+        cursor: find(&names::CURSOR),
+        offset: find(&names::OFFSET),
+        page: find(&names::PAGE),
+        limit: find(&names::LIMIT),
         key,
     };
     let mut paging = search
@@ -187,8 +83,8 @@ pub(super) fn parameters_of_lists(operation: &Operation<'_>) -> Vec<String> {
     const ALSO_OF_OTHERS: [&str; 9] = ["token", "first", "start", "p", "count", "size", "max", "length", "top"];
     let query = operation.query().filter(|parameter| {
         let plain = plain_name(parameter.name);
-        let all = CURSOR_PARAMS.iter().chain(&OFFSETS).chain(&PAGES).chain(&LIMITS);
-        !ALSO_OF_OTHERS.contains(&plain.as_str()) && all.clone().any(|known| *known == plain)
+        let all = [names::CURSOR, names::OFFSET, names::PAGE, names::LIMIT];
+        !ALSO_OF_OTHERS.contains(&plain.as_str()) && all.iter().any(|names| names.is_param(&plain))
     });
     query.map(|parameter| format!("`{}`", parameter.name)).collect()
 }
@@ -237,9 +133,9 @@ impl<'d> Search<'_, 'd> {
         }
     }
 
-    fn named(&self, names: &[&str], fits: impl Fn(&Shape<'d>) -> bool) -> Option<&Sign<'d>> {
+    fn named(&self, is_name: impl Fn(&str) -> bool, fits: impl Fn(&Shape<'d>) -> bool) -> Option<&Sign<'d>> {
         let mut signs = self.signs.iter();
-        signs.find(|sign| names.contains(&sign.plain.as_str()) && fits(&sign.shape))
+        signs.find(|sign| is_name(&sign.plain) && fits(&sign.shape))
     }
 
     /// A URL of the next page in the answer.
@@ -250,7 +146,7 @@ impl<'d> Search<'_, 'd> {
             _ => String::new(),
         };
         for sign in self.signs.iter().filter(|sign| sign.shape.is_text()) {
-            let is_link = LINK_FIELDS.contains(&sign.plain.as_str())
+            let is_link = names::NEXT_LINK.is_field(&sign.plain)
                 || (sign.plain == "next"
                     && (is_url(&sign.shape) || above(sign).contains("link") || self.cursor.is_none()))
                 || (matches!(sign.plain.as_str(), "href" | "url") && above(sign) == "next");
@@ -264,7 +160,7 @@ impl<'d> Search<'_, 'd> {
             }
         }
         // Lists of links with their relations, as the OGC's APIs have them.
-        let list = self.named(&["links"], Shape::is_list)?;
+        let list = self.named(|name| name == "links", Shape::is_list)?;
         let link = self.document.shape(list.shape.items?);
         let has = |name: &str| link.fields.iter().any(|field| field.name == name);
         if !(has("href") && has("rel")) {
@@ -288,7 +184,7 @@ impl<'d> Search<'_, 'd> {
     fn cursor(&self) -> Option<Paging> {
         let param = self.cursor?;
         let fits = |shape: &Shape<'_>| shape.is_text() || shape.is_number();
-        let token = self.named(&CURSOR_FIELDS, fits)?;
+        let token = self.named(|name| names::CURSOR.is_field(name), fits)?;
         let path = JsonPath::spell(&token.path);
         let mut paginator = json!({ "type": "cursor", "cursor_path": path, "cursor_param": param.name });
         let mut reason = format!(
@@ -349,7 +245,7 @@ impl<'d> Search<'_, 'd> {
         self.add_total(
             &mut paginator,
             &mut reason,
-            &TOTALS,
+            &names::TOTAL,
             "x-total-count",
             "the number of records",
         );
@@ -367,7 +263,7 @@ impl<'d> Search<'_, 'd> {
         self.add_total(
             &mut paginator,
             &mut reason,
-            &PAGE_COUNTS,
+            &names::PAGE_COUNT,
             "x-total-pages",
             "the number of pages",
         );
@@ -406,7 +302,9 @@ impl<'d> Search<'_, 'd> {
         let mut telling: Vec<String> = params
             .map(|parameter| format!("the parameter `{}`", parameter.name))
             .collect();
-        let fields = self.named(&FLAGS, Shape::is_boolean).into_iter();
+        let fields = self
+            .named(|name| names::HAS_MORE.is_field(name), Shape::is_boolean)
+            .into_iter();
         telling.extend(fields.map(|sign| format!("`{}` in the answer", JsonPath::spell(&sign.path))));
         let limited = self.limit.map(|limit| format!("the parameter `{}`", limit.name));
         telling.extend(limited);
@@ -428,7 +326,7 @@ impl<'d> Search<'_, 'd> {
     }
 
     fn add_flag(&self, paginator: &mut Value, reason: &mut String) {
-        if let Some(flag) = self.named(&FLAGS, Shape::is_boolean) {
+        if let Some(flag) = self.named(|name| names::HAS_MORE.is_field(name), Shape::is_boolean) {
             let path = JsonPath::spell(&flag.path);
             let _ = write!(reason, "; `{path}` says whether more follows");
             paginator["has_more_path"] = path.into();
@@ -436,8 +334,8 @@ impl<'d> Search<'_, 'd> {
     }
 
     /// The place of a total, or that there is none.
-    fn add_total(&self, paginator: &mut Value, reason: &mut String, names: &[&str], header: &str, what: &str) {
-        if let Some(total) = self.named(names, Shape::is_number) {
+    fn add_total(&self, paginator: &mut Value, reason: &mut String, names: &Names, header: &str, what: &str) {
+        if let Some(total) = self.named(|name| names.is_field(name), Shape::is_number) {
             let path = JsonPath::spell(&total.path);
             let _ = write!(reason, "; `{path}` is taken for {what}");
             paginator["total_path"] = path.into();
