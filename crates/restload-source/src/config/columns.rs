@@ -17,9 +17,10 @@ pub enum ColumnsConfig {
     List(Vec<ColumnConfig>),
 }
 
-/// What is known of a column.
+/// What is known of a column. Keys that begin with `x-` are dlt's annotations: any value is accepted for dlt's sake, with
+/// a warning that it has no effect.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
 pub struct ColumnConfig {
     /// The column's name, where columns are written as a list.
     #[serde(default)]
@@ -99,11 +100,32 @@ pub struct ColumnConfig {
     /// Accepted for dlt's sake, without effect: child rows point to their root rows by `_rl_root_id`.
     #[serde(default)]
     pub root_key: Option<bool>,
+    /// What begins with `x-`.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub annotations: Annotations,
+}
+
+/// Hints of a column that begin with `x-`, as dlt and its users add them for their own use. Any other key that a column
+/// does not have is a mistake.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+pub struct Annotations(Map<String, Value>);
+
+impl TryFrom<Map<String, Value>> for Annotations {
+    type Error = String;
+
+    fn try_from(members: Map<String, Value>) -> Result<Self, String> {
+        match members.keys().find(|key| !key.starts_with("x-")) {
+            Some(unknown) => Err(format!("unknown key `{unknown}`")),
+            None => Ok(Self(members)),
+        }
+    }
 }
 
 impl ColumnConfig {
     /// Hints of dlt's that are given and have no effect, each with the reason.
-    pub(crate) fn without_effect(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub(crate) fn without_effect(&self) -> impl Iterator<Item = (&str, &'static str)> {
         let layout = "neither database lays out tables by a column";
         let hints = [
             ("partition", self.partition, layout),
@@ -128,7 +150,10 @@ impl ColumnConfig {
             ),
         ];
         let given = hints.into_iter().filter(|(_, given, _)| *given == Some(true));
-        given.map(|(hint, _, reason)| (hint, reason))
+        let annotations = self.annotations.0.iter().filter(|(_, value)| !value.is_null());
+        given
+            .map(|(hint, _, reason)| (hint, reason))
+            .chain(annotations.map(|(hint, _)| (hint.as_str(), "nothing reads annotations")))
     }
 }
 

@@ -152,8 +152,22 @@ impl<'s> Form<'s> {
         }
     }
 
+    /// The schema of a key that it names, or whose beginning it names.
     pub(crate) fn property(&self, key: &str) -> Option<&'s Value> {
-        self.parts.iter().find_map(|part| part.get("properties")?.get(key))
+        let named = self.parts.iter().find_map(|part| part.get("properties")?.get(key));
+        named.or_else(|| {
+            let mut patterns = self
+                .parts
+                .iter()
+                .filter_map(|part| part.get("patternProperties")?.as_object());
+            // The only patterns there are.
+            let begins_so = |pattern: &str| pattern.strip_prefix('^').is_some_and(|start| key.starts_with(start));
+            patterns.find_map(|patterns| {
+                patterns
+                    .iter()
+                    .find_map(|(pattern, schema)| begins_so(pattern).then_some(schema))
+            })
+        })
     }
 
     /// What the type says about a key that it does not have, under a keyword of our own: dlt has keys whose values
