@@ -38,10 +38,18 @@ pub(super) fn pick<'v, 'b>(
             }
             Ok(Picked::default())
         }
-        several => Ok(Picked {
-            count: several.len(),
-            last: several.last().copied(),
-        }),
+        several => {
+            let records = several.iter().copied().flat_map(|picked| match picked {
+                Value::List(records) => records.as_slice(),
+                record => std::slice::from_ref(record),
+            });
+            let mut all = Picked::default();
+            for record in records {
+                all.count += 1;
+                all.last = Some(record);
+            }
+            Ok(all)
+        }
     }
 }
 
@@ -55,7 +63,15 @@ pub fn take_records<'b>(selector: &JsonPath, body: &mut Value<'b>) -> Vec<Value<
             record => vec![record],
         };
     }
-    found
+    // A list gives its elements, however many lists there are.
+    let mut records = Vec::with_capacity(found.len());
+    for picked in found {
+        match picked {
+            Value::List(elements) => records.extend(elements),
+            record => records.push(record),
+        }
+    }
+    records
 }
 
 /// What a body is, in words that follow "the answer".
