@@ -9,6 +9,7 @@ mod examination;
 mod filter;
 mod number;
 mod remembered;
+mod scheduled;
 mod spelling;
 mod state;
 mod value;
@@ -34,6 +35,7 @@ use crate::extraction::ExtractError;
 use crate::json_path::JsonPath;
 use crate::plan::RunRange;
 use crate::template::{RenderError, Template, to_value};
+use scheduled::scheduled_range;
 use window::Step;
 
 /// What `{incremental.…}` may name.
@@ -137,12 +139,10 @@ impl IncrementalPlan {
             Some(window) => Some(compile_window(window, config, path, diagnostics)?),
             None => None,
         };
-        let given = if config.allow_external_schedulers {
-            check_scheduled(run.scheduled, path, diagnostics);
-            run.scheduled
-        } else {
-            run.range
-        };
+        let scheduled = config
+            .allow_external_schedulers
+            .then(|| scheduled_range(run.scheduled, config, path, diagnostics));
+        let given = scheduled.as_ref().unwrap_or(run.range);
         let (initial, end) = given_range(given, config, path, diagnostics)?;
         let is_backfill = !end.is_none() || given.is_given();
         let run_started = restload_model::iso_time::parse_timestamp(run.started_at).unwrap_or_default();
@@ -525,21 +525,6 @@ fn check_window_bounds(
     };
     if let Err(reason) = Slices::new(&window.step, &initial.0, &end) {
         diagnostics.error(&path.key("window"), reason);
-    }
-}
-
-fn check_scheduled(scheduled: &RunRange, path: &KeyPath, diagnostics: &mut Diagnostics) {
-    for (name, value) in [
-        ("DLT_INTERVAL_START", &scheduled.from),
-        ("DLT_INTERVAL_END", &scheduled.until),
-    ] {
-        if value.is_none() {
-            diagnostics.error_with_help(
-                &path.key("allow_external_schedulers"),
-                format_args!("environment variable {name} is not set"),
-                "the scheduler gives the range in DLT_INTERVAL_START and DLT_INTERVAL_END",
-            );
-        }
     }
 }
 

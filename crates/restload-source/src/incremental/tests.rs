@@ -107,6 +107,50 @@ fn takes_what_lies_in_the_range() {
             vec![json!(5), json!(6)],
             "5 | 5",
         ),
+        // Open bounds leave out what is at them, from the first load on; an end that is not there has no bound.
+        (
+            json!({"initial_value": 2, "range_start": "open", "end_value": 5, "range_end": "closed"}),
+            None,
+            vec![json!(2), json!(3), json!(5), json!(6)],
+            "3 5 | 5",
+        ),
+        (
+            json!({"initial_value": 2, "range_start": "open", "range_end": "closed"}),
+            None,
+            vec![json!(2), json!(9)],
+            "9 | 9",
+        ),
+        (
+            json!({"initial_value": 2, "range_start": null, "end_value": 5, "range_end": null}),
+            None,
+            vec![json!(2), json!(5)],
+            "2! | 2",
+        ),
+        // A range that is given has no lag.
+        (
+            json!({"initial_value": 3, "end_value": 9, "lag": 2}),
+            None,
+            vec![json!(2), json!(3)],
+            "3! | 3",
+        ),
+        (
+            json!({"last_value_func": "min", "initial_value": 6, "end_value": 3}),
+            None,
+            vec![json!(7), json!(6), json!(4), json!(3)],
+            "6! 4 | 4",
+        ),
+        (
+            json!({"last_value_func": "min", "lag": 2}),
+            Some(json!(5)),
+            vec![json!(8), json!(7), json!(6)],
+            "7! 6 | 5",
+        ),
+        (
+            json!({"last_value_func": "min", "lag": 9, "initial_value": 10}),
+            Some(json!(5)),
+            vec![json!(11), json!(10)],
+            "10! | 5",
+        ),
         (
             json!({"last_value_func": "min", "initial_value": 9}),
             None,
@@ -297,6 +341,10 @@ fn what_cannot_be_is_refused() {
             "`end_value` 5 is not beyond `initial_value` 5",
         ),
         (
+            json!({"cursor_path": "at", "last_value_func": "min", "initial_value": 3, "end_value": 6}),
+            "`end_value` 6 is not beyond `initial_value` 3",
+        ),
+        (
             json!({"cursor_path": "at", "initial_value": 5, "end_value": "2024-01-01"}),
             "`end_value` \"2024-01-01\" is of another kind than `initial_value` 5",
         ),
@@ -398,6 +446,51 @@ fn a_range_of_the_run_takes_the_place_of_the_stored_one() {
             Err(message) => format!("error: {message}"),
         };
         assert_eq!(found, expected, "{initial}");
+    }
+}
+
+/// What the environment gives are moments: they are taken in the cursor's own form, within what the config says.
+#[test]
+fn a_scheduler_gives_the_range() {
+    let scheduled = RunRange {
+        from: Some("2024-02-01T00:00:00Z".to_owned()),
+        until: Some("2024-03-01T01:00:00+01:00".to_owned()),
+    };
+    for (bounds, expected) in [
+        (
+            json!({"initial_value": "2024-01-01T00:00:00Z"}),
+            "2024-02-01T00:00:00Z..2024-03-01T01:00:00+01:00",
+        ),
+        (json!({}), "2024-02-01T00:00:00Z..2024-03-01T01:00:00+01:00"),
+        (json!({"initial_value": "2024-01-01"}), "2024-02-01..2024-03-01"),
+        (json!({"initial_value": 0}), "1706745600..1709251200"),
+        (json!({"initial_value": 0.5}), "1706745600..1709251200"),
+        (
+            json!({"initial_value": "2024-02-15", "end_value": "2024-02-20"}),
+            "2024-02-15..2024-02-20",
+        ),
+        (
+            json!({"initial_value": "2024-01-15", "end_value": "2024-04-01"}),
+            "2024-02-01..2024-03-01",
+        ),
+    ] {
+        let mut block = json!({"cursor_path": "at", "allow_external_schedulers": true});
+        block
+            .as_object_mut()
+            .unwrap()
+            .extend(bounds.as_object().unwrap().clone());
+        let config: IncrementalConfig = serde_json::from_value(block).unwrap();
+        let resource: ResourceConfig = serde_json::from_value(json!({"name": "items"})).unwrap();
+        let mut diagnostics = Diagnostics::default();
+        let facts = RunFacts {
+            started_at: NOW,
+            range: &RunRange::default(),
+            scheduled: &scheduled,
+        };
+        let plan = IncrementalPlan::compile(&config, &resource, facts, &KeyPath::root(), &mut diagnostics);
+        let plan = plan.unwrap_or_else(|| panic!("{bounds}: {diagnostics:?}"));
+        assert!(plan.is_backfill(), "{bounds}");
+        assert_eq!(plan.scope().unwrap().trim_start_matches('@'), expected, "{bounds}");
     }
 }
 
