@@ -156,7 +156,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         noted.map_err(|error| RunError::Scratch(cannot_note(&error)))?;
         begun.push(found.begun);
         stored.push((found.under_way, found.finished));
-        let counts = !(restarts && is_replaced(plan));
+        let counts = !(starts_anew(plan) && (restarts || !plan.is_loaded));
         cursors.push(Cursors::new(
             plan,
             scope.clone(),
@@ -532,14 +532,20 @@ async fn begin_with(
 
 /// Whether the rows of a resource are replaced by every load.
 fn is_replaced(plan: &ResourcePlan) -> bool {
-    plan.is_loaded && plan.target.write_disposition == WriteDisposition::Replace
+    plan.is_loaded && starts_anew(plan)
 }
 
 /// Whether a load moves the cursors of a resource: not a sample, not a range that is given, and not one that replaces
 /// all rows every time.
 fn keeps_cursors(plan: &ResourcePlan, options: &RunOptions) -> bool {
     let incremental = plan.incremental.as_ref();
-    incremental.is_some_and(|incremental| !incremental.is_backfill()) && !options.is_aside() && !is_replaced(plan)
+    incremental.is_some_and(|incremental| !incremental.is_backfill()) && !options.is_aside() && !starts_anew(plan)
+}
+
+/// Whether what is incremental starts from the beginning in every load, also where it is only read, for its children: as
+/// with dlt, what is to be replaced has no cursor.
+fn starts_anew(plan: &ResourcePlan) -> bool {
+    plan.target.write_disposition == WriteDisposition::Replace
 }
 
 /// What sets the stored partitions of this run apart from those of others: the range that is given. A resource that is

@@ -48,7 +48,8 @@ pub enum Disposition {
     /// New rows are added.
     #[default]
     Append,
-    /// The table holds the rows of this load only. Readers see the old rows until the last page has come.
+    /// The table holds the rows of this load only. Readers see the old rows until the last page has come. What is
+    /// `incremental` starts from the beginning in every load, also where the resource is only read, for its children.
     Replace,
     /// Rows meet the rows that are there by `primary_key` or `merge_key`: see `strategy`.
     Merge,
