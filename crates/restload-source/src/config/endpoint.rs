@@ -28,11 +28,12 @@ pub struct EndpointConfig {
     #[serde(default)]
     #[schemars(with = "Option<std::collections::BTreeMap<String, ParamValue>>")]
     pub params: Option<IndexMap<String, ParamValue>>,
-    /// JSON body. A string that is exactly one placeholder takes the value with its type.
+    /// JSON body, also of a GET; `{}` is sent as it is, and null is no body. A string that is exactly one placeholder
+    /// takes the value with its type. Of `json` and `data` only one can have something in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
     /// Form body: a map, a list of pairs, or a text that is sent as it is. A list in the place of a value repeats its
-    /// field, null leaves it out.
+    /// field, null leaves it out. An empty one is no body.
     ///
     /// ```yaml
     /// data: [[tag, new], [tag, open], [owner, "{resources.users.id}"]]
@@ -56,10 +57,11 @@ pub struct EndpointConfig {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub max_pages: Option<u64>,
-    /// JSONPath of the records in a page; `$` is the whole answer, and a path may leave out its `$.`. An object that
-    /// is picked is one record, null is an empty page. A null among records is left out, and counted in the summary; any
-    /// other scalar is a record with a `value`. Without it the answer must leave no doubt: a list, an object with one list of
-    /// objects, or an object without any.
+    /// JSONPath of the records in a page; `$` is the whole answer, and a path may leave out its `$.`. A list that is
+    /// picked gives its elements, however many lists there are; an object is one record, null is an empty page. A null
+    /// among records is left out, and counted in the summary; any other scalar is a record with a `value`. Without it,
+    /// or with an empty one, the answer must leave no doubt: a list, an object with one list of objects, or an object
+    /// without any.
     #[serde(default)]
     pub data_selector: Option<String>,
     /// Whether a page may lack what `data_selector` picks. Otherwise that is an error, as a typo would be.
@@ -103,6 +105,24 @@ impl Default for EndpointConfig {
             auth: None,
             allow_side_effects: None,
         }
+    }
+}
+
+impl EndpointConfig {
+    /// The `json` and the `data` that count: of two, one that is empty gives way to the other.
+    pub(crate) fn bodies(&self) -> (Option<&serde_json::Value>, Option<&serde_json::Value>) {
+        use serde_json::Value;
+
+        let is_empty = |body: &Value| match body {
+            Value::Null => true,
+            Value::Object(members) => members.is_empty(),
+            Value::Array(pairs) => pairs.is_empty(),
+            Value::String(text) => text.is_empty(),
+            _ => false,
+        };
+        let data = self.data.as_ref().filter(|data| !is_empty(data));
+        let json = self.json.as_ref().filter(|json| !json.is_null());
+        (json.filter(|json| data.is_none() || !is_empty(json)), data)
     }
 }
 

@@ -244,6 +244,13 @@ pub fn plan(
         .into_iter()
         .filter_map(|(_, resource, plan)| Some((resource.name.clone(), plan?)))
         .collect();
+    if base.contains(['?', '#']) && plans.values().any(ResourcePlan::continues_base) {
+        diagnostics.error_with_help(
+            &base_path,
+            "`base_url` has a query or a fragment, which no path can follow",
+            "write a query as `params` of `resource_defaults.endpoint`",
+        );
+    }
     let home = url::Url::parse(&base).ok();
     let client_headers = shared.header_values(&values);
     let binding = Binding {

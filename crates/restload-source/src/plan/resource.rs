@@ -286,6 +286,12 @@ impl ResourcePlan {
         }
     }
 
+    /// Whether its requests go below the base URL.
+    pub(super) fn continues_base(&self) -> bool {
+        let is_elsewhere = ["http", "{"].iter().any(|start| self.path_text.starts_with(start));
+        matches!(self.source, RecordSource::Endpoint(_)) && !self.path_text.is_empty() && !is_elsewhere
+    }
+
     /// Takes over what is known only once the run is.
     pub(super) fn finish(
         &mut self,

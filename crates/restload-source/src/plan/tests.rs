@@ -219,6 +219,70 @@ fn makes_requests() {
             "GET https://api.test/v1/r",
         ),
         (
+            json!({"client": {"auth": {"type": "api_key", "name": "key", "api_key": "k", "location": "param"}}, "resources": ["r"]}),
+            "GET https://api.test/v1/r?key=k",
+        ),
+        // The key goes as it is, into the header that usually has credentials.
+        (
+            json!({"client": {"auth": {"type": "api_key", "api_key": "k"}}, "resources": ["r"]}),
+            "GET https://api.test/v1/r authorization=k",
+        ),
+        (
+            json!({"client": {"auth": {"type": "http_basic", "username": "", "password": ""}}, "resources": ["r"]}),
+            "GET https://api.test/v1/r authorization=Basic Og==",
+        ),
+        (
+            json!({"client": {"auth": {"type": "http_basic", "username": "é", "password": "ü"}}, "resources": ["r"]}),
+            "GET https://api.test/v1/r authorization=Basic w6k6w7w=",
+        ),
+        // Credentials come last.
+        (
+            json!({"client": {"auth": {"token": "t"}, "headers": {"authorization": "client"}},
+                "resources": [{"name": "r", "endpoint": {"headers": {"Authorization": "own"}}}]}),
+            "GET https://api.test/v1/r authorization=Bearer t",
+        ),
+        // A query of the path stays, and parameters follow it.
+        (
+            endpoint(json!({"path": "x?k=1", "params": {"p": 2, "f": 1.5}})),
+            "GET https://api.test/v1/x?k=1&p=2&f=1.5",
+        ),
+        (
+            json!({"client": {"base_url": ""}, "resources": [{"name": "r", "endpoint": "https://b.test/z"}]}),
+            "GET https://b.test/z",
+        ),
+        (
+            json!({"client": {"base_url": "https://a.test/api?k=1"}, "resources": [{"name": "r", "endpoint": {"path": "", "params": {"p": 2}}}]}),
+            "GET https://a.test/api?k=1&p=2",
+        ),
+        (
+            json!({"client": {"base_url": "https://a.test/v1/?k=1"}, "resources": ["r", "s"]}),
+            "client.base_url: `base_url` has a query or a fragment, which no path can follow",
+        ),
+        // The content type that the config gives counts.
+        (
+            endpoint(json!({"json": {"a": 1}, "headers": {"Content-Type": "application/vnd.api+json"}})),
+            r#"GET https://api.test/v1/r content-type=application/vnd.api+json {"a":1}"#,
+        ),
+        // O-05, O-28, C-11: an empty JSON body is sent, an empty form or text is none, and of two bodies an empty one gives way.
+        (
+            endpoint(json!({"json": {}})),
+            "GET https://api.test/v1/r content-type=application/json {}",
+        ),
+        (endpoint(json!({"json": null, "data": {}})), "GET https://api.test/v1/r"),
+        (endpoint(json!({"data": ""})), "GET https://api.test/v1/r"),
+        (
+            endpoint(json!({"json": {}, "data": []})),
+            "GET https://api.test/v1/r content-type=application/json {}",
+        ),
+        (
+            endpoint(json!({"json": {"a": 1}, "data": {}, "paginator": {"type": "cursor", "cursor_body_path": "c"}})),
+            r#"GET https://api.test/v1/r content-type=application/json {"a":1}"#,
+        ),
+        (
+            endpoint(json!({"json": {}, "data": {"a": 1}})),
+            "GET https://api.test/v1/r content-type=application/x-www-form-urlencoded a=1",
+        ),
+        (
             json!({"client": {"paginator": {"type": "offset", "limit": 10}}, "resources": ["r"]}),
             "GET https://api.test/v1/r?offset=0&limit=10",
         ),
@@ -365,6 +429,7 @@ fn a_path_that_ends_in_a_parents_field_names_one_record() {
         ("users/{resources.p.id}/#y", false),
         ("users/{static}", false),
         ("users/{vars.v}", false),
+        ("users/{{x}}", false),
     ] {
         let params = json!({"id": {"type": "resolve", "resource": "p", "field": "id"}, "static": "s", "text": "{resources.p.id}"});
         let used = |name: &str| path.contains(&format!("{{{name}}}"));
@@ -464,6 +529,14 @@ fn finds_every_mistake() {
             "resources[0]: resources refer to each other in a circle: a -> b -> a",
         ),
         (
+            json!({"resources": [{"name": "a", "endpoint": "a/{resources.a.id}"}]}),
+            "resources[0]: resources refer to each other in a circle: a -> a",
+        ),
+        (
+            json!({"resources": ["a", {"name": "b", "endpoint": "b/{resources.a}"}]}),
+            "resources[1].endpoint.path: `resources.a` needs a field",
+        ),
+        (
             json!({"resources": ["a", "b", {"name": "c", "endpoint": "{resources.a.id}/{resources.b.id}", "include_from_parent": ["id"]}]}),
             "resources[2].include_from_parent[0]: `c` has several parents; say whose `id` it is",
         ),
@@ -517,7 +590,7 @@ fn finds_every_mistake() {
             "resources[0].endpoint.incremental: a load of what is new does not hold everything that exists, and `scd2` without a `merge_key` would give an end to the rest",
         ),
         (
-            json!({"resources": [{"name": "a", "endpoint": {"json": {}, "data": {}}}]}),
+            json!({"resources": [{"name": "a", "endpoint": {"json": {"x": 1}, "data": "y"}}]}),
             "resources[0].endpoint.data: `json` and `data` exclude each other: a request has one body",
         ),
         (

@@ -15,20 +15,21 @@ pub(super) fn compile_body(
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) -> Option<Body> {
-    if config.json.is_some() && config.data.is_some() {
+    let (json, data) = config.bodies();
+    if json.is_some() && data.is_some() {
         diagnostics.error(
             &path.key("data"),
             "`json` and `data` exclude each other: a request has one body",
         );
         return None;
     }
-    let json = match &config.json {
-        None | Some(Value::Null) => None,
+    let json = match json {
+        None => None,
         Some(json) => Some(JsonTemplate::compile(json, roots, &path.key("json"), diagnostics)?),
     };
     let path = path.key("data");
-    match &config.data {
-        None | Some(Value::Null) => Some((json, None, None)),
+    match data {
+        None => Some((json, None, None)),
         Some(Value::String(text)) => Some((json, None, Some(Template::compile(text, roots, &path, diagnostics)?))),
         Some(Value::Object(members)) => {
             let fields = members

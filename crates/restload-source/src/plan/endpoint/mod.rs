@@ -166,12 +166,13 @@ impl EndpointPlan {
             graphql.check_paginator(&paginator_config, &paginator, &path.key("paginator"), diagnostics);
         }
         for body_path in paginator.body_paths() {
-            if config.data.is_some() {
+            let (json, data) = config.bodies();
+            if data.is_some() {
                 diagnostics.error(
                     &path.key("data"),
                     "the paginator writes into a JSON body, which a form body (`data`) leaves no room for; use `json`",
                 );
-            } else if let Some(depth) = config.json.as_ref().and_then(|json| blocked_at(json, body_path)) {
+            } else if let Some(depth) = json.and_then(|json| blocked_at(json, body_path)) {
                 let reason = format!("the paginator cannot write: {}", blocked_body_path(body_path, depth));
                 diagnostics.error(&path.key("json"), reason);
             }
