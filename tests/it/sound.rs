@@ -4,7 +4,7 @@
 use crate::support::restload;
 
 /// What the config is of, its resources and the client's further keys, and the first request of each resource in order.
-const SOUND: [(&str, &str, &str, &[&str]); 18] = [
+const SOUND: [(&str, &str, &str, &[&str]); 22] = [
     (
         "a parent by resolve",
         "",
@@ -112,6 +112,36 @@ const SOUND: [(&str, &str, &str, &[&str]); 18] = [
         "auth: { token: t0ken }",
         "[{ name: users, endpoint: { auth: { type: api_key, name: key, api_key: k3yk3y, location: query } } }]",
         &["GET /users?key=***"],
+    ),
+    (
+        "nulls of the client, a resource and its endpoint",
+        "headers: null, auth: null, paginator: null, session: null",
+        "[{ name: users, parallelized: null, max_table_nesting: null, table_name: null, write_disposition: null, primary_key: null, merge_key: null, columns: null, schema_contract: null, table_format: null, file_format: null, references: null, nested_hints: null, include_from_parent: null, processing_steps: null, endpoint: { path: null, method: null, data: null, paginator: null, data_selector: null, response_actions: null, incremental: null, auth: null, headers: null, json: null, params: { sort: null } } }, { name: groups, selected: null, endpoint: null }, { name: teams, selected: null, endpoint: { params: null } }]",
+        &["GET /users"],
+    ),
+    (
+        "nulls of columns and contracts",
+        "",
+        "[{ name: users, schema_contract: { tables: null, columns: null, data_type: null }, columns: { id: { name: null, data_type: null, nullable: null, precision: null, scale: null, timezone: null, description: null, partition: null, cluster: null, unique: null, sort: null, primary_key: null, row_key: null, parent_key: null, root_key: null, merge_key: null, variant: null, hard_delete: null, dedup_sort: null, incremental: null, x-normalizer: null } } }]",
+        &["GET /users"],
+    ),
+    (
+        "nulls of an incremental load",
+        "",
+        "[{ name: users, endpoint: { params: { since: '{incremental.start_value}' }, incremental: { cursor_path: at, initial_value: null, end_value: null, row_order: null, lag: null, range_start: null, range_end: null, primary_key: null, start_param: null, end_param: null, convert: null, allow_external_schedulers: null } } }, { name: groups, endpoint: { params: { since: { type: incremental, cursor_path: at, initial_value: 5, range_start: null, allow_external_schedulers: null } } } }]",
+        &["GET /users", "GET /groups?since=5"],
+    ),
+    (
+        "nulls of paginators",
+        "",
+        "[{ name: a, endpoint: { paginator: { type: page_number, page: null, page_param: null, page_body_path: null, maximum_page: null, stop_after_empty_page: null, has_more_path: null } } }, { name: b, endpoint: { paginator: { type: page_number, total_path: null } } }, { name: c, endpoint: { paginator: { type: offset, limit: 5, offset_param: null, offset_body_path: null, limit_param: null, limit_body_path: null, maximum_offset: null, stop_after_empty_page: null, has_more_path: null } } }, { name: d, endpoint: { paginator: { type: cursor, cursor_param: null, cursor_body_path: null, stop_after_empty_page: null, has_more_path: null } } }, { name: e, endpoint: { paginator: { type: header_cursor, cursor_param: null } } }]",
+        &[
+            "GET /a?page=0",
+            "GET /b?page=0",
+            "GET /c?offset=0&limit=5",
+            "GET /d",
+            "GET /e",
+        ],
     ),
 ];
 

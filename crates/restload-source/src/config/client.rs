@@ -13,7 +13,8 @@ use crate::response_actions::StatusCondition;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientConfig {
-    /// The address that endpoint paths are joined to. Placeholders may refer to `vars`, `env` and `secrets`.
+    /// The address that endpoint paths are joined to, with one slash between them; an empty one where every path is a
+    /// whole URL. Placeholders may refer to `vars`, `env` and `secrets`.
     pub base_url: String,
     /// Headers of every request. Placeholders may refer to `vars`, `env` and `secrets`.
     #[serde(default)]
@@ -30,6 +31,9 @@ pub struct ClientConfig {
     #[serde(default, deserialize_with = "paginator")]
     #[schemars(schema_with = "paginator_schema")]
     pub paginator: Option<PaginatorConfig>,
+    /// Accepted for dlt's sake, if it is null: a session is a Python object, whose options are keys of the client here.
+    #[serde(default)]
+    pub session: (),
     /// Requests under way at the same time, over all resources.
     #[serde(default = "default_concurrency")]
     #[schemars(range(min = 1, max = 1000))]

@@ -4,6 +4,8 @@ use restload_model::contract::{Contract, Mode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::null;
+
 /// What is done when records bring what is not there: one mode for everything, or one for each kind of thing.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -18,17 +20,20 @@ pub enum ContractConfig {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContractModes {
-    /// For tables that are not there, child tables too; `evolve` when absent. `discard_row` and `discard_value` are the
+    /// For tables that are not there, child tables too; `evolve` when absent or null. `discard_row` and `discard_value` are the
     /// same here: the table is not made, and a parent's row is stored without it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::or_default")]
+    #[schemars(with = "Option<ContractMode>")]
     pub tables: ContractMode,
     /// For columns that a table does not have; `evolve` when absent. The first load of a table gives it its columns,
     /// and declared ones are always welcome. NULL violates nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::or_default")]
+    #[schemars(with = "Option<ContractMode>")]
     pub columns: ContractMode,
     /// For values that do not fit the type of their column, which is what its first load came to, or what is declared;
     /// `evolve` when absent: the column widens, and a value that does not fit a declared type is rejected.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::or_default")]
+    #[schemars(with = "Option<ContractMode>")]
     pub data_type: ContractMode,
 }
 

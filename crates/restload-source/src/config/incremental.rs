@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::null;
 use super::resource::Keys;
 
 /// Load only the records whose cursor lies beyond the furthest one that was loaded before.
@@ -55,10 +56,12 @@ pub struct IncrementalConfig {
     pub lag: Option<f64>,
     /// Whether records at the start itself are loaded: `closed` takes them, which loses nothing where several have the
     /// same value; those that are stored already are not added twice. `open` leaves them out.
-    #[serde(default = "closed")]
+    #[serde(default = "closed", deserialize_with = "null::or_default")]
+    #[schemars(with = "Option<RangeBound>")]
     pub range_start: RangeBound,
     /// Whether records at `end_value` itself are loaded.
-    #[serde(default = "open")]
+    #[serde(default = "open", deserialize_with = "null::or_open")]
+    #[schemars(with = "Option<RangeBound>")]
     pub range_end: RangeBound,
     /// What becomes of a record whose cursor is missing or null.
     #[serde(default)]
@@ -81,9 +84,11 @@ pub struct IncrementalConfig {
     /// dlt's former name of `convert`.
     #[serde(default)]
     pub transform: Option<String>,
-    /// Take the range from the environment variables `DLT_INTERVAL_START` and `DLT_INTERVAL_END`, as `--from` and
-    /// `--until` would give it. Both must be set.
-    #[serde(default)]
+    /// Take the range from the environment variables `DLT_INTERVAL_START` and `DLT_INTERVAL_END`, which hold moments and
+    /// must both be set: a backfill, as `--from` and `--until` give one, of what lies within `initial_value` and
+    /// `end_value` too. Where these are numbers a moment is its seconds since 1970, where they are days its day in UTC.
+    #[serde(default, deserialize_with = "null::or_default")]
+    #[schemars(with = "Option<bool>")]
     pub allow_external_schedulers: bool,
     /// Walk from the start to the end in windows of one step each, several at a time; each is resumed on its own.
     #[serde(default)]

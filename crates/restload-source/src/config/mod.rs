@@ -6,6 +6,7 @@ mod contract;
 mod disposition;
 mod endpoint;
 mod incremental;
+mod null;
 mod resource;
 
 pub use client::{ClientConfig, RateLimitConfig, RetryConfig};
@@ -17,6 +18,7 @@ pub use endpoint::{EndpointConfig, GraphqlConfig, ParamValue};
 pub use incremental::{
     IncrementalConfig, LastValueFunc, OnMissing, RangeBound, RowOrder, StepLength, WindowConfig, WindowEnd,
 };
+pub(crate) use null::or_default;
 pub use resource::{
     Keys, MissingFieldConfig, MissingFieldDefault, MissingFieldWord, OnError, ParentBatch, ParentsPerRequest,
     RecordsConfig, ResourceConfig, Selected, SelectedWhen, expand_resource, merge_defaults,

@@ -1,13 +1,14 @@
 //! `resources`: named sets of records, and what they are stored as.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::columns::{ColumnsConfig, merge_columns};
 use super::contract::ContractConfig;
 use super::disposition::DispositionConfig;
 use super::endpoint::EndpointConfig;
+use super::null;
 use crate::steps::StepConfig;
 
 /// One named set of records; it becomes one root table and its child tables.
@@ -73,8 +74,9 @@ pub struct ResourceConfig {
     /// Changes to the records of a page, in the order written, before they are stored and before children see them.
     #[serde(default)]
     pub processing_steps: Option<Vec<StepConfig>>,
-    /// Whether the resource is loaded. One that is not is still requested when a child needs it.
-    #[serde(default)]
+    /// Whether the resource is loaded; null is `false`. One that is not is still requested when a child needs it.
+    #[serde(default, deserialize_with = "null::or_never")]
+    #[schemars(with = "Option<Selected>")]
     pub selected: Selected,
     /// Accepted for dlt's sake: children always run concurrently, within the client's limits.
     #[serde(default)]
@@ -105,8 +107,8 @@ pub struct ResourceConfig {
     /// ```yaml
     /// write_disposition: { disposition: merge, strategy: upsert }
     /// ```
-    #[serde(default, deserialize_with = "null_is_the_default")]
-    #[schemars(schema_with = "disposition_schema")]
+    #[serde(default, deserialize_with = "null::or_default")]
+    #[schemars(with = "Option<DispositionConfig>")]
     pub write_disposition: DispositionConfig,
     /// The field or fields that identify a record; `merge` needs it, or a `merge_key`. A record without a value for it
     /// is rejected. Of several records of a load with the same key the last one counts, unless `dedup_sort` says which.
@@ -342,16 +344,6 @@ fn endpoint_schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [ { "type": "string" }, full, { "type": "null" } ] })
 }
 
-/// Null takes the disposition of `resource_defaults` away, as it does in dlt.
-fn null_is_the_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DispositionConfig, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-fn disposition_schema(generator: &mut SchemaGenerator) -> Schema {
-    let full = generator.subschema_for::<DispositionConfig>();
-    json_schema!({ "anyOf": [ full, { "type": "null" } ] })
-}
-
 fn contract_schema(generator: &mut SchemaGenerator) -> Schema {
     let full = generator.subschema_for::<ContractConfig>();
     json_schema!({ "anyOf": [ full, { "type": "null" } ] })
@@ -411,10 +403,20 @@ fn merge_endpoint(own: &mut Map<String, Value>, defaults: Value) {
             (_, None) => {
                 own.insert(key, default);
             }
-            ("params" | "json" | "headers", Some(Value::Object(own))) => {
+            ("params" | "json", Some(Value::Object(own))) => {
                 if let Value::Object(default) = default {
                     for (name, value) in default {
                         own.entry(name).or_insert(value);
+                    }
+                }
+            }
+            // A header's name is the same in any case.
+            ("headers", Some(Value::Object(own))) => {
+                if let Value::Object(default) = default {
+                    for (name, value) in default {
+                        if !own.keys().any(|known| known.eq_ignore_ascii_case(&name)) {
+                            own.insert(name, value);
+                        }
                     }
                 }
             }
@@ -462,6 +464,49 @@ mod tests {
             let mut expanded = expand_resource(&resource);
             merge_defaults(&mut expanded, &defaults);
             assert_eq!(expanded, merged);
+        }
+    }
+
+    /// Names of headers are the same in any case; what is below a key of `json` or `params` is taken whole.
+    #[test]
+    fn an_endpoint_is_merged_one_level_deep() {
+        for (own, default, expected) in [
+            (
+                json!({"headers": {"x-a": "1"}}),
+                json!({"headers": {"X-A": "2", "X-B": "3"}}),
+                json!({"headers": {"x-a": "1", "X-B": "3"}}),
+            ),
+            (
+                json!({"headers": {"X-A": null}}),
+                json!({"headers": {"x-a": "2"}}),
+                json!({"headers": {"X-A": null}}),
+            ),
+            (
+                json!({"json": {"deep": {"b": 2}}, "params": {"p": [1]}}),
+                json!({"json": {"deep": {"a": 1}, "c": 3}, "params": {"p": [2, 3]}}),
+                json!({"json": {"deep": {"b": 2}, "c": 3}, "params": {"p": [1]}}),
+            ),
+            // Trap 23.
+            (
+                json!({"json": null, "params": null}),
+                json!({"json": {"a": 1}, "params": {"a": 1}}),
+                json!({"json": null, "params": null}),
+            ),
+            (
+                json!({"json": {"a": 1}, "params": {"a": 1}}),
+                json!({"json": null, "params": null}),
+                json!({"json": {"a": 1}, "params": {"a": 1}}),
+            ),
+            (
+                json!({"data": {"a": 1}, "auth": null, "method": "GET", "response_actions": [{"status_code": 404, "action": "ignore"}]}),
+                json!({"data": {"b": 1}, "auth": {"token": "t"}, "method": "POST", "data_selector": "d", "response_actions": []}),
+                json!({"data": {"a": 1}, "auth": null, "method": "GET", "response_actions": [{"status_code": 404, "action": "ignore"}], "data_selector": "d"}),
+            ),
+            (json!({}), json!("p"), json!({"path": "p"})),
+            (json!("own"), json!("p"), json!({"path": "own"})),
+        ] {
+            let merged = merged(&json!({"name": "r", "endpoint": own}), &json!({"endpoint": default}));
+            assert_eq!(merged["endpoint"], expected, "{own} {default}");
         }
     }
 

@@ -33,7 +33,8 @@ pub struct CursorConfig {
     #[serde(default)]
     pub cursor_header: Option<String>,
     /// Stop when a page has no records, even when it names a cursor.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::config::or_default")]
+    #[schemars(with = "Option<bool>")]
     pub stop_after_empty_page: bool,
     /// Records of a full page: one with fewer is the last, even when it names a cursor. It is not sent; the API's own
     /// parameter for it belongs into `params`.

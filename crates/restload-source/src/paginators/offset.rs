@@ -59,8 +59,9 @@ pub struct OffsetConfig {
     /// Stop before this offset.
     #[serde(default)]
     pub maximum_offset: Option<i64>,
-    /// Stop when a page has no records.
-    #[serde(default = "default_true")]
+    /// Stop when a page has no records; null is `false`.
+    #[serde(default = "default_true", deserialize_with = "crate::config::or_default")]
+    #[schemars(with = "Option<bool>")]
     pub stop_after_empty_page: bool,
     /// Stop when a page has fewer records than `limit`. Not for APIs that grant fewer than asked for, or that filter
     /// a page after they have counted it.

@@ -49,8 +49,9 @@ pub struct PageNumberConfig {
     /// Stop before this page number.
     #[serde(default)]
     pub maximum_page: Option<i64>,
-    /// Stop when a page has no records.
-    #[serde(default = "default_true")]
+    /// Stop when a page has no records; null is `false`.
+    #[serde(default = "default_true", deserialize_with = "crate::config::or_default")]
+    #[schemars(with = "Option<bool>")]
     pub stop_after_empty_page: bool,
     /// Records of a full page: one with fewer is the last. It is not sent; the API's own parameter for it belongs
     /// into `params`. Not for APIs that filter a page after they have counted it.

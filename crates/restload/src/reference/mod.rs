@@ -299,6 +299,7 @@ fn kind_within(root: &Value, schema: &Value, depth: usize) -> String {
         }
     }
     match words.as_slice() {
+        [] if forms(root, schema).iter().any(|form| form.types() == ["null"]) => "null".to_owned(),
         [] => "any value".to_owned(),
         [one] => one.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
