@@ -326,6 +326,17 @@ mod tests {
         for (action, status, body, met) in [
             (json!({"status_code": 404, "action": "ignore"}), 404, "", true),
             (json!({"status_code": 404, "action": "ignore"}), 400, "", false),
+            (json!({"status_code": "404", "action": "ignore"}), 404, "", true),
+            (json!({"status_code": "4xx", "action": "fail"}), 399, "", false),
+            (json!({"status_code": "4xx", "action": "fail"}), 500, "", false),
+            (json!({"status_code": "500-503", "action": "retry"}), 500, "", true),
+            (json!({"status_code": "500-503", "action": "retry"}), 503, "", true),
+            (
+                json!({"status_code": null, "content": "gone", "json": null, "header": null, "action": "ignore"}),
+                200,
+                "it is gone",
+                true,
+            ),
             (json!({"status_code": "4xx", "action": "fail"}), 429, "", true),
             (json!({"status_code": "500-503", "action": "retry"}), 504, "", false),
             (json!({"status_code": [404, "5xx"], "action": "stop"}), 502, "", true),
@@ -376,6 +387,19 @@ mod tests {
                 200,
                 "",
                 true,
+            ),
+            (
+                json!({"json": {"path": "a.b", "equals": null}, "action": "fail"}),
+                200,
+                "{}",
+                true,
+            ),
+            (json!({"header": {"name": "x-STATE"}, "action": "retry"}), 200, "", true),
+            (
+                json!({"header": {"name": "X-State", "contains": "idle"}, "action": "retry"}),
+                200,
+                "",
+                false,
             ),
             (
                 json!({"header": {"name": "X-Other"}, "action": "retry"}),

@@ -241,6 +241,24 @@ fn a_lifetime_is_what_the_answer_says_in_whatever_form() {
 }
 
 #[test]
+fn a_token_is_asked_for_with_what_the_config_adds() {
+    for (more, form) in [
+        (
+            json!({}),
+            "client_id=app&client_secret=s3cr3t&grant_type=client_credentials",
+        ),
+        (
+            json!({ "access_token_request_data": { "scope": "a b", "grant_type": "account_credentials", "client_id": null } }),
+            "client_secret=s3cr3t&grant_type=account_credentials&scope=a+b",
+        ),
+    ] {
+        let request = login(client_credentials(more)).request(0, "", None).unwrap();
+        assert_eq!(request.url.as_str(), "https://auth.test/token");
+        assert_eq!(String::from_utf8(request.body.unwrap()).unwrap(), form);
+    }
+}
+
+#[test]
 fn a_session_lasts_as_long_as_the_answer_or_the_config_says() {
     let token = |more: &str| format!(r#"{{"data": {{"token": "t0ken"}}{more}}}"#);
     for (given, body, seconds) in [

@@ -112,6 +112,38 @@ fn selects_records() {
             r#"{"a":{"id":1},"b":[{"id":2}]}"#,
             "1 2",
         ),
+        // The elements of lists, however many are picked.
+        (
+            json!({"data_selector": "data[*].x"}),
+            r#"{"data":[{"x":[1,2]}]}"#,
+            "1 2",
+        ),
+        (
+            json!({"data_selector": "data[*].x"}),
+            r#"{"data":[{"x":[1,2]},{"x":null},{"x":[]},{"x":[3]},{"y":4}]}"#,
+            "1 2 3",
+        ),
+        (
+            json!({"data_selector": "data[*].x", "paginator": {"type": "page_number", "page_size": 3}}),
+            r#"{"data":[{"x":[1,2]},{"x":[3]}]}"#,
+            "1 2 3 more",
+        ),
+        (
+            json!({"data_selector": "a | b"}),
+            r#"{"a":[1],"b":{"c":2}}"#,
+            r#"1 {"c":2}"#,
+        ),
+        (json!({"data_selector": "data"}), r#"{"data":5}"#, "5"),
+        (
+            json!({"data_selector": "data"}),
+            "[1]",
+            "error: data_selector `data` matches nothing in the answer, which is a list of 1 element",
+        ),
+        (
+            json!({"data_selector": ""}),
+            r#"{"data":[{"a":1}]}"#,
+            r#"{"a":1} [its records are at `data`; write `data_selector: data`]"#,
+        ),
         (json!({"data_selector": "$"}), r#"{"a":1}"#, r#"{"a":1}"#),
         (json!({"data_selector": "$"}), "[1,2]", "1 2"),
         (

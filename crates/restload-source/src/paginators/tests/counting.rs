@@ -124,6 +124,36 @@ fn page_number() {
             "?limit=2&p=10 \n?limit=2&p=11 \ndone",
         ),
         (
+            "a page beyond the maximum is requested all the same",
+            page(json!({"page": 9, "maximum_page": 3})),
+            vec![two(json!({}))],
+            "?limit=2&page=9 \ndone",
+        ),
+        (
+            "a total that is a fraction counts whole pages",
+            page(json!({"total_path": "total"})),
+            vec![two(json!({"total": 1.7}))],
+            "?limit=2&page=0 \ndone",
+        ),
+        (
+            "a fraction that is text is no number",
+            page(json!({"total_path": "total"})),
+            vec![two(json!({"total": "1.7"}))],
+            "?limit=2&page=0 \nerror: total_path `total` holds \"1.7\", which is not a whole number",
+        ),
+        (
+            "an empty page is one of many where it does not end them; null is false",
+            page(json!({"total_path": "total", "stop_after_empty_page": null})),
+            vec![with_records(json!([]), json!({"total": 9}))],
+            "?limit=2&page=0 \nnext page number 1",
+        ),
+        (
+            "an empty page ends before its flag is looked for",
+            page(json!({"has_more_path": "more"})),
+            vec![none()],
+            "?limit=2&page=0 \ndone",
+        ),
+        (
             "G-24 G-30 an empty page ends, whatever it says",
             page(json!({"total_path": "total"})),
             vec![with_records(json!([]), json!({"total": 9}))],
@@ -138,6 +168,16 @@ fn page_number() {
                 two(json!({"more": false})),
             ],
             "?limit=2&page=0 \n?limit=2&page=1 \n?limit=2&page=2 \ndone",
+        ),
+        (
+            "G-27 flags in every spelling",
+            page(json!({"has_more_path": "more"})),
+            ["YES", "t", "Y", "1"]
+                .into_iter()
+                .map(|flag| two(json!({ "more": flag })))
+                .chain([two(json!({"more": 1})), two(json!({"more": "No"}))])
+                .collect(),
+            "?limit=2&page=0 \n?limit=2&page=1 \n?limit=2&page=2 \n?limit=2&page=3 \n?limit=2&page=4 \n?limit=2&page=5 \ndone",
         ),
         (
             "G-27 a flag that is neither",
@@ -308,6 +348,24 @@ fn offset() {
             by(json!({"limit": 100, "maximum_offset": 1000})),
             vec![two(json!({"total": 150})), two(json!({"total": 150}))],
             "?offset=0&limit=100 \n?offset=100&limit=100 \ndone",
+        ),
+        (
+            "a total is one of all records, wherever the first request starts",
+            by(json!({"offset": 4})),
+            vec![two(json!({"total": 6}))],
+            "?offset=4&limit=2 \ndone",
+        ),
+        (
+            "an offset beyond the maximum is requested all the same",
+            by(json!({"offset": 9, "maximum_offset": 3})),
+            vec![two(json!({}))],
+            "?offset=9&limit=2 \ndone",
+        ),
+        (
+            "an empty page is one of many where it does not end them; null is false",
+            by(json!({"stop_after_empty_page": null})),
+            vec![with_records(json!([]), json!({"total": 9}))],
+            "?offset=0&limit=2 \nnext offset 2",
         ),
         (
             "P-04 G-17 a maximum",

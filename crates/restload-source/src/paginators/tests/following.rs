@@ -69,6 +69,18 @@ fn cursor() {
             "?limit=2 \ndone",
         ),
         (
+            "G-35 which does not end by default",
+            cursor(json!({})),
+            vec![json!({"next": "a", "data": []})],
+            "?limit=2 \nnext page token `a`",
+        ),
+        (
+            "null is false",
+            cursor(json!({"stop_after_empty_page": null})),
+            vec![json!({"next": "a", "data": []})],
+            "?limit=2 \nnext page token `a`",
+        ),
+        (
             "a short page",
             cursor(json!({"page_size": 2})),
             vec![json!({"next": "a", "data": [1, 2]}), json!({"next": "b", "data": [3]})],
@@ -282,6 +294,11 @@ fn links_are_resolved() {
         ),
         ("G-04 a port", "http://api.test:8080/p", "http://api.test:8080/p"),
         ("G-04 without a scheme", "//other.test/x", "https://other.test/x"),
+        (
+            "a host without a scheme is a path",
+            "other.test/x",
+            "https://api.test/v1/other.test/x",
+        ),
         ("G-04 encoded", "/p?q=a%20b%26c", "https://api.test/p?q=a%20b%26c"),
         ("G-04 without a page", "/p", "https://api.test/p"),
     ] {
