@@ -13,7 +13,7 @@ use crate::json_path::JsonPath;
 use crate::request::Response;
 use crate::template::{Template, to_value};
 
-/// What to do on an answer that meets all conditions given.
+/// What to do on an answer that meets all conditions given, of which there must be one.
 ///
 /// ```yaml
 /// response_actions:

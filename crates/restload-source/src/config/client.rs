@@ -27,7 +27,7 @@ pub struct ClientConfig {
     #[serde(default, deserialize_with = "auth_choice")]
     #[schemars(schema_with = "auth_schema")]
     pub auth: Option<AuthChoice>,
-    /// How pages follow each other, where an endpoint does not say so itself.
+    /// How pages follow each other, where an endpoint does not say so itself; `auto` when absent.
     #[serde(default, deserialize_with = "paginator")]
     #[schemars(schema_with = "paginator_schema")]
     pub paginator: Option<PaginatorConfig>,

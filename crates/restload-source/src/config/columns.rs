@@ -17,8 +17,7 @@ pub enum ColumnsConfig {
     List(Vec<ColumnConfig>),
 }
 
-/// What is known of a column. Keys that begin with `x-` are dlt's annotations: any value is accepted for dlt's sake, with
-/// a warning that it has no effect.
+/// What is known of a column.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
 pub struct ColumnConfig {

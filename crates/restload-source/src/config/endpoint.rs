@@ -15,14 +15,16 @@ use crate::response_actions::ResponseActionConfig;
 #[serde(deny_unknown_fields)]
 pub struct EndpointConfig {
     /// Path below `base_url`, or a whole URL; the resource's name when absent. Values of placeholders are
-    /// percent-encoded. `{name}` takes the value of the entry `name` of `params`, which then leaves the query.
+    /// percent-encoded. `{name}` takes the value of the entry `name` of `params`, which then leaves the query. A query in
+    /// the path stays, and the other `params` follow it.
     #[serde(default)]
     pub path: Option<String>,
     /// The verb, in any case; GET when absent, and POST with `graphql`. Verbs other than GET, HEAD, POST and OPTIONS
     /// need `allow_side_effects: true`.
     #[serde(default)]
     pub method: Option<String>,
-    /// Query parameters. A list repeats its parameter, null leaves it out. `{type: resolve, resource: …, field: …}`
+    /// Query parameters. A list repeats its parameter, null leaves it out, and an empty text is sent. One that the
+    /// paginator writes takes the place of one here. `{type: resolve, resource: …, field: …}`
     /// takes a field of a parent's record for use in the path; `{type: incremental, cursor_path: …}` takes the start of
     /// an incremental load, and has the keys of `incremental`.
     #[serde(default)]
@@ -44,11 +46,13 @@ pub struct EndpointConfig {
     /// A GraphQL query as the body, in the place of `json` and `data`.
     #[serde(default)]
     pub graphql: Option<GraphqlConfig>,
-    /// Headers, over the client's; null takes one of the client's away.
+    /// Headers, over the client's, whatever the case of their names; null takes one of the client's away. Credentials
+    /// come last: an `Authorization` that `auth` sends takes the place of one here.
     #[serde(default)]
     #[schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>")]
     pub headers: Option<IndexMap<String, Option<String>>>,
-    /// How the pages follow each other; the client's when absent.
+    /// How the pages follow each other. When absent or null it is `single_page` where the last segment of the path holds a
+    /// field of a parent's record, which asks for one record; else the client's, and without one `auto`.
     #[serde(default, deserialize_with = "paginator")]
     #[schemars(schema_with = "paginator_schema")]
     pub paginator: Option<PaginatorConfig>,
@@ -60,8 +64,8 @@ pub struct EndpointConfig {
     /// JSONPath of the records in a page; `$` is the whole answer, and a path may leave out its `$.`. A list that is
     /// picked gives its elements, however many lists there are; an object is one record, null is an empty page. A null
     /// among records is left out, and counted in the summary; any other scalar is a record with a `value`. Without it,
-    /// or with an empty one, the answer must leave no doubt: a list, an object with one list of objects, or an object
-    /// without any.
+    /// or with an empty one, it is `$` where the last segment of the path holds a field of a parent's record; else the
+    /// answer must leave no doubt: a list, an object with one list of objects, or an object without any.
     #[serde(default)]
     pub data_selector: Option<String>,
     /// Whether a page may lack what `data_selector` picks. Otherwise that is an error, as a typo would be.

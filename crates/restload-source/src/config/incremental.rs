@@ -31,12 +31,12 @@ pub struct IncrementalConfig {
     /// JSONPath, in a record, of the value that says how new it is: a moment (ISO 8601), a date, a number, or text that
     /// sorts. Processing steps come first.
     pub cursor_path: String,
-    /// Where the first load starts; all records when absent. Changing it later does not move a stored cursor:
+    /// Where the first load starts, a value of the kind that records have; all records when absent. Changing it later does not move a stored cursor:
     /// `--full-refresh` or `--from` do.
     #[serde(default)]
     #[schemars(schema_with = "cursor_value")]
     pub initial_value: Value,
-    /// Where the load ends. A load with an end is a backfill: it starts at `initial_value`, and neither reads nor moves
+    /// Where the load ends; it needs an `initial_value`, beyond which it lies. A load with an end is a backfill: it starts at `initial_value`, and neither reads nor moves
     /// the stored cursor. `--from` and `--until` do the same from the command line.
     #[serde(default)]
     #[schemars(schema_with = "cursor_value")]
@@ -51,15 +51,15 @@ pub struct IncrementalConfig {
     pub row_order: Option<RowOrder>,
     /// How far before the stored cursor a load starts, for records that appear late: seconds for moments, days for
     /// dates, else as much of the number. Those records are loaded again, so `write_disposition: merge` belongs with it.
-    /// Never goes before `initial_value`.
+    /// Never goes before `initial_value`. A backfill has none.
     #[serde(default)]
     pub lag: Option<f64>,
     /// Whether records at the start itself are loaded: `closed` takes them, which loses nothing where several have the
-    /// same value; those that are stored already are not added twice. `open` leaves them out.
+    /// same value; those that are stored already are not added twice. `open` leaves them out, also in the first load.
     #[serde(default = "closed", deserialize_with = "null::or_default")]
     #[schemars(with = "Option<RangeBound>")]
     pub range_start: RangeBound,
-    /// Whether records at `end_value` itself are loaded.
+    /// Whether records at `end_value` itself are loaded; without an `end_value` it says nothing.
     #[serde(default = "open", deserialize_with = "null::or_open")]
     #[schemars(with = "Option<RangeBound>")]
     pub range_end: RangeBound,
@@ -71,7 +71,8 @@ pub struct IncrementalConfig {
     /// again.
     #[serde(default)]
     pub primary_key: Option<Keys>,
-    /// Query parameter that takes the start, or the start of each window. A placeholder in `params` does the same.
+    /// Query parameter that takes the start, or the start of each window, in the place of one in `params`. A placeholder
+    /// there does the same.
     #[serde(default)]
     pub start_param: Option<String>,
     /// Query parameter that takes the end, or the end of each window.

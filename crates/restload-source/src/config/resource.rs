@@ -29,8 +29,9 @@ pub struct ResourceConfig {
     /// that gives one. An element that is not an object becomes the field `value`.
     #[serde(default)]
     pub records: Option<RecordsConfig>,
-    /// Fields of the parent's record that every record takes along, as `_parent_field`. A field of an ancestor further
-    /// up is written `resource.field`.
+    /// Fields of the parent's record that every record takes along, as `_parent_field`, before the `processing_steps`; one
+    /// of the record's own of that name gives way. A field may be an object. A field of an ancestor further up is written
+    /// `resource.field`.
     ///
     /// ```yaml
     /// include_from_parent: [id, users.name]          # columns _posts_id and _users_name
@@ -81,7 +82,8 @@ pub struct ResourceConfig {
     /// Accepted for dlt's sake: children always run concurrently, within the client's limits.
     #[serde(default)]
     pub parallelized: Option<bool>,
-    /// How many levels of objects and lists become columns and child tables; what lies deeper is stored as JSON.
+    /// How many levels of objects and lists become columns and child tables; what lies deeper is stored as JSON. All when
+    /// absent, none with 0.
     #[serde(default)]
     pub max_table_nesting: Option<usize>,
     /// The root table's name; the resource's name when absent. With placeholders over the record, as steps have them,
@@ -126,7 +128,8 @@ pub struct ResourceConfig {
     pub merge_key: Option<Keys>,
     /// What is known of columns beforehand; a type given here always wins over the data, and the column is there even
     /// if no value ever comes. A nested field is named by its column: `address__city`. With a type declared, the table
-    /// is made even if no record comes.
+    /// is made even if no record comes. Keys of a column that begin with `x-`, which dlt's users add as annotations, are
+    /// accepted with a warning that they have no effect.
     ///
     /// ```yaml
     /// columns:

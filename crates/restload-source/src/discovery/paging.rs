@@ -458,6 +458,33 @@ mod tests {
         );
     }
 
+    /// The names are those that descriptions of APIs are searched for.
+    #[test]
+    fn the_vocabulary_is_one() {
+        for (body, config) in [
+            (
+                json!({ "data": ids(2), "pageNum": 1, "total_pages": 3 }),
+                r#""base_page":1,"page_param":"pageNum""#,
+            ),
+            (
+                json!({ "data": ids(2), "total": 9, "startRow": 0, "pageLength": 2 }),
+                r#""limit":2,"offset_param":"startRow","limit_param":"pageLength""#,
+            ),
+            (
+                json!({ "features": ids(2), "numberMatched": 9 }),
+                r#""total_path":"numberMatched""#,
+            ),
+            // `first` records are asked for; what is so called in an answer is data.
+            (
+                json!({ "data": ids(2), "total": 9, "first": 0, "top": 2 }),
+                r#""offset_param":"offset","limit_param":"limit""#,
+            ),
+        ] {
+            let found = found(body.clone(), &[]);
+            assert!(found.contains(config), "{body}: {found}");
+        }
+    }
+
     #[test]
     fn paginators_follow_from_what_the_answer_tells() {
         let all = [

@@ -107,6 +107,13 @@ fn takes_what_lies_in_the_range() {
             vec![json!(5), json!(6)],
             "5 | 5",
         ),
+        // A start that the config says later does not move a stored cursor.
+        (
+            json!({"initial_value": 7}),
+            Some(json!(5)),
+            vec![json!(4), json!(6), json!(8)],
+            "6 8 | 8",
+        ),
         // Open bounds leave out what is at them, from the first load on; an end that is not there has no bound.
         (
             json!({"initial_value": 2, "range_start": "open", "end_value": 5, "range_end": "closed"}),

@@ -41,7 +41,9 @@ pub struct CursorConfig {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub page_size: Option<i64>,
-    /// JSONPath of a flag that says whether another page follows. It can end the paging, never prolong it.
+    /// JSONPath of a flag that says whether another page follows. It is a boolean, or one of the texts true, yes, t, y,
+    /// 1, false, no, f, n and 0 in any case; where it is missing or anything else, that is an error. It can end the
+    /// paging, never prolong it.
     #[serde(default)]
     pub has_more_path: Option<String>,
 }

@@ -29,7 +29,7 @@ pub struct OffsetConfig {
     /// Query parameter that carries the offset; `offset` when no other place is given.
     #[serde(default)]
     pub offset_param: Option<String>,
-    /// Dotted path in the JSON body that carries the offset instead.
+    /// Dotted path in the JSON body that carries the offset instead; objects on the way to it are made.
     #[serde(default)]
     pub offset_body_path: Option<String>,
     /// Request header that carries the offset instead.
@@ -56,7 +56,7 @@ pub struct OffsetConfig {
     /// ```
     #[serde(default)]
     pub total_header: Option<String>,
-    /// Stop before this offset.
+    /// Stop before this offset. The first page is requested whatever it is.
     #[serde(default)]
     pub maximum_offset: Option<i64>,
     /// Stop when a page has no records; null is `false`.
@@ -67,7 +67,9 @@ pub struct OffsetConfig {
     /// a page after they have counted it.
     #[serde(default)]
     pub stop_after_short_page: bool,
-    /// JSONPath of a flag that says whether another page follows. It can end the paging, never prolong it.
+    /// JSONPath of a flag that says whether another page follows. It is a boolean, or one of the texts true, yes, t, y,
+    /// 1, false, no, f, n and 0 in any case; where it is missing or anything else, that is an error. It can end the
+    /// paging, never prolong it.
     #[serde(default)]
     pub has_more_path: Option<String>,
 }

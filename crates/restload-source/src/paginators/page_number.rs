@@ -28,7 +28,7 @@ pub struct PageNumberConfig {
     /// Query parameter that carries the page number; `page` when no other place is given.
     #[serde(default)]
     pub page_param: Option<String>,
-    /// Dotted path in the JSON body that carries the page number instead.
+    /// Dotted path in the JSON body that carries the page number instead; objects on the way to it are made.
     #[serde(default)]
     pub page_body_path: Option<String>,
     /// Request header that carries the page number instead.
@@ -46,7 +46,7 @@ pub struct PageNumberConfig {
     /// ```
     #[serde(default)]
     pub total_header: Option<String>,
-    /// Stop before this page number.
+    /// Stop before this page number. The first page is requested whatever it is.
     #[serde(default)]
     pub maximum_page: Option<i64>,
     /// Stop when a page has no records; null is `false`.
@@ -58,7 +58,9 @@ pub struct PageNumberConfig {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub page_size: Option<i64>,
-    /// JSONPath of a flag that says whether another page follows. It can end the paging, never prolong it.
+    /// JSONPath of a flag that says whether another page follows. It is a boolean, or one of the texts true, yes, t, y,
+    /// 1, false, no, f, n and 0 in any case; where it is missing or anything else, that is an error. It can end the
+    /// paging, never prolong it.
     #[serde(default)]
     pub has_more_path: Option<String>,
 }
