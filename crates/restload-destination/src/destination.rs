@@ -13,6 +13,7 @@ use crate::error::{Cause, DestinationError};
 use crate::plan::{TableState, Wanted};
 use crate::reading::dataset_of;
 use crate::refresh::{Refresh, StartOver};
+use crate::sql::Sql;
 use crate::state::{Settle, StateView};
 use crate::step::{LoadOutcome, SchemaChange, Step, StepReport};
 use crate::system::{self, Catalog, LOADS, SCHEMA, STATE, Stamp, moment};
@@ -376,22 +377,19 @@ type Stored = (Catalog, Chains, Vec<Table>);
 /// Makes what is missing, tidies up after earlier loads, and reads the rest.
 async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) -> Result<Stored, DestinationError> {
     let act = |act: &'static str| move |cause: Cause| cause.during(format!("cannot {act} {shown}"), shown);
-    writer.begin().await.map_err(act("begin a transaction in"))?;
-    writer.wait_briefly().await.map_err(act("begin a transaction in"))?;
+    writer.begin_making().await.map_err(act("begin a transaction in"))?;
     writer.create_dataset().await.map_err(act("make the dataset in"))?;
     let names: Vec<&str> = system::TABLES.iter().map(|table| table.name).collect();
     let there = writer.describe(&names).await.map_err(act("read the catalogue of"))?;
-    for table in &system::TABLES {
-        if !there.contains_key(table.name) {
-            let sql = writer
-                .dialect()
-                .create_table(table.name, &table.defs(), table.primary_key);
-            writer
-                .execute(sql, &[])
-                .await
-                .map_err(act("make the system tables in"))?;
-            continue;
-        }
+    let (known, missing): (Vec<_>, Vec<_>) = system::TABLES.iter().partition(|table| there.contains_key(table.name));
+    if !missing.is_empty() {
+        let dialect = writer.dialect();
+        let create = |table: &system::SystemTable| dialect.create_table(table.name, &table.defs(), table.primary_key);
+        let sql = Sql::all_of(missing.into_iter().map(create));
+        let made = writer.execute(sql, &[]).await;
+        made.map_err(act("make the system tables in"))?;
+    }
+    for table in &known {
         // Earlier versions have made the table with fewer columns.
         for column in table.defs() {
             if there[table.name].column(&column.name).is_none() {
@@ -403,14 +401,20 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
             }
         }
     }
-    let sql = writer.dialect().interrupt_loads(LOADS);
-    writer
-        .execute(sql, &[Param::Text(&options.pipeline)])
-        .await
-        .map_err(act("mark interrupted loads in"))?;
+    let is_new = known.is_empty();
+    if !is_new {
+        let sql = writer.dialect().interrupt_loads(LOADS);
+        let marked = writer.execute(sql, &[Param::Text(&options.pipeline)]).await;
+        marked.map_err(act("mark interrupted loads in"))?;
+    }
     crate::transaction::drop_shadows(writer, &options.pipeline)
         .await
         .map_err(act("remove shadow tables from"))?;
+    if is_new {
+        // Nothing stands in tables that were just made.
+        writer.commit().await.map_err(act("commit to"))?;
+        return Ok(Stored::default());
+    }
     let sql = writer.dialect().read_schema(SCHEMA);
     let rows = writer.rows(sql, &[]).await.map_err(act("read the stored schema of"))?;
     let catalog = Catalog::from_rows(rows);

@@ -49,6 +49,11 @@ impl Sql {
         self
     }
 
+    /// Statements without parameters, one after the other in one message.
+    pub(crate) fn all_of(statements: impl IntoIterator<Item = Self>) -> Self {
+        Self::default().list(statements, "; ", |sql, statement| sql.push(&statement))
+    }
+
     /// A name of a table, column, index or schema, in quotes.
     fn name(mut self, name: &str) -> Self {
         self.0.push('"');

@@ -14,6 +14,7 @@ use restload_model::schema::{Target, WriteDisposition};
 use restload_replay::StoredState;
 use restload_source::incremental::IncrementalPlan;
 use restload_source::plan::{Plan, ResourcePlan, RunRange};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -52,6 +53,8 @@ pub struct RunOptions {
     pub events: Arc<dyn Fn(Event) + Send + Sync>,
     /// Turns true when the user asks to stop.
     pub cancelled: watch::Receiver<bool>,
+    /// Where resources are requested, decoded and normalised; what writes stays where the run was called.
+    pub workers: Handle,
 }
 
 impl RunOptions {
@@ -346,7 +349,8 @@ impl Tasks<'_> {
                 told: std::sync::Mutex::default(),
             });
             let input = inputs[index].take();
-            running.spawn(async move { (index, resource::load(shared, (stored, finished), input).await) });
+            let load = async move { (index, resource::load(shared, (stored, finished), input).await) };
+            running.spawn_on(load, &self.options.workers);
         }
         // A child's queue ends with the last of its parents.
         drop(inlets);

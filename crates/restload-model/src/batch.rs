@@ -477,10 +477,13 @@ impl ColumnBuffer {
     /// Sets the cell of the newest row to a moment that was detected in a text, which is kept beside it.
     pub fn put_detected(&mut self, row: usize, cell: Cell<'_>, text: &str) {
         self.prepare(row);
-        let Some(own) = cell.data_type() else { return };
-        match self.data_type() {
-            None => self.widen(own),
-            Some(current) => self.widen(current.join(own)),
+        let is_of_type = matches!(
+            (&self.data, cell),
+            (ColumnData::Timestamp(..), Cell::Timestamp(_)) | (ColumnData::Date(..), Cell::Date(_))
+        );
+        if !is_of_type {
+            let Some(own) = cell.data_type() else { return };
+            self.widen(self.data_type().map_or(own, |current| current.join(own)));
         }
         match (&mut self.data, cell) {
             (ColumnData::Timestamp(cells, texts) | ColumnData::TimestampNtz(cells, texts), Cell::Timestamp(micros)) => {

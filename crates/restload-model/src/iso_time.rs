@@ -155,31 +155,28 @@ impl Scan<'_> {
         found
     }
 
-    fn digits(&mut self, count: usize) -> Option<i32> {
-        let digits = self.bytes.get(self.at..self.at + count)?;
-        let mut number = 0;
-        for digit in digits {
-            if !digit.is_ascii_digit() {
-                return None;
-            }
-            number = number * 10 + i32::from(digit - b'0');
+    /// A number of two digits.
+    fn two(&mut self) -> Option<i32> {
+        let [tens, ones] = *self.bytes.get(self.at..)?.first_chunk()?;
+        if !tens.is_ascii_digit() || !ones.is_ascii_digit() {
+            return None;
         }
-        self.at += count;
-        Some(number)
+        self.at += 2;
+        Some(i32::from(tens - b'0') * 10 + i32::from(ones - b'0'))
     }
 
     /// `YYYY-MM-DD`, `YYYY/MM/DD` or `YYYYMMDD`, as days since 1970.
     fn date(&mut self) -> Option<i32> {
-        let year = self.digits(4)?;
+        let year = self.two()? * 100 + self.two()?;
         let separator = self.peek().filter(|byte| matches!(byte, b'-' | b'/'));
         self.at += usize::from(separator.is_some());
-        let month = self.digits(2)?;
+        let month = self.two()?;
         if let Some(separator) = separator
             && !self.skip(separator)
         {
             return None;
         }
-        let day = self.digits(2)?;
+        let day = self.two()?;
         if year == 0 {
             return None;
         }
@@ -190,17 +187,17 @@ impl Scan<'_> {
 
     /// `HH`, `HH:MM`, `HH:MM:SS[.f…]` or the same without colons, as microseconds; beyond six digits are cut.
     fn time_of_day(&mut self) -> Option<i64> {
-        let hour = self.digits(2)?;
+        let hour = self.two()?;
         let colon = self.skip(b':');
         let has_minute = colon || self.peek().is_some_and(|byte| byte.is_ascii_digit());
-        let minute = if has_minute { self.digits(2)? } else { 0 };
+        let minute = if has_minute { self.two()? } else { 0 };
         let has_second = has_minute
             && if colon {
                 self.skip(b':')
             } else {
                 self.peek().is_some_and(|byte| byte.is_ascii_digit())
             };
-        let second = if has_second { self.digits(2)? } else { 0 };
+        let second = if has_second { self.two()? } else { 0 };
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
@@ -234,10 +231,10 @@ impl Scan<'_> {
             Some(_) => return None,
         };
         self.at += 1;
-        let hours = self.digits(2)?;
+        let hours = self.two()?;
         let minutes = if self.peek().is_some() {
             self.skip(b':');
-            self.digits(2)?
+            self.two()?
         } else {
             0
         };

@@ -27,6 +27,7 @@ use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
 use commands::{CommandError, OK, Outcome};
 use terminal::Terminal;
+use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -70,9 +71,11 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
 }
 
 /// What a command that waits for others runs on.
-fn threads() -> Result<tokio::runtime::Runtime, CommandError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CommandError::failed(format!("error: threads cannot be started: {error}")))
+fn threads() -> Result<Runtime, CommandError> {
+    runtime(&mut Builder::new_multi_thread())
+}
+
+fn runtime(builder: &mut Builder) -> Result<Runtime, CommandError> {
+    let built = builder.enable_all().build();
+    built.map_err(|error| CommandError::failed(format!("error: threads cannot be started: {error}")))
 }

@@ -64,11 +64,6 @@ impl Dialect {
         Sql::new("SET LOCAL lock_timeout = '10s'")
     }
 
-    /// Postgres: the database and the role, as SQL has them.
-    pub(crate) fn database_and_role() -> Sql {
-        Sql::new("SELECT quote_ident(current_database()), quote_ident(current_user)")
-    }
-
     /// Postgres: who has an advisory lock, as process, since when, and from where.
     pub(crate) fn lock_holder() -> Sql {
         Sql::new(
@@ -84,12 +79,19 @@ impl Dialect {
         Sql::new("SELECT pg_advisory_xact_lock($1)::text")
     }
 
+    /// Postgres: begins a transaction that does not wait for others without end, and takes such a lock, in one message.
+    pub(crate) fn begin_with_lock_briefly(&self, key: i64) -> Sql {
+        Sql::all_of([self.begin(), Self::wait_ten_seconds(), Self::transaction_lock(key)])
+    }
+
+    fn transaction_lock(key: i64) -> Sql {
+        Sql::new("SELECT pg_advisory_xact_lock(").integer(key).text(")")
+    }
+
     /// Postgres: begins a transaction and takes several such locks, in one message.
     pub(crate) fn begin_with_locks(&self, keys: &[i64]) -> Sql {
-        let begin = self.begin();
-        keys.iter().fold(begin, |sql, key| {
-            sql.text("; SELECT pg_advisory_xact_lock(").integer(*key).text(")")
-        })
+        let locks = keys.iter().map(|key| Self::transaction_lock(*key));
+        Sql::all_of([self.begin()].into_iter().chain(locks))
     }
 
     /// Postgres: keeps others from altering the tables until the transaction ends.

@@ -8,8 +8,12 @@ use crate::url::Kind;
 impl Dialect {
     // Parameters are `$1`, `$2`, …: both databases take them.
 
-    pub(crate) fn dataset_exists() -> Sql {
-        Sql::new("SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1")
+    /// Postgres: the database and the role, as SQL has them, and the dataset if it is there.
+    pub(crate) fn database_and_role_and_dataset() -> Sql {
+        Sql::new(
+            "SELECT quote_ident(current_database()), quote_ident(current_user), \
+             (SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1)",
+        )
     }
 
     pub(crate) fn create_dataset(dataset: &str) -> Sql {

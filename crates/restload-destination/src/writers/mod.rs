@@ -113,7 +113,17 @@ impl Writer {
         drop(self.execute(Dialect::rollback(), &[]).await);
     }
 
-    /// Makes the dataset if it is not there, and keeps others from making its tables until the transaction ends.
+    /// Begins a transaction that keeps others from making the dataset and its tables until it ends, and does not wait for
+    /// them without end.
+    pub(crate) async fn begin_making(&mut self) -> Result<(), Cause> {
+        match self {
+            // The transaction holds the only write lock of the file, and the connection waits a while and no more.
+            Self::Sqlite(_) => self.begin().await,
+            Self::Postgres(writer) => writer.begin_making().await,
+        }
+    }
+
+    /// Makes the dataset if it is not there.
     pub(crate) async fn create_dataset(&mut self) -> Result<(), Cause> {
         match self {
             // The file is there, and the transaction holds its write lock.

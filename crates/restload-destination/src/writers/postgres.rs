@@ -104,26 +104,24 @@ impl Postgres {
     }
 
     pub(super) async fn create_dataset(&mut self) -> Result<(), Cause> {
-        let key = lock::key(&["restload", &self.dataset]);
-        self.rows(Dialect::take_transaction_lock(), &[Param::Integer(key)])
-            .await?;
         let dataset = self.dataset.clone();
+        let params = [Param::Text(&dataset)];
+        let found = self.rows(Dialect::database_and_role_and_dataset(), &params).await?;
         // `IF NOT EXISTS` asks for the right to create even when there is nothing to create.
-        if self
-            .rows(Dialect::dataset_exists(), &[Param::Text(&dataset)])
-            .await?
-            .is_empty()
-        {
-            let names = self.rows(Dialect::database_and_role(), &[]).await?;
+        if let Some([Some(database), Some(role), None]) = found.first().map(Vec::as_slice) {
             let created = self.execute(Dialect::create_dataset(&dataset), &[]).await;
-            created.map_err(|cause| match names.first().map(Vec::as_slice) {
-                Some([Some(database), Some(role)]) => {
-                    cause.advise_rights(&[format!("GRANT CREATE ON DATABASE {database} TO {role}")])
-                }
-                _ => cause,
-            })?;
+            created
+                .map_err(|cause| cause.advise_rights(&[format!("GRANT CREATE ON DATABASE {database} TO {role}")]))?;
         }
         Ok(())
+    }
+
+    /// Begins a transaction in which nobody else makes tables in the dataset.
+    pub(super) async fn begin_making(&mut self) -> Result<(), Cause> {
+        let key = lock::key(&["restload", &self.dataset]);
+        self.execute(self.dialect.begin_with_lock_briefly(key), &[])
+            .await
+            .map(drop)
     }
 
     /// Begins a transaction in which others wait that want to write to the same root tables.

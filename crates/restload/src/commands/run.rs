@@ -11,7 +11,7 @@ use restload_engine::{
 use restload_pushover_sim::Running;
 use restload_source::plan::{LeftOut, Plan, RunRange};
 use serde_json::{Map, Value, json};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -23,6 +23,7 @@ use crate::load::settings::Settings;
 use crate::pipeline::{Overrides, Pipeline, folder_of};
 use crate::progress::{Progress, of_pipeline};
 use crate::recording::{Recording, begin, end};
+use crate::runtime;
 use crate::summary;
 use crate::terminal::{Level, Terminal};
 
@@ -52,13 +53,14 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
             folder: folder_of(&pipeline.config),
             events: of_pipeline(&progress, &pipeline.name),
             cancelled: cancelled.clone(),
+            workers: Handle::current(),
         };
         let turns = Arc::clone(&turns);
-        // On a thread of its own: what writes is woken for every statement, and one thread that waits for one thing is
-        // woken sooner than the runtime, which has to find somebody to do it.
-        let threads = Handle::current();
+        // On a thread of its own, with a runtime of its own: what writes is woken for every statement, and one thread that
+        // waits for the database alone is woken sooner than several that have to find somebody to do it.
+        let writing = runtime(&mut Builder::new_current_thread())?;
         running.spawn_blocking(move || {
-            threads.block_on(async move {
+            writing.block_on(async move {
                 let _turn = turns.acquire_owned().await;
                 (index, Box::pin(pipeline.load(options)).await)
             })

@@ -15,6 +15,7 @@ use restload_replay::tables::{NO_DATABASE, Table};
 use restload_replay::{TABLES, tables};
 use restload_source::plan::RunRange;
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::run::refresh;
@@ -178,6 +179,7 @@ async fn once(
         folder: folder_of(&config),
         events: Arc::new(|_| {}),
         cancelled,
+        workers: Handle::current(),
     };
     let report = Box::pin(run(planned.plan, destination, options)).await;
     let report = report.map_err(|error: RunError| CommandError::failed(format!("error: {error}")))?;

@@ -40,14 +40,14 @@ fn write_cell(out: &mut Vec<u8>, cell: Cell<'_>) -> Result<(), String> {
     match cell {
         Cell::Null => out.extend_from_slice(&(-1_i32).to_be_bytes()),
         Cell::Bool(flag) => write_bytes(out, &[u8::from(flag)])?,
-        Cell::Bigint(number) => write_bytes(out, &number.to_be_bytes())?,
-        Cell::Double(number) => write_bytes(out, &number.to_be_bytes())?,
+        Cell::Bigint(number) => write_eight(out, number.to_be_bytes()),
+        Cell::Double(number) => write_eight(out, number.to_be_bytes()),
         Cell::Text(text) => write_bytes(out, text.as_bytes())?,
         Cell::Timestamp(micros) | Cell::TimestampNtz(micros) => {
-            write_bytes(out, &(micros - MICROS_TO_2000).to_be_bytes())?;
+            write_eight(out, (micros - MICROS_TO_2000).to_be_bytes());
         }
         Cell::Date(days) => write_bytes(out, &(days - DAYS_TO_2000).to_be_bytes())?,
-        Cell::Time(micros) => write_bytes(out, &micros.to_be_bytes())?,
+        Cell::Time(micros) => write_eight(out, micros.to_be_bytes()),
         Cell::Numeric(digits) => numeric::write(out, digits)?,
         Cell::Json(text) => {
             out.extend_from_slice(&length(text.len() + 1)?.to_be_bytes());
@@ -58,6 +58,13 @@ fn write_cell(out: &mut Vec<u8>, cell: Cell<'_>) -> Result<(), String> {
         Cell::Binary(bytes) => write_bytes(out, bytes)?,
     }
     Ok(())
+}
+
+/// A cell of eight bytes, with its length in one piece.
+fn write_eight(out: &mut Vec<u8>, value: [u8; 8]) {
+    let mut cell = [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    cell[4..].copy_from_slice(&value);
+    out.extend_from_slice(&cell);
 }
 
 fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), String> {
