@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use restload_model::system_error;
 use restload_replay::{Answered, Book, Recorder};
 use restload_source::decoders::in_utf8;
@@ -159,11 +160,13 @@ impl Http {
             self.within_size((body.len() + chunk.len()) as u64)?;
             body.extend_from_slice(&chunk);
         }
+        let headers = answer.headers().clone();
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         Ok(Response {
             url: answer.url().clone(),
             status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            body: in_utf8(body),
+            body: in_utf8(body, content_type),
+            headers,
         })
     }
 
@@ -296,9 +299,13 @@ mod tests {
         address
     }
 
-    /// Z-12: what comes in UTF-16 is read.
+    /// Z-12: what comes in UTF-16, or in what is named, is read.
     #[tokio::test]
     async fn an_answer_is_had_in_utf_8() {
+        let latin_1 =
+            b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/json; charset=latin1\r\n\r\n[\"\xe9\"]";
+        let response = sent_to(answering(latin_1.to_vec()).await).await.unwrap();
+        assert_eq!(response.body, "[\"é\"]".as_bytes());
         let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
         answer.extend("\u{feff}[\"é\"]".encode_utf16().flat_map(u16::to_le_bytes));
         let response = sent_to(answering(answer).await).await.unwrap();
