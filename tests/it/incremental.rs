@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::support::api::{Answer, Api};
+use crate::support::load::without_moments;
 use crate::support::program::Program;
 use crate::support::tables::{BOTH, Database, Kind};
 
@@ -164,9 +165,8 @@ fn z_18_state_does_not_grow_with_the_records_at_the_start() {
         scene.run();
         let state = scene.state();
         assert_eq!(state.len(), 1, "{kind:?}");
-        let position: serde_json::Value = serde_json::from_str(&state[0][2]).unwrap();
         assert_eq!(
-            position,
+            without_moments(&state[0][2]),
             serde_json::json!({"cursor": {"of": "at", "last": "2024-01-01"}}),
             "{kind:?}"
         );
@@ -268,10 +268,9 @@ fn windows_up_to_now_leave_one_cursor() {
     let windows = asked.lock().unwrap().len();
     assert!(windows > 20, "{windows} windows up to now");
     let state = scene.state();
-    let position: serde_json::Value = serde_json::from_str(&state[0][2]).unwrap();
     assert_eq!(
-        (state.len(), &position),
-        (1, &serde_json::json!({"cursor": {"of": "day", "last": "2024-01-20"}}))
+        (state.len(), without_moments(&state[0][2])),
+        (1, serde_json::json!({"cursor": {"of": "day", "last": "2024-01-20"}}))
     );
     asked.lock().unwrap().clear();
     scene.run();
@@ -282,7 +281,8 @@ fn windows_up_to_now_leave_one_cursor() {
 }
 
 /// Earlier versions have named a cursor by all fields of the parent's record, also by those that are only taken along. It
-/// is found under that name, and moves to the one of what is requested.
+/// is found under that name, and moves to the one of what is requested. It says nothing of the load that has brought the
+/// rows, whose ids are of their records alone.
 #[test]
 fn cursors_that_earlier_versions_have_stored_are_found() {
     for kind in BOTH {
@@ -312,6 +312,10 @@ fn cursors_that_earlier_versions_have_stored_are_found() {
         scene.database.query(&format!(
             r#"update {table} set "partition" = '{{"parents":{{"id":1,"name":"one"}}}}', checkpoint = '{{"cursor":{{"of":"at","last":3}}}}'"#
         ));
+        let rows = scene.database.qualified("rows");
+        scene
+            .database
+            .query(&format!("update {rows} set _rl_id = 'dFFlReP+Sim0YA'"));
         scene.run();
         assert!(api.asked().contains(&"/parents/1/rows?since=3".to_owned()));
         assert_eq!(scene.database.column("rows", "at"), ["3", "4"]);

@@ -14,13 +14,14 @@ pub(crate) struct Filter {
 }
 
 /// JSON members whose values vary.
-const VARYING: [&str; 6] = [
+const VARYING: [&str; 7] = [
     "duration_ms",
     "bytes",
     "millis",
     "started_at",
     "finished_at",
     "updated_at",
+    "began",
 ];
 
 impl Filter {

@@ -1,8 +1,9 @@
 //! Row ids: deterministic, 14 characters, so that a batch that is sent again writes the same rows.
 //!
 //! A root row of a resource that merges is identified by its key, and a child row of it by its parent's id, its table and
-//! its place in the list (dlt's digest, so dlt's vectors hold). Any other row is identified by its load, partition, page
-//! and place, and so are its child rows.
+//! its place in the list (dlt's digest, so dlt's vectors hold). A row that an incremental load appends has an id that comes
+//! with it, of its load and record, so that it is recognised at the start of the next one. Any other row is identified by
+//! its load, partition, page and place, and so are its child rows.
 
 use std::fmt;
 use std::ops::Deref;

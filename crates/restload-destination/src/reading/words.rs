@@ -62,7 +62,14 @@ fn in_words(checkpoint: &Value) -> String {
 
 /// What a cursor is of and where it is, between loads.
 fn kept_cursor(cursor: &Value) -> Option<(String, String)> {
-    let members = cursor.as_object().filter(|members| members.len() == 2)?;
+    let members = cursor.as_object()?;
+    // What goes into the ids of rows says nothing to a reader.
+    let mut others = members
+        .keys()
+        .filter(|key| !["of", "last", "began"].contains(&key.as_str()));
+    if others.next().is_some() {
+        return None;
+    }
     Some((plain(members.get("of")?), plain(members.get("last")?)))
 }
 
@@ -113,6 +120,10 @@ mod tests {
                 "loaded, 4 pages; waits for the rest of its load",
             ),
             (json!({"cursor": {"of": "at", "last": "2024"}}), "cursor `at` at 2024"),
+            (
+                json!({"cursor": {"of": "at", "last": 7, "began": 1_700_000_000_000_000_i64}}),
+                "cursor `at` at 7",
+            ),
             (json!({"cursor": {"last": "2024"}}), "cursor {\"last\":\"2024\"}"),
             (json!({}), "stored"),
             (json!("other"), "\"other\""),

@@ -170,6 +170,7 @@ fn kept_in(text: &str, is_of_this_load: bool) -> Option<KeptCursor> {
     let kept = if is_of_this_load {
         KeptCursor {
             last: kept.was.clone(),
+            began: kept.was_began,
             at_last: Vec::new(),
             ..kept
         }
@@ -352,4 +353,28 @@ pub(crate) fn position_of(value: &impl serde::Serialize, fetcher: &Fetcher) -> S
     fetcher
         .redactor
         .store(&serde_json::to_string(value).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_begins_where_what_is_stored_of_its_cursor_says() {
+        let kept = r#"{"cursor":{"of":"at","last":5,"was":3,"began":20,"was_began":10}}"#;
+        let under_way = r#"{"position":"start","pages":1,"cursor":{"of":"at","before":3,"start":3,"last":5,"before_began":10,"began":20}}"#;
+        for (text, is_of_this_load, expected) in [
+            (kept, false, Some((5, Some(20)))),
+            // Another partition of this load has moved it.
+            (kept, true, Some((3, Some(10)))),
+            (r#"{"cursor":{"of":"at","last":5,"began":20}}"#, true, None),
+            (r#"{"cursor":{"of":"at","last":5}}"#, false, Some((5, None))),
+            (under_way, false, Some((3, Some(10)))),
+            (under_way, true, Some((3, Some(10)))),
+        ] {
+            let found = kept_in(text, is_of_this_load).map(|kept| (kept.last, kept.began));
+            let expected = expected.map(|(last, began): (i64, _)| (Bound(last.into()), began));
+            assert_eq!(found, expected, "{text}, {is_of_this_load}");
+        }
+    }
 }

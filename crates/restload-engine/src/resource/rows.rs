@@ -288,6 +288,7 @@ pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Pr
         if shared.plan.requested(&progress.parents) != progress.parents {
             // Others of this load may begin where it did.
             kept.cursor.was = cursor.before.clone();
+            kept.cursor.was_began = cursor.before_began;
         }
     }
     let checkpoint = make(kept.map(|kept| position_of(&kept, &shared.fetcher)));

@@ -72,6 +72,7 @@ impl IncrementalPlan {
         // The place of the furthest record, so that its value is copied once for a page.
         let mut furthest: Option<usize> = None;
         let last = cursor.last.clone();
+        let (before_began, began) = (cursor.before_began, cursor.began);
         for (index, record) in records.into_iter().enumerate() {
             let value = self.cursor.first(&record).filter(|value| !value.is_null());
             let Some(value) = value else {
@@ -79,7 +80,7 @@ impl IncrementalPlan {
                     OnMissing::Raise => return Err(self.missing(index)),
                     // Every window may give it; the first one takes it.
                     OnMissing::Include if slice.is_none_or(|slice| slice.index == 0) => {
-                        self.identify(&record, partition, &mut taken);
+                        self.identify(&record, began, partition, &mut taken);
                         taken.at_start.push(false);
                         taken.records.push(record);
                     }
@@ -89,7 +90,7 @@ impl IncrementalPlan {
             };
             let at = Comparable::of(value).ok_or_else(|| self.no_order(value, index))?;
             let incomparable = |other: &Bound| self.incomparable(value, &other.0, index);
-            match self.place(&at, &range, cursor, slice, &incomparable)? {
+            let at_start = match self.place(&at, &range, cursor, slice, &incomparable)? {
                 Place::BeforeStart => {
                     taken.is_beyond |= self.stops_at_start();
                     continue;
@@ -99,8 +100,9 @@ impl IncrementalPlan {
                     continue;
                 }
                 Place::Elsewhere => continue,
-                place => taken.at_start.push(matches!(place, Place::AtStart)),
-            }
+                Place::In => false,
+                Place::AtStart => true,
+            };
             let best = match furthest {
                 Some(place) => self.cursor.first(&taken.records[place]),
                 None => Some(&last.0).filter(|last| !last.is_null()),
@@ -116,7 +118,9 @@ impl IncrementalPlan {
             if advances {
                 furthest = Some(taken.records.len());
             }
-            self.identify(&record, partition, &mut taken);
+            let began = if at_start { before_began } else { began };
+            self.identify(&record, began, partition, &mut taken);
+            taken.at_start.push(at_start);
             taken.records.push(record);
         }
         if let Some(value) = furthest.and_then(|place| self.cursor.first(&taken.records[place])) {
@@ -210,9 +214,13 @@ impl IncrementalPlan {
         )
     }
 
-    /// Notes the id of a record: a digest of its key and cursor, or of all of it.
-    fn identify(&self, record: &Value<'_>, partition: &str, taken: &mut Taken<'_>) {
-        let mut text = format!("{partition}\0");
+    /// Notes the id of a record: a digest of its key and cursor, or of all of it, and of when the load began that brings
+    /// or has brought it.
+    fn identify(&self, record: &Value<'_>, began: Option<i64>, partition: &str, taken: &mut Taken<'_>) {
+        let mut text = match began {
+            Some(began) => format!("{began}\0{partition}\0"),
+            None => format!("{partition}\0"),
+        };
         match &self.dedup {
             Dedup::Off => return,
             Dedup::ByKey(names) if write_key(record, names, &mut text) => {

@@ -252,8 +252,11 @@ impl IncrementalPlan {
             (false, None) => before.clone(),
             (false, Some(lag)) => self.lagged(&before, lag)?,
         };
+        let began = self.recognises_rows().then_some(self.run_started);
         Ok(CursorProgress {
             of: self.identity(),
+            before_began: kept.map_or(began, |kept| kept.began),
+            began,
             last: if before.is_none() {
                 self.initial.clone()
             } else {

@@ -1,8 +1,10 @@
 //! What is remembered of a cursor: while its partition is under way, and after the load.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
-use super::value::Bound;
+use super::value::{Bound, compare};
 
 /// The cursor of a partition that is under way. `start` does not move until the partition has come to its end, however
 /// often the load is interrupted.
@@ -19,6 +21,14 @@ pub struct CursorProgress {
     /// The furthest value seen.
     #[serde(default, skip_serializing_if = "Bound::is_none")]
     pub last: Bound,
+    /// When the load began that has brought the rows at the start, in microseconds since 1970: it is in the ids by which
+    /// they are recognised. Earlier versions have not stored it, and it is not in their rows' ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_began: Option<i64>,
+    /// The same of this load, for all other rows: what a load brings has ids of its own, also where an earlier one has
+    /// brought the same and is not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<i64>,
     /// Digests of the records at `before` that children were given, where they are remembered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_start: Vec<String>,
@@ -38,6 +48,12 @@ pub struct KeptCursor {
     /// Where the load that has moved it began, where other partitions of that load begin there, too.
     #[serde(default, skip_serializing_if = "Bound::is_none")]
     pub was: Bound,
+    /// As in [`CursorProgress`], of the load that has brought the rows at `last`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<i64>,
+    /// The same of those at `was`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_began: Option<i64>,
     /// Digests of the records at `last` that children were given, where they are remembered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_last: Vec<String>,
@@ -54,20 +70,25 @@ pub struct Kept {
 impl CursorProgress {
     /// The cursor once the partition has come to its end; none while no row has had a value.
     pub fn moved(&self) -> Option<Kept> {
-        self.kept(&self.last, &self.at_last)
+        // More rows at the start are of those that came before them.
+        let has_moved = compare(&self.before.0, &self.last.0).is_none_or(Ordering::is_ne);
+        let began = if has_moved { self.began } else { self.before_began };
+        self.kept(&self.last, began, &self.at_last)
     }
 
     /// The cursor of a partition that has not come to its end: where it was before.
     pub fn unmoved(&self) -> Option<Kept> {
-        self.kept(&self.before, &self.at_start)
+        self.kept(&self.before, self.before_began, &self.at_start)
     }
 
-    fn kept(&self, value: &Bound, at_last: &[String]) -> Option<Kept> {
+    fn kept(&self, value: &Bound, began: Option<i64>, at_last: &[String]) -> Option<Kept> {
         (!value.is_none()).then(|| Kept {
             cursor: KeptCursor {
                 of: self.of.clone(),
                 last: value.clone(),
                 was: Bound::default(),
+                began,
+                was_began: None,
                 at_last: at_last.to_vec(),
             },
         })

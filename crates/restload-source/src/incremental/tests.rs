@@ -7,6 +7,10 @@ use crate::config::{expand_resource, merge_defaults};
 const NOW: &str = "2024-03-01T12:00:00Z";
 
 fn compiled(block: &Json, resource: &Json, range: &RunRange) -> Result<IncrementalPlan, String> {
+    compiled_at(NOW, block, resource, range)
+}
+
+fn compiled_at(started_at: &str, block: &Json, resource: &Json, range: &RunRange) -> Result<IncrementalPlan, String> {
     let mut full = expand_resource(&json!({"name": "items"}));
     full.as_object_mut()
         .unwrap()
@@ -16,7 +20,7 @@ fn compiled(block: &Json, resource: &Json, range: &RunRange) -> Result<Increment
     let config: IncrementalConfig = serde_json::from_value(block.clone()).unwrap();
     let mut diagnostics = Diagnostics::default();
     let facts = RunFacts {
-        started_at: NOW,
+        started_at,
         range,
         scheduled: &RunRange::default(),
     };
@@ -39,6 +43,8 @@ fn plan(block: &Json) -> IncrementalPlan {
 fn kept(of: &str, last: &Json) -> KeptCursor {
     KeptCursor {
         was: Bound::default(),
+        began: None,
+        was_began: None,
         at_last: Vec::new(),
         of: of.to_owned(),
         last: Bound(last.clone().into()),
@@ -623,4 +629,83 @@ fn rows_at_the_start_are_recognised_by_key_or_by_content() {
     }
     let of = |partition| ids(json!({}), json!({}), partition, vec![a.clone()]);
     assert_ne!(of("1"), of("2"), "two parents may have the same record");
+}
+
+/// The cursor that a load begins with.
+enum Stored {
+    Nothing,
+    /// What the load before has left at its end.
+    Moved,
+    /// What the load before has left when it did not come to its end.
+    Unmoved,
+    /// The load before goes on.
+    UnderWay,
+}
+
+#[test]
+fn rows_have_ids_of_their_load_and_are_recognised_at_the_start() {
+    let mut names: Vec<String> = Vec::new();
+    let mut cursor: Option<CursorProgress> = None;
+    // Of each load its minute, what is stored, the cursors of its records, and their ids: one letter for each.
+    for (minute, stored, values, expected) in [
+        (0, Stored::Nothing, vec![json!(1), json!(2)], "a b"),
+        (1, Stored::Moved, vec![json!(2)], "b"),
+        // The load before has not moved the cursor.
+        (2, Stored::Moved, vec![json!(2), json!(3)], "b c"),
+        (3, Stored::Moved, vec![json!(3)], "c"),
+        // Everything again, for the cursor was forgotten.
+        (4, Stored::Nothing, vec![json!(1), json!(2), json!(3)], "d e f"),
+        (5, Stored::Moved, vec![json!(3), json!(4)], "f g"),
+        // The rest of that load, whatever it is that goes on with it.
+        (6, Stored::UnderWay, vec![json!(3), json!(4)], "f g"),
+        // A load that did not come to its end has added rows that come again.
+        (7, Stored::Unmoved, vec![json!(3), json!(4)], "f h"),
+        // What has no cursor comes in every load.
+        (8, Stored::Moved, vec![json!(4), json!(null)], "h i"),
+        (9, Stored::Moved, vec![json!(4), json!(null)], "h j"),
+        // A replay has the moment of the run that was recorded.
+        (0, Stored::Nothing, vec![json!(1), json!(2)], "a b"),
+    ] {
+        let block = json!({"cursor_path": "at", "initial_value": 1, "on_cursor_value_missing": "include"});
+        let now = format!("2024-03-01T12:{minute:02}:00Z");
+        let plan = compiled_at(&now, &block, &json!({}), &RunRange::default()).unwrap();
+        let before = cursor.take();
+        let begun = |kept: Option<Kept>| plan.begin(kept.map(|kept| kept.cursor).as_ref()).unwrap();
+        let mut own = match (stored, before) {
+            (Stored::Moved, Some(before)) => begun(before.moved()),
+            (Stored::Unmoved, Some(before)) => begun(before.unmoved()),
+            (Stored::UnderWay, Some(before)) => serde_json::from_str(&serde_json::to_string(&before).unwrap()).unwrap(),
+            _ => begun(None),
+        };
+        let records = values.iter().map(|at| json!({ "at": at }).into()).collect();
+        let ids = plan.take(&mut own, None, "", records).unwrap().ids;
+        let letters = ids.into_iter().map(|id| {
+            let known = names.iter().position(|name| *name == id);
+            let place = known.unwrap_or_else(|| {
+                names.push(id);
+                names.len() - 1
+            });
+            char::from(b'a' + u8::try_from(place).unwrap()).to_string()
+        });
+        assert_eq!(letters.collect::<Vec<_>>().join(" "), expected, "load {minute}");
+        cursor = Some(own);
+    }
+}
+
+/// Earlier versions have stored no moment with a cursor, and have none in the ids.
+#[test]
+fn rows_of_earlier_versions_are_recognised_at_the_start() {
+    let plan = plan(&json!({"cursor_path": "at"}));
+    let mut cursor = plan.begin(Some(&kept("at", &json!(2)))).unwrap();
+    let records = |values: [u32; 2]| values.map(|at| json!({ "at": at }).into()).to_vec();
+    let ids = plan.take(&mut cursor, None, "", records([2, 3])).unwrap().ids;
+    let of_earlier = |at: u32| restload_model::row_id::of_text(&format!("\0{{\"at\":{at},}}")).to_string();
+    assert_eq!(ids[0], of_earlier(2));
+    assert_ne!(ids[1], of_earlier(3));
+    // A load of theirs that was interrupted goes on with the ids that it has given.
+    let mut cursor: CursorProgress =
+        serde_json::from_value(json!({"of": "at", "before": 2, "start": 2, "last": 3})).unwrap();
+    let ids = plan.take(&mut cursor, None, "", records([2, 4])).unwrap().ids;
+    assert_eq!(ids, [of_earlier(2), of_earlier(4)]);
+    assert_eq!(cursor.moved().unwrap().cursor.began, None);
 }
