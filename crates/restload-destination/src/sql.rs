@@ -1,6 +1,6 @@
 //! Every SQL text of the crate, assembled from literals and quoted names. Values are bound or COPY-encoded, never here.
 //!
-//! [`Sql`] takes only `&'static str` and names, which it quotes, so no field name of any API can become SQL. It is the
+//! [`Sql`] takes only `&'static str`, numbers, and names, which it quotes, so no field name of any API can become SQL. It is the
 //! one place where the driver is told that a text is safe. What a person types into the box of `restload show` is the
 //! exception: it is run as it is, by a connection that cannot write.
 
