@@ -167,10 +167,13 @@ fn kept_in(text: &str, is_of_this_load: bool) -> Option<KeptCursor> {
         return cursor.unmoved().map(|kept| kept.cursor);
     }
     let kept = serde_json::from_str::<Kept>(text).ok()?.cursor;
-    let kept = if is_of_this_load {
+    let kept = if is_of_this_load || kept.unsettled {
         KeptCursor {
-            last: kept.was.clone(),
+            last: kept.was,
+            was: Bound::default(),
             began: kept.was_began,
+            was_began: None,
+            unsettled: false,
             at_last: Vec::new(),
             ..kept
         }
@@ -298,7 +301,14 @@ pub(crate) fn settled(checkpoint: &Checkpoint, fetcher: &Fetcher, keeps_cursor: 
             };
             kept.map(|kept| position_of(&kept, fetcher))
         }
-        Err(_) if serde_json::from_str::<Kept>(&text).is_ok() => return None,
+        Err(_) => match serde_json::from_str::<Kept>(&text) {
+            Ok(mut kept) if kept.cursor.unsettled => {
+                kept.cursor.unsettled = false;
+                Some(position_of(&kept, fetcher))
+            }
+            Ok(_) => return None,
+            Err(_) => None,
+        },
         _ => None,
     };
     Some(Checkpoint {
@@ -362,11 +372,15 @@ mod tests {
     #[test]
     fn a_partition_begins_where_what_is_stored_of_its_cursor_says() {
         let kept = r#"{"cursor":{"of":"at","last":5,"was":3,"began":20,"was_began":10}}"#;
+        let moved = r#"{"cursor":{"of":"at","last":5,"was":3,"began":20,"was_began":10,"unsettled":true}}"#;
         let under_way = r#"{"position":"start","pages":1,"cursor":{"of":"at","before":3,"start":3,"last":5,"before_began":10,"began":20}}"#;
         for (text, is_of_this_load, expected) in [
             (kept, false, Some((5, Some(20)))),
             // Another partition of this load has moved it.
             (kept, true, Some((3, Some(10)))),
+            // One of the load that this one goes on with.
+            (moved, false, Some((3, Some(10)))),
+            (r#"{"cursor":{"of":"at","last":5,"unsettled":true}}"#, false, None),
             (r#"{"cursor":{"of":"at","last":5,"began":20}}"#, true, None),
             (r#"{"cursor":{"of":"at","last":5}}"#, false, Some((5, None))),
             (under_way, false, Some((3, Some(10)))),

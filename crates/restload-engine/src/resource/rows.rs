@@ -289,6 +289,7 @@ pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Pr
             // Others of this load may begin where it did.
             kept.cursor.was = cursor.before.clone();
             kept.cursor.was_began = cursor.before_began;
+            kept.cursor.unsettled = true;
         }
     }
     let checkpoint = make(kept.map(|kept| position_of(&kept, &shared.fetcher)));

@@ -54,6 +54,10 @@ pub struct KeptCursor {
     /// The same of those at `was`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was_began: Option<i64>,
+    /// Whether the load that has moved it has not come to its end: other partitions of what goes on with it still begin at
+    /// `was`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
     /// Digests of the records at `last` that children were given, where they are remembered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_last: Vec<String>,
@@ -89,6 +93,7 @@ impl CursorProgress {
                 was: Bound::default(),
                 began,
                 was_began: None,
+                unsettled: false,
                 at_last: at_last.to_vec(),
             },
         })

@@ -45,6 +45,7 @@ fn kept(of: &str, last: &Json) -> KeptCursor {
         was: Bound::default(),
         began: None,
         was_began: None,
+        unsettled: false,
         at_last: Vec::new(),
         of: of.to_owned(),
         last: Bound(last.clone().into()),
