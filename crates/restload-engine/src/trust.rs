@@ -22,10 +22,7 @@ pub(crate) const REFUSED: &str = "invalid peer certificate";
 /// TLS as the HTTP client is to speak it.
 pub(crate) fn tls() -> Result<ClientConfig, Error> {
     let provider = Arc::new(crypto::ring::default_provider());
-    let verifier = Arc::new(SystemVerifier {
-        provider: Arc::clone(&provider),
-        verifier: OnceLock::new(),
-    });
+    let verifier = Arc::new(SystemVerifier(Arc::clone(&provider)));
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -35,12 +32,9 @@ pub(crate) fn tls() -> Result<ClientConfig, Error> {
     Ok(tls)
 }
 
-/// The platform's verifier, once it is needed.
+/// The platform's verifier, once it is needed: one for all clients, of which a login has its own.
 #[derive(Debug)]
-struct SystemVerifier {
-    provider: Arc<CryptoProvider>,
-    verifier: OnceLock<Result<Verifier, Error>>,
-}
+struct SystemVerifier(Arc<CryptoProvider>);
 
 impl ServerCertVerifier for SystemVerifier {
     fn verify_server_cert(
@@ -51,7 +45,8 @@ impl ServerCertVerifier for SystemVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verifier = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
+        static VERIFIER: OnceLock<Result<Verifier, Error>> = OnceLock::new();
+        let verifier = VERIFIER.get_or_init(|| Verifier::new(Arc::clone(&self.0)));
         let verifier = verifier.as_ref().map_err(|error| match error {
             // The only thing that it has to say so.
             Error::General(_) => Error::General(NO_AUTHORITIES.to_owned()),
@@ -66,7 +61,7 @@ impl ServerCertVerifier for SystemVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        crypto::verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -75,10 +70,10 @@ impl ServerCertVerifier for SystemVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        crypto::verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -424,30 +424,14 @@ impl ColumnBuffer {
     pub fn put(&mut self, row: usize, cell: Cell<'_>) {
         self.prepare(row);
         // Most values are of their column's own type.
-        let is_of_type = match (&mut self.data, cell) {
-            (ColumnData::Text(cells), Cell::Text(text)) => {
-                cells.push(text);
-                true
-            }
-            (ColumnData::Bigint(cells), Cell::Bigint(number)) => {
-                cells.push(number);
-                true
-            }
-            (ColumnData::Double(cells), Cell::Double(number)) => {
-                cells.push(number);
-                true
-            }
-            (ColumnData::Bool(cells), Cell::Bool(flag)) => {
-                cells.push(flag);
-                true
-            }
-            _ => false,
-        };
-        if is_of_type {
-            self.valid.push(true);
-            return;
+        match (&mut self.data, cell) {
+            (ColumnData::Text(cells), Cell::Text(text)) => cells.push(text),
+            (ColumnData::Bigint(cells), Cell::Bigint(number)) => cells.push(number),
+            (ColumnData::Double(cells), Cell::Double(number)) => cells.push(number),
+            (ColumnData::Bool(cells), Cell::Bool(flag)) => cells.push(flag),
+            _ => return self.put_other(row, cell),
         }
-        self.put_other(row, cell);
+        self.valid.push(true);
     }
 
     /// The same where the column has another type, or none yet.

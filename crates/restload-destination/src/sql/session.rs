@@ -47,8 +47,9 @@ impl Dialect {
     }
 
     /// Postgres: a transaction for a lock to live in. It reads no rows, so it keeps no old ones from being cleaned up.
-    pub(crate) fn begin_holding() -> Sql {
-        Sql::new("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL lock_timeout = '2s'")
+    pub(crate) fn begin_holding(key: i64) -> Sql {
+        let begin = Sql::new("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL lock_timeout = '2s'");
+        Sql::all_of([begin, Self::transaction_lock(key)])
     }
 
     /// Postgres: lets the transaction stand idle as long as it takes; one of the settings came with Postgres 17.
@@ -73,10 +74,6 @@ impl Dialect {
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
              AND ((l.classid::bigint << 32) | l.objid::bigint) = $1",
         )
-    }
-
-    pub(crate) fn take_transaction_lock() -> Sql {
-        Sql::new("SELECT pg_advisory_xact_lock($1)::text")
     }
 
     /// Postgres: begins a transaction that does not wait for others without end, and takes such a lock, in one message.

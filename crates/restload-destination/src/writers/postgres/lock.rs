@@ -27,12 +27,7 @@ impl RunLock {
     /// Asks for the lock. The server may take a moment to notice that the last run's connection is gone, hence the wait.
     pub(super) async fn take(options: &PgConnectOptions, key: i64) -> Result<Asked, Cause> {
         let mut connection = PgConnection::connect_with(options).await?;
-        sqlx::raw_sql(Dialect::begin_holding().into_safe())
-            .execute(&mut connection)
-            .await?;
-        let taken = sqlx::query(Dialect::take_transaction_lock().into_safe())
-            .bind(key)
-            .persistent(false)
+        let taken = sqlx::raw_sql(Dialect::begin_holding(key).into_safe())
             .execute(&mut connection)
             .await;
         match taken.map_err(Cause::from) {
