@@ -6,12 +6,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use restload_engine::Moment;
 use restload_model::diagnostics::{Anchor, Diagnostic, Diagnostics, KeyPath, Segment, did_you_mean};
 use restload_model::secret::Secret;
 use restload_replay::pseudonym;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
-use restload_source::plan::{Lookup, Plan, PlanOptions, RunRange, SourceConfig, bind, plan};
+use restload_source::plan::{Lookup, NoTimeZone, Plan, PlanOptions, RunRange, SourceConfig, bind, plan};
 use restload_source::template::Template;
 use serde_json::{Map, Value};
 
@@ -21,6 +22,7 @@ use crate::load::Mistake;
 use crate::load::document::Document;
 use crate::load::render::{mistakes, render};
 use crate::load::secrets::Secrets;
+use crate::load::time_zone::time_zone;
 use crate::load::validate::validate;
 use crate::terminal::Terminal;
 
@@ -438,6 +440,10 @@ impl Lookup for Surroundings<'_> {
         let value = self.secrets.env(name)?;
         self.used.borrow_mut().env.insert(name.to_owned(), value.clone());
         Some(value)
+    }
+
+    fn time_zone(&self, name: &str) -> Result<TimeZone, NoTimeZone> {
+        time_zone(name)
     }
 }
 

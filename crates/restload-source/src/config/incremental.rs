@@ -87,7 +87,9 @@ pub struct IncrementalConfig {
     pub transform: Option<String>,
     /// Take the range from the environment variables `DLT_INTERVAL_START` and `DLT_INTERVAL_END`, which hold moments and
     /// must both be set: a backfill, as `--from` and `--until` give one, of what lies within `initial_value` and
-    /// `end_value` too. Where these are numbers a moment is its seconds since 1970, where they are days its day in UTC.
+    /// `end_value` too. They are taken in the form of these: beside a number a moment is its seconds since 1970, beside
+    /// a day its day, beside a text without an offset what the clock shows. Days and clocks are UTC's, or those of the
+    /// time zone that `DLT_INTERVAL_TIMEZONE` names: `Europe/Berlin`.
     #[serde(default, deserialize_with = "null::or_default")]
     #[schemars(with = "Option<bool>")]
     pub allow_external_schedulers: bool,

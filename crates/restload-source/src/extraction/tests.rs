@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use jiff::tz::TimeZone;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::secret::Secret;
 use serde_json::json;
@@ -8,7 +9,7 @@ use url::Url;
 
 use super::*;
 use crate::config::expand_resource;
-use crate::plan::{Lookup, PlanOptions, SourceConfig, partition_context, plan};
+use crate::plan::{Lookup, NoTimeZone, PlanOptions, SourceConfig, partition_context, plan};
 
 struct Nothing;
 
@@ -23,6 +24,10 @@ impl Lookup for Nothing {
 
     fn env(&self, _: &str) -> Option<String> {
         None
+    }
+
+    fn time_zone(&self, _: &str) -> Result<TimeZone, NoTimeZone> {
+        Err(NoTimeZone::NoDatabase)
     }
 }
 

@@ -23,6 +23,7 @@ use restload_model::Value;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 
 pub use filter::Taken;
+pub use scheduled::Schedule;
 pub use state::{CursorProgress, Kept, KeptCursor, Slice, Windows};
 pub use value::{Bound, compare};
 pub use window::Slices;
@@ -108,8 +109,8 @@ pub struct RunFacts<'r> {
     pub started_at: &'r str,
     /// The range that the command line gives.
     pub range: &'r RunRange,
-    /// The range of an external scheduler.
-    pub scheduled: &'r RunRange,
+    /// What an external scheduler says.
+    pub schedule: &'r Schedule,
 }
 
 impl IncrementalPlan {
@@ -141,7 +142,7 @@ impl IncrementalPlan {
         };
         let scheduled = config
             .allow_external_schedulers
-            .then(|| scheduled_range(run.scheduled, config, path, diagnostics));
+            .then(|| scheduled_range(run.schedule, config, path, diagnostics));
         let given = scheduled.as_ref().unwrap_or(run.range);
         let (initial, end) = given_range(given, config, path, diagnostics)?;
         let is_backfill = !end.is_none() || given.is_given();
@@ -566,20 +567,26 @@ fn given_range(
     let end = read(&given.until, &config.end_value, "--until");
     let (initial, end) = (initial?, end?);
     if given.is_given() && !initial.is_none() && !end.is_none() {
-        let ordering = compare(&initial.0, &end.0);
-        let is_sound = match config.last_value_func {
-            LastValueFunc::Max => ordering == Some(Ordering::Less),
-            LastValueFunc::Min => ordering == Some(Ordering::Greater),
+        let (forward, backward) = match config.last_value_func {
+            LastValueFunc::Max => (Ordering::Less, Ordering::Greater),
+            LastValueFunc::Min => (Ordering::Greater, Ordering::Less),
         };
-        if !is_sound {
-            diagnostics.error(
-                path,
-                format_args!(
-                    "the range from {} until {} holds nothing",
-                    initial.0.to_text(),
-                    end.0.to_text()
-                ),
-            );
+        let ordering = compare(&initial.0, &end.0);
+        let holds_its_ends = config.range_start == RangeBound::Closed && config.range_end == RangeBound::Closed;
+        let message = format_args!(
+            "the range from {} until {} holds nothing",
+            initial.0.to_text(),
+            end.0.to_text()
+        );
+        if ordering == Some(forward) || (ordering == Some(Ordering::Equal) && holds_its_ends) {
+            return Some((initial, end));
+        }
+        // A scheduler's hours are empty where the cursor has days, but for the last one of each day, and so are its
+        // ranges outside of the config's: nothing is wrong then, and nothing is missed.
+        if config.allow_external_schedulers && [Some(backward), Some(Ordering::Equal)].contains(&ordering) {
+            diagnostics.warning(path, message, None);
+        } else {
+            diagnostics.error(path, message);
             return None;
         }
     }

@@ -118,10 +118,43 @@ impl Spelling {
         self.time.is_none()
     }
 
+    /// The same, with an offset where it names a time of day without one.
+    pub(super) fn with_an_offset(mut self) -> Self {
+        if let Some(time) = &mut self.time
+            && time.offset.is_empty()
+        {
+            "Z".clone_into(&mut time.offset);
+        }
+        self
+    }
+
     /// A moment in this spelling; what the spelling has no place for is cut.
     pub(super) fn write(&self, micros: i64) -> String {
-        let offset = self.time.as_ref().map_or(0, |time| time.offset_micros);
-        let local = micros.saturating_add(offset);
+        let time = self.time.as_ref();
+        let local = micros.saturating_add(time.map_or(0, |time| time.offset_micros));
+        self.write_local(local, time.map_or("", |time| &time.offset))
+    }
+
+    /// A moment in this spelling, but as the clock shows it that is so many seconds ahead of UTC.
+    pub(super) fn write_at_offset(&self, micros: i64, ahead: i32) -> String {
+        let local = micros.saturating_add(i64::from(ahead) * 1_000_000);
+        let Some(time) = self.time.as_ref().filter(|time| !time.offset.is_empty()) else {
+            return self.write_local(local, "");
+        };
+        let in_utc = if time.offset_micros == 0 { &time.offset } else { "Z" };
+        // An offset has no place for seconds, which zones had until the 20th century.
+        if ahead == 0 || ahead % 60 != 0 {
+            return self.write_local(micros, in_utc);
+        }
+        let sign = if ahead < 0 { '-' } else { '+' };
+        let is_compact = time.offset.len() > 3 && !time.offset.contains(':');
+        let colon = if is_compact { "" } else { ":" };
+        let minutes = ahead.abs() / 60;
+        self.write_local(local, &format!("{sign}{:02}{colon}{:02}", minutes / 60, minutes % 60))
+    }
+
+    /// What a clock shows, in microseconds since it showed the start of 1970, and its offset as it is to be written.
+    fn write_local(&self, local: i64, offset: &str) -> String {
         let (year, month, day) = iso_time::civil_from_days(local.div_euclid(MICROS_PER_DAY) as i32);
         let mut text = String::new();
         let separator = self.date_separator.map(String::from).unwrap_or_default();
@@ -145,7 +178,7 @@ impl Spelling {
             let fraction = format!("{:06}{}", of_day % 1_000_000, "0".repeat(digits.saturating_sub(6)));
             text.push_str(&fraction[..digits]);
         }
-        text.push_str(&time.offset);
+        text.push_str(offset);
         text
     }
 }

@@ -6,6 +6,14 @@ use crate::config::{expand_resource, merge_defaults};
 
 const NOW: &str = "2024-03-01T12:00:00Z";
 
+fn schedule(start: Option<&str>, end: Option<&str>) -> Schedule {
+    Schedule {
+        start: start.map(ToOwned::to_owned),
+        end: end.map(ToOwned::to_owned),
+        zone: Ok(jiff::tz::TimeZone::UTC),
+    }
+}
+
 fn compiled(block: &Json, resource: &Json, range: &RunRange) -> Result<IncrementalPlan, String> {
     compiled_at(NOW, block, resource, range)
 }
@@ -22,7 +30,7 @@ fn compiled_at(started_at: &str, block: &Json, resource: &Json, range: &RunRange
     let facts = RunFacts {
         started_at,
         range,
-        scheduled: &RunRange::default(),
+        schedule: &schedule(None, None),
     };
     let path = KeyPath::root().key("incremental");
     let plan = IncrementalPlan::compile(&config, &resource, facts, &path, &mut diagnostics);
@@ -445,6 +453,11 @@ fn a_range_of_the_run_takes_the_place_of_the_stored_one() {
         ),
         (
             json!("2024-01-01"),
+            range(Some("2024-03-01"), Some("2024-03-01")),
+            "error: the range from 2024-03-01 until 2024-03-01 holds nothing",
+        ),
+        (
+            json!("2024-01-01"),
             range(Some("2024-03-01"), Some("2024-02-01")),
             "error: the range from 2024-03-01 until 2024-02-01 holds nothing",
         ),
@@ -463,29 +476,29 @@ fn a_range_of_the_run_takes_the_place_of_the_stored_one() {
     }
 }
 
-/// What the environment gives are moments: they are taken in the cursor's own form, within what the config says.
+/// Hours of a day, of a cursor that has days, and ranges before those of the config are no mistake.
 #[test]
-fn a_scheduler_gives_the_range() {
-    let scheduled = RunRange {
-        from: Some("2024-02-01T00:00:00Z".to_owned()),
-        until: Some("2024-03-01T01:00:00+01:00".to_owned()),
-    };
+fn a_range_of_a_scheduler_may_hold_nothing() {
     for (bounds, expected) in [
         (
             json!({"initial_value": "2024-01-01T00:00:00Z"}),
-            "2024-02-01T00:00:00Z..2024-03-01T01:00:00+01:00",
-        ),
-        (json!({}), "2024-02-01T00:00:00Z..2024-03-01T01:00:00+01:00"),
-        (json!({"initial_value": "2024-01-01"}), "2024-02-01..2024-03-01"),
-        (json!({"initial_value": 0}), "1706745600..1709251200"),
-        (json!({"initial_value": 0.5}), "1706745600..1709251200"),
-        (
-            json!({"initial_value": "2024-02-15", "end_value": "2024-02-20"}),
-            "2024-02-15..2024-02-20",
+            "2024-02-01T09:00:00Z..2024-02-01T10:00:00Z",
         ),
         (
-            json!({"initial_value": "2024-01-15", "end_value": "2024-04-01"}),
-            "2024-02-01..2024-03-01",
+            json!({"initial_value": "2024-01-01"}),
+            "2024-02-01..2024-02-01, the range from 2024-02-01 until 2024-02-01 holds nothing",
+        ),
+        (
+            json!({"initial_value": "2024-01-01", "range_end": "closed"}),
+            "2024-02-01..2024-02-01",
+        ),
+        (
+            json!({"initial_value": "2024-03-01"}),
+            "2024-03-01..2024-02-01, the range from 2024-03-01 until 2024-02-01 holds nothing",
+        ),
+        (
+            json!({"initial_value": "2024-03-01", "range_end": "closed"}),
+            "2024-03-01..2024-02-01, the range from 2024-03-01 until 2024-02-01 holds nothing",
         ),
     ] {
         let mut block = json!({"cursor_path": "at", "allow_external_schedulers": true});
@@ -499,12 +512,18 @@ fn a_scheduler_gives_the_range() {
         let facts = RunFacts {
             started_at: NOW,
             range: &RunRange::default(),
-            scheduled: &scheduled,
+            schedule: &schedule(Some("2024-02-01T09:00:00Z"), Some("2024-02-01T10:00:00Z")),
         };
         let plan = IncrementalPlan::compile(&config, &resource, facts, &KeyPath::root(), &mut diagnostics);
         let plan = plan.unwrap_or_else(|| panic!("{bounds}: {diagnostics:?}"));
         assert!(plan.is_backfill(), "{bounds}");
-        assert_eq!(plan.scope().unwrap().trim_start_matches('@'), expected, "{bounds}");
+        assert!(!diagnostics.has_errors(), "{bounds}");
+        let told = diagnostics.into_vec().into_iter().map(|told| told.message);
+        let found: Vec<String> = [plan.scope().unwrap().trim_start_matches('@').to_owned()]
+            .into_iter()
+            .chain(told)
+            .collect();
+        assert_eq!(found.join(", "), expected, "{bounds}");
     }
 }
 

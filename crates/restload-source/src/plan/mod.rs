@@ -17,13 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use jiff::tz::TimeZone;
 use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 use restload_model::secret::{Redactor, Secret};
 
 use crate::auth::{Binding, Exchange, Exchanges};
 use crate::config::{ClientConfig, ResourceConfig};
-use crate::incremental::RunFacts;
+use crate::incremental::{RunFacts, Schedule};
 use crate::parent_fields::Parents;
 use crate::template::{Context, Template, to_value};
 
@@ -44,6 +45,20 @@ pub trait Lookup {
     fn secret_places(&self, name: &str) -> Vec<String>;
     /// The value of `{env.NAME}`.
     fn env(&self, name: &str) -> Option<String>;
+    /// The time zone of a name in the IANA's database.
+    fn time_zone(&self, name: &str) -> Result<TimeZone, NoTimeZone>;
+}
+
+/// Why there is no time zone of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoTimeZone {
+    /// No zone is called so.
+    Unknown {
+        /// The name that was meant, perhaps.
+        near: Option<String>,
+    },
+    /// There is no database to look for it in.
+    NoDatabase,
 }
 
 /// A config as planning takes it: resources written out in full, each with its place in the file.
@@ -164,14 +179,11 @@ pub fn plan(
 
     let read = config.resources.iter().map(|(_, resource)| resource.name.as_str());
     let names: Vec<&str> = read.chain(config.unreadable.iter().map(String::as_str)).collect();
-    let scheduled = RunRange {
-        from: lookup.env("DLT_INTERVAL_START"),
-        until: lookup.env("DLT_INTERVAL_END"),
-    };
+    let schedule = Schedule::read(lookup);
     let run = RunFacts {
         started_at: &options.started_at,
         range: &options.range,
-        scheduled: &scheduled,
+        schedule: &schedule,
     };
     let mut seen = BTreeSet::new();
     let mut compiled: Vec<(KeyPath, &ResourceConfig, Option<ResourcePlan>)> = Vec::new();

@@ -3,7 +3,7 @@
 //! [`document`] turns YAML into a JSON value and remembers, with [`spans`], where each key stands. [`validate`] walks
 //! that value along the JSON Schema of the config types and notes every mistake with its key path; [`render`] joins
 //! the two into the report that a person reads. [`settings`] and [`secrets`] find what is not in the YAML: how this
-//! run differs, and what must not be written down.
+//! run differs, and what must not be written down. [`time_zone`] looks into the system's time zone database.
 
 mod dotenv;
 mod source;
@@ -17,6 +17,7 @@ pub(crate) mod rewriting;
 pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod settings;
+pub(crate) mod time_zone;
 pub(crate) mod validate;
 
 use std::fmt;
