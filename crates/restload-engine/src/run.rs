@@ -9,7 +9,6 @@ use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatu
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::NormalizePlan;
 use restload_model::normalizer::names::Names;
-use restload_model::row_id;
 use restload_model::schema::{Target, WriteDisposition};
 use restload_replay::StoredState;
 use restload_source::incremental::IncrementalPlan;
@@ -25,9 +24,7 @@ use crate::exchanges::Exchanges;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
-use crate::resource::{
-    self, Child, Counts, Cursors, Digests, Input, Replayed, Shared, Spawned, Stored, Tables, Tracker, cannot_note,
-};
+use crate::resource::{self, Child, Counts, Cursors, Digests, Input, Left, Replayed, Shared, Stored, Tables, Tracker};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
@@ -67,7 +64,7 @@ impl RunOptions {
 
 /// How far a resource can be picked up again after an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Resumption {
+pub(crate) enum Resumption {
     /// At the page it was on.
     Continue,
     /// From the first page, leaving out rows that are stored: a child that is replaced needs every parent's record again.
@@ -130,35 +127,18 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         .map(|plan| scope(plan, &range).map(Arc::from))
         .collect();
     let (messages, received) = mpsc::unbounded_channel();
-    let mut stored = Vec::with_capacity(resources.len());
-    let mut begun = Vec::with_capacity(resources.len());
+    let mut left = Vec::with_capacity(resources.len());
+    let mut known = Vec::with_capacity(resources.len());
     let mut cursors = Vec::with_capacity(resources.len());
     for ((plan, resumption), scope) in resources.iter().zip(&resumptions).zip(&scopes) {
-        let mut found = Stored::read(
-            &mut destination,
-            &fetcher,
-            plan,
-            scope.as_deref(),
-            *resumption == Resumption::Replay,
-        )
-        .await?;
-        if let Some(text) = found.note.take() {
+        let found = Stored::read(&mut destination, &fetcher, plan, scope.as_deref(), *resumption).await?;
+        if let Some(text) = found.note {
             let resource = Arc::clone(&plan.name);
             reporter.report(Event::Note { resource, text });
         }
+        known.push(found.known);
+        left.push(found.left);
         let restarts = *resumption == Resumption::Restart;
-        if restarts {
-            found.begun = Digests::default();
-            found.finished = Digests::default();
-            found.under_way = Vec::new();
-        }
-        // What stands in the queue already does not begin again.
-        let queued = found.under_way.iter();
-        let queued = queued.map(|spawned| row_id::of_partition(&spawned.partition));
-        let noted = found.begun.extend(queued);
-        noted.map_err(|error| RunError::Scratch(cannot_note(&error)))?;
-        begun.push(found.begun);
-        stored.push((found.under_way, found.finished));
         let counts = !(starts_anew(plan) && (restarts || !plan.is_loaded));
         cursors.push(Cursors::new(
             plan,
@@ -191,7 +171,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         cursors,
         held: Arc::clone(&held),
     };
-    let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, stored, begun), writer.run(received));
+    let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, left, known), writer.run(received));
     for report in &mut reports {
         report.rejected += writer.totals.refused.get(&report.resource).copied().unwrap_or(0);
     }
@@ -270,17 +250,16 @@ impl Tasks<'_> {
         self,
         resources: &[Arc<ResourcePlan>],
         resumptions: &[Resumption],
-        mut stored: Vec<(Vec<Spawned>, Digests)>,
-        mut begun: Vec<Digests>,
+        left: Vec<Left>,
+        known: Vec<Digests>,
     ) -> Vec<ResourceReport> {
         let budget = Arc::new(Semaphore::new(BUDGET_KIB));
         let mut inlets: Vec<Option<Inlet>> = Vec::with_capacity(resources.len());
         let mut inputs: Vec<Option<mpsc::Receiver<Input>>> = Vec::with_capacity(resources.len());
-        for (index, plan) in resources.iter().enumerate() {
+        for (plan, known) in resources.iter().zip(known) {
             let is_child = plan.direct_parents().next().is_some();
             let (inlet, input) = is_child
                 .then(|| {
-                    let known = std::mem::take(&mut begun[index]);
                     let (sender, receiver) = mpsc::channel(PARTITIONS_AHEAD);
                     let known = Arc::new(Mutex::new(known));
                     (Inlet { sender, known }, receiver)
@@ -290,7 +269,7 @@ impl Tasks<'_> {
             inputs.push(input);
         }
         let mut running = JoinSet::new();
-        for (index, plan) in resources.iter().enumerate() {
+        for ((index, plan), left) in resources.iter().enumerate().zip(left) {
             let mut children = Vec::new();
             for (child_index, child) in resources.iter().enumerate() {
                 if child.direct_parents().any(|link| *link.resource == *plan.name)
@@ -308,13 +287,7 @@ impl Tasks<'_> {
                     });
                 }
             }
-            let (stored, finished) = std::mem::take(&mut stored[index]);
             let is_replayed = resumptions[index] == Resumption::Replay;
-            let (replayed, stored) = if is_replayed {
-                Replayed::start_over(stored)
-            } else {
-                (Replayed::default(), stored)
-            };
             let limit = self.options.limit.filter(|_| plan.is_loaded);
             let holds = !children.is_empty() && !self.options.full_refresh;
             let shared = Arc::new(Shared {
@@ -341,7 +314,7 @@ impl Tasks<'_> {
                 budget: Arc::clone(&budget),
                 children,
                 is_resumable: resumptions[index] != Resumption::Restart,
-                replayed,
+                replayed: Replayed::new(is_replayed),
                 remembers_done: is_replayed || plan.pairs_parents(),
                 remaining: limit.map(|limit| AtomicI64::new(i64::try_from(limit).unwrap_or(i64::MAX))),
                 traffic: Traffic::default(),
@@ -349,7 +322,7 @@ impl Tasks<'_> {
                 told: std::sync::Mutex::default(),
             });
             let input = inputs[index].take();
-            let load = async move { (index, resource::load(shared, (stored, finished), input).await) };
+            let load = async move { (index, resource::load(shared, left, input).await) };
             running.spawn_on(load, &self.options.workers);
         }
         // A child's queue ends with the last of its parents.

@@ -1,166 +1,22 @@
-//! What is stored of partitions: those that an interrupted load has left, and the cursors of the others.
+//! The cursors of partitions: where they are stored, and what becomes of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use restload_destination::{Destination, Found};
+use restload_destination::Found;
 use restload_model::checkpoint::Checkpoint;
-use restload_model::row_id;
 use restload_source::extraction::Progress;
 use restload_source::incremental::{Bound, Kept, KeptCursor};
 use restload_source::plan::ResourcePlan;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::digests::{Digests, cannot_note};
-use super::shared::Spawned;
-use crate::error::RunError;
 use crate::fetch::Fetcher;
 use crate::report::CursorMove;
 use crate::writing::{Message, Question};
 
-/// The partitions that a parent's page has given rise to. It is stored with that page and removed when the load has
-/// ended well, so that parents' records alike are requested for once even if the load is interrupted between them: of a
-/// partition that is loaded nothing else may be left.
-#[derive(Debug, Serialize, Deserialize)]
-struct Begun {
-    begun: Vec<String>,
-}
-
-impl Begun {
-    fn digests(&self) -> impl Iterator<Item = u128> {
-        self.begun
-            .iter()
-            .filter_map(|digest| u128::from_str_radix(digest, 16).ok())
-    }
-}
-
-/// What is stored, besides themselves, of the partitions that a page has given rise to: a name and a text. The first
-/// of them gives the name: a partition begins once in a load, so no other page's takes its place.
-pub(crate) fn begun(digests: &[u128]) -> Option<(String, String)> {
-    let begun: Vec<String> = digests.iter().map(|digest| format!("{digest:x}")).collect();
-    let name = format!("begun {}", begun.first()?);
-    let text = serde_json::to_string(&Begun { begun }).unwrap_or_default();
-    Some((name, text))
-}
-
-/// The stored state of a resource, but for the cursors of its parents' records: there may be as many as there are
-/// records, and they are asked for as the records come.
-#[derive(Debug, Default)]
-pub(crate) struct Stored {
-    /// The partitions that an interrupted load has left.
-    pub(crate) under_way: Vec<Spawned>,
-    /// The cursor of a resource without parents, as the last load that came to its end has left it.
-    pub(crate) root: Option<KeptCursor>,
-    /// The partitions that the interrupted load has begun, those that it has finished among them.
-    pub(crate) begun: Digests,
-    /// The pairs of several parents' records that it has finished.
-    pub(crate) finished: Digests,
-    /// What there is to say of it.
-    pub(crate) note: Option<String>,
-}
-
-impl Stored {
-    /// Reads what the destination has of a resource, in the scope of this run. Where `counts_pages`, what is finished is
-    /// wanted whole: its pages are read again.
-    pub(crate) async fn read(
-        destination: &mut Destination,
-        fetcher: &Fetcher,
-        plan: &ResourcePlan,
-        scope: Option<&str>,
-        counts_pages: bool,
-    ) -> Result<Self, RunError> {
-        let untold = |error| RunError::Scratch(cannot_note(&error));
-        let mut stored = Self::default();
-        let mut windows: HashMap<String, Vec<Progress>> = HashMap::new();
-        let mut former = None;
-        let mut after: Option<Arc<str>> = None;
-        loop {
-            let page = destination.checkpoints_after(&plan.name, after.as_deref()).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(Arc::clone(&last.partition));
-            for checkpoint in &page {
-                let name = fetcher.redactor.restore(&checkpoint.partition);
-                let Some((partition, text)) = within(scope, &name).zip(checkpoint.position.as_deref()) else {
-                    continue;
-                };
-                let text = fetcher.redactor.restore(text);
-                if partition.is_empty() {
-                    stored.root = kept_in(&text, false);
-                }
-                if let Ok(progress) = serde_json::from_str::<Progress>(&text) {
-                    if progress.slice.is_some() {
-                        windows
-                            .entry(progress.whole(partition).to_owned())
-                            .or_default()
-                            .push(progress);
-                    } else if progress.done && plan.pairs_parents() && !counts_pages && fits(plan, &progress) {
-                        let digest = row_id::of_partition(partition);
-                        stored.finished.insert(digest).map_err(untold)?;
-                    } else {
-                        stored.under_way.push(Spawned::new(partition.into(), progress));
-                    }
-                } else if let Ok(kept) = serde_json::from_str::<Kept>(&text) {
-                    let incremental = plan.incremental.as_ref();
-                    if incremental.is_some_and(|incremental| !incremental.knows(&kept.cursor)) {
-                        former = Some(kept.cursor.of);
-                    }
-                } else if let Ok(page) = serde_json::from_str::<Begun>(&text) {
-                    stored.begun.extend(page.digests()).map_err(untold)?;
-                }
-            }
-        }
-        for spawned in &mut stored.under_way {
-            spawned.windows = windows.remove(&*spawned.partition).unwrap_or_default();
-        }
-        stored.drop_what_does_not_fit(plan, former);
-        Ok(stored)
-    }
-
-    /// A cursor of another field says nothing of this one, and windows of another length are others.
-    fn drop_what_does_not_fit(&mut self, plan: &ResourcePlan, former: Option<String>) {
-        let Some(incremental) = &plan.incremental else {
-            return;
-        };
-        let mut former = former;
-        let count = self.under_way.len();
-        self.under_way.retain(|spawned| {
-            if let Some(cursor) = &spawned.progress.cursor
-                && cursor.of != incremental.identity()
-            {
-                former = Some(cursor.of.clone());
-            }
-            fits(plan, &spawned.progress)
-        });
-        if self.under_way.len() < count {
-            // What is dropped begins again where the parent's record comes again.
-            self.begun = Digests::default();
-        }
-        self.note = former.map(|former| {
-            format!(
-                "its cursor was `{former}` and is `{}` now: the stored value says nothing of it, so that {} is loaded again",
-                incremental.identity(),
-                incremental.whole_range()
-            )
-        });
-    }
-}
-
-/// Whether a partition that is stored can go on: it has the cursor and the windows that it would begin with.
-fn fits(plan: &ResourcePlan, progress: &Progress) -> bool {
-    let Some(incremental) = &plan.incremental else {
-        return true;
-    };
-    match &progress.cursor {
-        // A record that waits for those of other parents has none yet.
-        None => plan.is_part(progress),
-        Some(cursor) => cursor.of == incremental.identity() && incremental.has_same_windows(progress.windows.as_ref()),
-    }
-}
-
 /// The cursor that a partition begins with, where this is stored of it. Of one that was under way, and begins anew, it is
 /// where it was before; so it is of one that this load has moved.
-fn kept_in(text: &str, is_of_this_load: bool) -> Option<KeptCursor> {
+pub(super) fn kept_in(text: &str, is_of_this_load: bool) -> Option<KeptCursor> {
     if let Ok(progress) = serde_json::from_str::<Progress>(text) {
         let is_own = !progress.shares_cursor && progress.slice.is_none();
         let cursor = progress.cursor.filter(|_| is_own)?;
@@ -225,6 +81,11 @@ impl Cursors {
         if !self.has_any || partitions.is_empty() {
             return None;
         }
+        self.ask_for(partitions)
+    }
+
+    /// Asks the writer for what is stored of some partitions. None without a writer.
+    fn ask_for(&self, partitions: &[Arc<str>]) -> Option<oneshot::Receiver<Vec<Found>>> {
         let stored = partitions.iter().map(|partition| {
             let name = stored_name(self.scope.as_deref(), partition);
             self.fetcher.redactor.store(&name).into()
@@ -240,13 +101,36 @@ impl Cursors {
     }
 
     fn read(&self, found: Vec<Found>) -> ByName {
-        let kept = found.into_iter().filter_map(|found| {
-            let name = self.fetcher.redactor.restore(&found.checkpoint.partition);
-            let partition: Arc<str> = within(self.scope.as_deref(), &name)?.into();
-            let text = self.fetcher.redactor.restore(found.checkpoint.position.as_deref()?);
+        let kept = found.iter().filter_map(|found| {
+            let checkpoint = &found.checkpoint;
+            let (partition, text) = self.restore(&checkpoint.partition, checkpoint.position.as_deref()?)?;
             Some((partition, kept_in(&text, found.is_of_this_load)?))
         });
         kept.collect()
+    }
+
+    /// The partition of a stored name, and the text as it was before it was stored.
+    fn restore(&self, name: &str, text: &str) -> Option<(Arc<str>, String)> {
+        let redactor = &self.fetcher.redactor;
+        let name = redactor.restore(name);
+        let partition = within(self.scope.as_deref(), &name)?.into();
+        Some((partition, redactor.restore(text)))
+    }
+
+    /// The partition of a stored name, and how far it has come; none when it is not under way.
+    pub(super) fn under_way_in(&self, name: &str, text: &str) -> Option<(Arc<str>, Progress)> {
+        let (partition, text) = self.restore(name, text)?;
+        Some((partition, serde_json::from_str(&text).ok()?))
+    }
+
+    /// How far some partitions have come, by name, where they are under way. Waits for the writer.
+    pub(super) async fn under_way(&self, partitions: &[Arc<str>]) -> Result<HashMap<Arc<str>, Progress>, WriterGone> {
+        let found = self.ask_for(partitions).ok_or(WriterGone)?;
+        let found = found.await.map_err(|_| WriterGone)?;
+        let under_way = found
+            .iter()
+            .filter_map(|found| self.under_way_in(&found.checkpoint.partition, found.checkpoint.position.as_deref()?));
+        Ok(under_way.collect())
     }
 
     /// The cursors of some partitions. Waits for the writer; without one the load ends, and nothing begins any more.

@@ -3,26 +3,34 @@
 //! Partitions are made as they are walked, so that there are never more than fit the client's limits, however many
 //! pairs there are.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use restload_model::row_id;
 use restload_source::extraction::{Progress, paired, settle_missing};
 use restload_source::parent_fields::Parents;
+use restload_source::plan::ResourcePlan;
 
 use super::digests::{Digests, cannot_note};
 use super::naming::nameable;
 use super::rows::{checkpoint, checkpoint_of, hand_over_checkpoints};
 use super::shared::{Shared, Spawned, Stopped, failed, stop};
+use super::stored::Left;
 
 /// What parents' records that wait for those of other parents may take, by the text of the fields that are wanted of
 /// them.
 const MOST_HELD_BYTES: usize = 64 << 20;
 
-/// Makes partitions of what the parents send.
+/// Makes partitions of what an interrupted load has left, and of what the parents send.
 #[derive(Debug)]
-pub(super) enum Feed {
+pub(super) struct Feed {
+    left: Left,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
     /// One for each record.
     Single(VecDeque<Spawned>),
     /// One for several records.
@@ -32,51 +40,39 @@ pub(super) enum Feed {
 }
 
 impl Feed {
-    /// A feed that begins with what an interrupted load has left, but for what it has finished.
-    pub(super) fn new(shared: &Shared, stored: Vec<Spawned>, finished: Digests) -> Self {
-        let plan = &shared.plan;
-        if let Some(batch) = &plan.batch {
-            let (waiting, ready) = stored.into_iter().partition(|spawned| plan.is_part(&spawned.progress));
-            return Self::Batches(Batches {
+    pub(super) fn new(plan: &ResourcePlan, left: Left) -> Self {
+        let kind = if let Some(batch) = &plan.batch {
+            Kind::Batches(Batches {
                 size: batch.size,
-                waiting,
-                ready,
+                waiting: VecDeque::new(),
                 is_open: true,
-            });
-        }
-        if !plan.pairs_parents() {
-            return Self::Single(stored.into());
-        }
-        let mut pairs = Pairs {
-            sides: plan.direct_parents().map(|link| Side::new(&link.resource)).collect(),
-            under_way: BTreeMap::new(),
-            pending: VecDeque::new(),
-            held_bytes: 0,
-            known: Digests::default(),
-            finished,
+            })
+        } else if plan.pairs_parents() {
+            Kind::Pairs(Pairs {
+                sides: plan.direct_parents().map(|link| Side::new(&link.resource)).collect(),
+                pending: VecDeque::new(),
+                held_bytes: 0,
+                known: Digests::default(),
+                none_are_left: false,
+            })
+        } else {
+            Kind::Single(VecDeque::new())
         };
-        let (parts, begun): (Vec<_>, Vec<_>) = stored.into_iter().partition(|spawned| plan.is_part(&spawned.progress));
-        for spawned in begun {
-            pairs.under_way.insert(Arc::clone(&spawned.partition), spawned);
-        }
-        for part in parts {
-            pairs.add(part);
-        }
-        Self::Pairs(pairs)
+        Self { left, kind }
     }
 
     /// Takes a parent's record.
     pub(super) fn add(&mut self, spawned: Spawned) {
-        match self {
-            Self::Single(waiting) => waiting.push_back(spawned),
-            Self::Batches(batches) => batches.waiting.push_back(spawned),
-            Self::Pairs(pairs) => pairs.add(spawned),
+        match &mut self.kind {
+            Kind::Single(waiting) => waiting.push_back(spawned),
+            Kind::Batches(batches) => batches.waiting.push_back(spawned),
+            Kind::Pairs(pairs) => pairs.add(spawned),
         }
     }
 
     /// Takes note that a parent has come to its end.
     pub(super) fn parent_ended(&mut self, parent: &str) {
-        if let Self::Pairs(pairs) = self
+        if let Kind::Pairs(pairs) = &mut self.kind
             && let Some(side) = pairs.sides.iter_mut().find(|side| *side.parent == *parent)
         {
             side.has_ended = true;
@@ -85,17 +81,39 @@ impl Feed {
 
     /// Takes note that nothing more comes.
     pub(super) fn close(&mut self) {
-        if let Self::Batches(batches) = self {
+        if let Kind::Batches(batches) = &mut self.kind {
             batches.is_open = false;
         }
     }
 
     /// The next partition to walk, if there is one by now.
     pub(super) async fn next(&mut self, shared: &Shared) -> Result<Option<Spawned>, Stopped> {
-        match self {
-            Self::Single(waiting) => Ok(waiting.pop_front()),
-            Self::Batches(batches) => batches.next(shared),
-            Self::Pairs(pairs) => pairs.next(shared).await,
+        loop {
+            let next = match &mut self.kind {
+                Kind::Single(waiting) => waiting.pop_front(),
+                Kind::Batches(batches) => batches.next(shared, self.left.is_over)?,
+                Kind::Pairs(pairs) => pairs.next(shared, &mut self.left).await?,
+            };
+            if next.is_some() || self.left.is_over {
+                return Ok(next);
+            }
+            let Some(spawned) = self.left.next(shared)? else {
+                continue;
+            };
+            if matches!(self.kind, Kind::Single(_)) || !shared.plan.is_part(&spawned.progress) {
+                return Ok(Some(spawned));
+            }
+            self.add(spawned);
+        }
+    }
+
+    /// A part that cannot be placed would be lost without a word.
+    pub(super) fn check_empty(&self) -> Result<(), Stopped> {
+        match &self.kind {
+            Kind::Batches(batches) if !batches.waiting.is_empty() => {
+                Err(failed("records of the parent are left over".to_owned()))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -105,17 +123,13 @@ impl Feed {
 pub(super) struct Batches {
     size: usize,
     waiting: VecDeque<Spawned>,
-    /// Those that an interrupted load has begun.
-    ready: VecDeque<Spawned>,
     is_open: bool,
 }
 
 impl Batches {
-    fn next(&mut self, shared: &Shared) -> Result<Option<Spawned>, Stopped> {
-        if let Some(ready) = self.ready.pop_front() {
-            return Ok(Some(ready));
-        }
-        if self.waiting.is_empty() || (self.is_open && self.waiting.len() < self.size) {
+    fn next(&mut self, shared: &Shared, none_are_left: bool) -> Result<Option<Spawned>, Stopped> {
+        let more_may_come = self.is_open || !none_are_left;
+        if self.waiting.is_empty() || (more_may_come && self.waiting.len() < self.size) {
             return Ok(None);
         }
         let mut members = Vec::new();
@@ -152,7 +166,7 @@ impl Batches {
         hand_over_checkpoints(shared, checkpoints)?;
         match batch {
             Some(batch) => Ok(Some(batch)),
-            None => self.next(shared),
+            None => self.next(shared, none_are_left),
         }
     }
 }
@@ -162,16 +176,14 @@ impl Batches {
 pub(super) struct Pairs {
     /// In the order in which the endpoint names the parents.
     sides: Vec<Side>,
-    /// The pairs that an interrupted load has begun; those that it has finished, too, where their pages are counted.
-    under_way: BTreeMap<Arc<str>, Spawned>,
     /// Records whose pairs are still to be made, with what had come of the others when they came: a record is paired
     /// with earlier ones only, so that every pair is made once.
     pending: VecDeque<Pending>,
     held_bytes: usize,
     /// The partitions of an incremental resource that have a cursor.
     known: Digests,
-    /// The pairs that an interrupted load has finished.
-    finished: Digests,
+    /// Whether all records have come that an interrupted load has left.
+    none_are_left: bool,
 }
 
 #[derive(Debug)]
@@ -243,11 +255,15 @@ impl Pairs {
     }
 
     fn may_meet_more(&self, side: usize) -> bool {
+        if !self.none_are_left {
+            return true;
+        }
         let mut others = self.sides.iter().enumerate().filter(|(index, _)| *index != side);
         others.any(|(_, other)| !other.has_ended)
     }
 
-    async fn next(&mut self, shared: &Shared) -> Result<Option<Spawned>, Stopped> {
+    async fn next(&mut self, shared: &Shared, left: &mut Left) -> Result<Option<Spawned>, Stopped> {
+        self.none_are_left = left.is_over;
         if self.held_bytes > MOST_HELD_BYTES {
             return Err(Stopped::Failed {
                 error: format!(
@@ -266,7 +282,7 @@ impl Pairs {
                 continue;
             };
             let Some(progress) = joined(&parts) else { continue };
-            let Some(spawned) = self.begin(shared, progress).await? else {
+            let Some(spawned) = self.begin(shared, left, progress).await? else {
                 continue;
             };
             return Ok(Some(spawned));
@@ -275,17 +291,26 @@ impl Pairs {
         Ok(None)
     }
 
-    async fn begin(&mut self, shared: &Shared, progress: Progress) -> Result<Option<Spawned>, Stopped> {
+    async fn begin(
+        &mut self,
+        shared: &Shared,
+        left: &mut Left,
+        progress: Progress,
+    ) -> Result<Option<Spawned>, Stopped> {
         let untold = |error| failed(cannot_note(&error));
         let Some(nameable) = nameable(&shared.plan, progress, &mut self.known).map_err(untold)? else {
             return Ok(None);
         };
         let digest = row_id::of_partition(nameable.name());
-        if self.finished.contains(digest).map_err(untold)? {
+        if left.finished.contains(digest).map_err(untold)? {
             return Ok(None);
         }
-        if let Some(stored) = self.under_way.remove(nameable.name()) {
-            return Ok((!stored.progress.done).then_some(stored));
+        if left.pairs.contains(digest).map_err(untold)? {
+            let name = nameable.name();
+            let under_way = shared.cursors.under_way(std::slice::from_ref(name)).await;
+            if let Some(progress) = under_way.map_err(|_| Stopped::Cancelled)?.remove(name) {
+                return Ok(Some(Spawned::left(Arc::clone(name), progress)));
+            }
         }
         let names: Vec<Arc<str>> = nameable.names().cloned().collect();
         let cursors = shared.cursors.of(&names).await.map_err(|_| Stopped::Cancelled)?;
@@ -316,16 +341,6 @@ fn joined(parts: &[Arc<Progress>]) -> Option<Progress> {
     Some(progress)
 }
 
-/// A part that the feed cannot place would be lost without a word.
-pub(super) fn check_empty(feed: &Feed) -> Result<(), Stopped> {
-    match feed {
-        Feed::Batches(batches) if !batches.waiting.is_empty() => {
-            Err(failed("records of the parent are left over".to_owned()))
-        }
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -344,11 +359,10 @@ mod tests {
     fn pairs() -> Pairs {
         Pairs {
             sides: vec![Side::new("a"), Side::new("b")],
-            under_way: BTreeMap::new(),
             pending: VecDeque::new(),
             held_bytes: 0,
             known: Digests::default(),
-            finished: Digests::default(),
+            none_are_left: true,
         }
     }
 

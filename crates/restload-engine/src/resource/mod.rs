@@ -10,6 +10,7 @@ mod partitions;
 mod replay;
 mod rows;
 mod shared;
+mod stored;
 mod tables;
 mod walk;
 mod windows;
@@ -25,11 +26,12 @@ use restload_source::plan::RecordSource;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::cursors::{Cursors, Stored, is_unfinished, note_move, settled, within};
-pub(crate) use self::digests::{Digests, cannot_note};
+pub(crate) use self::cursors::{Cursors, is_unfinished, note_move, settled, within};
+pub(crate) use self::digests::Digests;
 pub(crate) use self::partitions::Input;
 pub(crate) use self::replay::Replayed;
 pub(crate) use self::shared::{Child, Counts, Shared, Spawned};
+pub(crate) use self::stored::{Left, Stored};
 pub(crate) use self::tables::{TableRows, Tables};
 pub(crate) use self::windows::Tracker;
 
@@ -39,30 +41,15 @@ use self::shared::{Stopped, failed, stop};
 use self::windows::load_partition;
 use crate::report::{Event, ResourceReport, ResourceStatus};
 
-/// Loads the resource. `stored` are the partitions that an interrupted load has left, and which pairs it has finished.
-pub(crate) async fn load(
-    shared: Arc<Shared>,
-    (stored, finished): (Vec<Spawned>, Digests),
-    input: Option<mpsc::Receiver<Input>>,
-) -> ResourceReport {
+/// Loads the resource, and what an interrupted load has left of it.
+pub(crate) async fn load(shared: Arc<Shared>, mut left: Left, input: Option<mpsc::Receiver<Input>>) -> ResourceReport {
     shared.fetcher.reporter.report(Event::Started {
         resource: Arc::clone(&shared.plan.name),
     });
     let result = match (&shared.plan.source, input) {
-        (RecordSource::Given(_), _) => {
-            let is_done = stored
-                .iter()
-                .any(|root| root.partition.is_empty() && root.progress.done);
-            if is_done { Ok(()) } else { load_given(&shared).await }
-        }
-        (_, None) => {
-            let root = stored.into_iter().find(|spawned| spawned.partition.is_empty());
-            match root.map_or_else(|| begin_root(&shared), Ok) {
-                Ok(root) => load_partition(&shared, root).await,
-                Err(stopped) => Err(stopped),
-            }
-        }
-        (_, Some(input)) => load_partitions(&shared, (stored, finished), input).await,
+        (RecordSource::Given(_), _) => load_given(&shared, &mut left).await,
+        (_, None) => load_root(&shared, &mut left).await,
+        (_, Some(input)) => load_partitions(&shared, left, input).await,
     };
     if result.is_ok() {
         for child in &shared.children {
@@ -109,17 +96,24 @@ pub(crate) async fn load(
     }
 }
 
-/// The one partition of a resource without parents, from its first page on.
-fn begin_root(shared: &Shared) -> Result<Spawned, Stopped> {
+/// The one partition of a resource without parents.
+async fn load_root(shared: &Arc<Shared>, left: &mut Left) -> Result<(), Stopped> {
+    if let Some(root) = left.root(shared)? {
+        return load_partition(shared, root).await;
+    }
     let progress = shared
         .plan
         .begin(Progress::start(Parents::new()), shared.cursors.root.as_ref());
     let progress = progress.map_err(|error| stop(shared, 1, None, &error))?;
-    Ok(Spawned::new(Arc::from(""), progress))
+    load_partition(shared, Spawned::new(Arc::from(""), progress)).await
 }
 
 /// Records from the config: one page, without a request.
-async fn load_given(shared: &Arc<Shared>) -> Result<(), Stopped> {
+async fn load_given(shared: &Arc<Shared>, left: &mut Left) -> Result<(), Stopped> {
+    let root = left.root(shared)?.map(|root| shared.replayed.start_over(root));
+    if root.is_some_and(|root| root.progress.done) {
+        return Ok(());
+    }
     let task = Arc::clone(shared);
     let page = spawn_blocking(move || {
         let RecordSource::Given(given) = &task.plan.source else {

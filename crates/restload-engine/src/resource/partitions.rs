@@ -5,9 +5,9 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::digests::Digests;
-use super::feed::{Feed, check_empty};
+use super::feed::Feed;
 use super::shared::{Shared, Spawned, Stopped, failed};
+use super::stored::Left;
 use super::windows::load_partition;
 
 /// What a child's task is told by its parents'.
@@ -22,12 +22,12 @@ pub(crate) enum Input {
 /// The partitions that the parents' records give rise to, as many at a time as the client allows.
 pub(super) async fn load_partitions(
     shared: &Arc<Shared>,
-    (stored, finished): (Vec<Spawned>, Digests),
+    left: Left,
     mut input: mpsc::Receiver<Input>,
 ) -> Result<(), Stopped> {
     let mut walks: JoinSet<Result<(), Stopped>> = JoinSet::new();
     let mut outcome = Ok(());
-    let mut feed = Feed::new(shared, stored, finished);
+    let mut feed = Feed::new(&shared.plan, left);
     let mut open = true;
     let most = shared.fetcher.limits.concurrency;
     loop {
@@ -48,7 +48,7 @@ pub(super) async fn load_partitions(
             }
         }
         if !open && walks.is_empty() {
-            return outcome.and_then(|()| check_empty(&feed));
+            return outcome.and_then(|()| feed.check_empty());
         }
         tokio::select! {
             next = input.recv(), if open && has_room => match next {

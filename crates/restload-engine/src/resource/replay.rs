@@ -1,16 +1,17 @@
 //! Reading again what an interrupted load has stored already: for children that are replaced, and so need every record.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use restload_source::extraction::Progress;
 use restload_source::incremental::Windows;
 
 use super::shared::Spawned;
 
-/// What is stored of each partition that is read again: its rows are not stored twice.
+/// What is stored of the partitions that are being read again: their rows are not stored twice. None where no resource
+/// is read again.
 #[derive(Debug, Default)]
-pub(crate) struct Replayed(HashMap<Arc<str>, Stood>);
+pub(crate) struct Replayed(Option<Mutex<HashMap<Arc<str>, Stood>>>);
 
 /// Where a partition stood.
 #[derive(Debug)]
@@ -23,43 +24,61 @@ struct Stood {
 }
 
 impl Replayed {
-    /// Takes note of where partitions stand, and puts them back to their first page, in the range that they had.
-    pub(crate) fn start_over(stored: Vec<Spawned>) -> (Self, Vec<Spawned>) {
-        let mut stood = HashMap::new();
-        let mut begun = Vec::with_capacity(stored.len());
-        for spawned in stored {
-            let windows = spawned.progress.windows.as_ref();
-            let own = Stood {
-                pages: pages_of(&spawned.progress),
-                windows: windows.map_or(0, |windows| windows.done),
-                begun: spawned
-                    .windows
-                    .iter()
-                    .filter_map(|window| Some((window.slice.as_ref()?.index, pages_of(window))))
-                    .collect(),
-            };
-            begun.push(Spawned::new(
-                Arc::clone(&spawned.partition),
-                Progress {
-                    windows: windows.map(|windows| Windows {
-                        done: 0,
-                        ..windows.clone()
-                    }),
-                    cursor: spawned.progress.cursor,
-                    missing: spawned.progress.missing,
-                    batch: spawned.progress.batch,
-                    shares_cursor: spawned.progress.shares_cursor,
-                    ..Progress::start(spawned.progress.parents)
-                },
-            ));
-            stood.insert(spawned.partition, own);
+    pub(crate) fn new(reads_again: bool) -> Self {
+        Self(reads_again.then(Mutex::default))
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, HashMap<Arc<str>, Stood>>> {
+        let stood = self.0.as_ref()?.lock();
+        Some(stood.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes note of where a partition stands, and puts it back to its first page, in the range that it had. Where
+    /// nothing is read again, it stays where it is.
+    pub(super) fn start_over(&self, left: Spawned) -> Spawned {
+        let Some(mut all) = self.lock() else { return left };
+        let windows = left.progress.windows.as_ref();
+        let stood = Stood {
+            pages: pages_of(&left.progress),
+            windows: windows.map_or(0, |windows| windows.done),
+            begun: HashMap::new(),
+        };
+        all.insert(Arc::clone(&left.partition), stood);
+        let progress = Progress {
+            windows: windows.map(|windows| Windows {
+                done: 0,
+                ..windows.clone()
+            }),
+            cursor: left.progress.cursor,
+            missing: left.progress.missing,
+            batch: left.progress.batch,
+            shares_cursor: left.progress.shares_cursor,
+            ..Progress::start(left.progress.parents)
+        };
+        Spawned { progress, ..left }
+    }
+
+    /// The same for a window that was begun of such a partition. False where nothing is read again.
+    pub(super) fn start_window_over(&self, partition: &str, window: &Progress) -> bool {
+        let Some(mut all) = self.lock() else { return false };
+        let stood = all.get_mut(partition).zip(window.slice.as_ref());
+        if let Some((stood, slice)) = stood {
+            stood.begun.insert(slice.index, pages_of(window));
         }
-        (Self(stood), begun)
+        true
+    }
+
+    /// Lets go of a partition that is read to its end.
+    pub(super) fn forget(&self, partition: &str) {
+        if let Some(mut all) = self.lock() {
+            all.remove(partition);
+        }
     }
 
     /// The pages of a partition, or of a window of one, whose rows are stored.
     pub(super) fn pages(&self, partition: &str, progress: &Progress) -> u64 {
-        let Some(stood) = self.0.get(progress.whole(partition)) else {
+        let all = self.lock();
+        let Some(stood) = all.as_ref().and_then(|all| all.get(progress.whole(partition))) else {
             return 0;
         };
         match &progress.slice {
@@ -72,7 +91,7 @@ impl Replayed {
 
     /// How many windows of a partition are loaded, from the first on; none for one that is not read again.
     pub(super) fn windows(&self, partition: &str) -> Option<u64> {
-        self.0.get(partition).map(|stood| stood.windows)
+        self.lock()?.get(partition).map(|stood| stood.windows)
     }
 }
 
@@ -99,15 +118,15 @@ mod tests {
             done,
             ..Progress::start(Parents::new())
         };
-        let stored = vec![
-            Spawned::new("half".into(), at_page(2, false)),
-            Spawned::new("whole".into(), at_page(5, true)),
-        ];
-        let (replayed, begun) = Replayed::start_over(stored);
-        for spawned in &begun {
-            assert_eq!(spawned.progress, Progress::start(Parents::new()));
+        let replayed = Replayed::new(true);
+        let left = [("half", at_page(2, false)), ("whole", at_page(5, true))];
+        for (name, progress) in left {
+            let begun = replayed.start_over(Spawned::left(name.into(), progress));
+            assert_eq!(begun.progress, Progress::start(Parents::new()));
         }
-        let pages = |name| replayed.pages(name, &begun[0].progress);
+        let pages = |name| replayed.pages(name, &Progress::start(Parents::new()));
         assert_eq!((pages("half"), pages("whole"), pages("new")), (2, u64::MAX, 0));
+        replayed.forget("half");
+        assert_eq!(pages("half"), 0);
     }
 }

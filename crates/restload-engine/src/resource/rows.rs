@@ -12,11 +12,12 @@ use restload_source::incremental::{CursorProgress, Taken};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::boundary::added_before;
-use super::cursors::{add_move, begun, position_of, stored_name};
+use super::cursors::{add_move, position_of, stored_name};
 use super::digests::cannot_note;
 use super::naming::{Nameable, Named, name_of, nameable};
 use super::partitions::Input;
 use super::shared::{Child, Shared, Spawned, Stopped};
+use super::stored::begun;
 use super::tables::TableRows;
 use crate::report::Event;
 use crate::writing::{BUDGET_KIB, Message, PageRows};

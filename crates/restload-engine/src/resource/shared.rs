@@ -30,8 +30,8 @@ const MOST_NOTES: usize = 20;
 pub(crate) struct Spawned {
     pub(crate) partition: Arc<str>,
     pub(crate) progress: Progress,
-    /// Windows of it that an interrupted load has begun.
-    pub(crate) windows: Vec<Progress>,
+    /// Whether an interrupted load has left it: windows of it may be stored, too.
+    pub(crate) is_left: bool,
     /// What its cursor was stored under so far.
     pub(crate) former: Option<Arc<str>>,
 }
@@ -41,8 +41,16 @@ impl Spawned {
         Self {
             partition,
             progress,
-            windows: Vec::new(),
+            is_left: false,
             former: None,
+        }
+    }
+
+    /// One that an interrupted load has left.
+    pub(crate) fn left(partition: Arc<str>, progress: Progress) -> Self {
+        Self {
+            is_left: true,
+            ..Self::new(partition, progress)
         }
     }
 }

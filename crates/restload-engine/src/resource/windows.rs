@@ -1,11 +1,12 @@
 //! A partition that is walked in windows: several at a time, each with its own checkpoint, and one cursor in the end.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use restload_model::checkpoint::Checkpoint;
 use restload_source::extraction::{ExtractError, Progress};
-use restload_source::incremental::{Bound, Slices};
+use restload_source::incremental::{Bound, Slice, Slices};
 use tokio::task::JoinSet;
 
 use super::rows::{checkpoint, checkpoint_of, hand_over_checkpoints};
@@ -27,6 +28,17 @@ struct Tracked {
 
 /// Walks a partition: at once, or window by window.
 pub(super) async fn load_partition(shared: &Arc<Shared>, spawned: Spawned) -> Result<(), Stopped> {
+    if !spawned.is_left {
+        return load(shared, spawned).await;
+    }
+    let spawned = shared.replayed.start_over(spawned);
+    let partition = Arc::clone(&spawned.partition);
+    let loaded = load(shared, spawned).await;
+    shared.replayed.forget(&partition);
+    loaded
+}
+
+async fn load(shared: &Arc<Shared>, spawned: Spawned) -> Result<(), Stopped> {
     if spawned.progress.done {
         return Ok(());
     }
@@ -37,7 +49,7 @@ pub(super) async fn load_partition(shared: &Arc<Shared>, spawned: Spawned) -> Re
     let Spawned {
         partition,
         progress,
-        windows: known,
+        is_left,
         ..
     } = spawned;
     let slices = slices_of(shared, &progress).map_err(|error| refused(&error))?;
@@ -66,7 +78,7 @@ pub(super) async fn load_partition(shared: &Arc<Shared>, spawned: Spawned) -> Re
         ahead: BTreeMap::new(),
     };
     shared.windows.lock().insert(Arc::clone(&partition), tracked);
-    let walked = walk_windows(shared, &partition, &progress, first, known).await;
+    let walked = walk_windows(shared, &partition, &progress, first, is_left).await;
     shared.windows.lock().remove(&partition);
     walked
 }
@@ -78,19 +90,20 @@ fn slices_of(shared: &Shared, progress: &Progress) -> Result<Slices, ExtractErro
     }
 }
 
-/// Walks the windows from a number on; `known` are those that an interrupted load has begun.
+/// Windows that are asked for at once, where some may be stored.
+const WINDOWS_ASKED: u64 = 100;
+
+/// Walks the windows from a number on. Where `is_left`, an interrupted load may have begun some of them.
 async fn walk_windows(
     shared: &Arc<Shared>,
     partition: &Arc<str>,
     whole: &Progress,
     first: u64,
-    known: Vec<Progress>,
+    is_left: bool,
 ) -> Result<(), Stopped> {
     let slices = slices_of(shared, whole).map_err(|error| stop(shared, 1, None, &error))?;
-    let mut known: BTreeMap<u64, Progress> = known
-        .into_iter()
-        .filter_map(|progress| Some((progress.slice.as_ref()?.index, progress)))
-        .collect();
+    let mut known: HashMap<Arc<str>, Progress> = HashMap::new();
+    let mut asked = first;
     let mut walks: JoinSet<Result<(), Stopped>> = JoinSet::new();
     let mut outcome = Ok(());
     let mut next = first;
@@ -99,9 +112,13 @@ async fn walk_windows(
             let Some(slice) = slices.slice(next).map_err(failed)? else {
                 break;
             };
-            let name: Arc<str> = format!("{partition}{}", slice.suffix()).into();
+            if is_left && next == asked {
+                asked += WINDOWS_ASKED;
+                known = windows_under_way(shared, partition, &slices, next..asked).await?;
+            }
+            let name = name_of(partition, &slice);
             next += 1;
-            let progress = known.remove(&slice.index).unwrap_or_else(|| Progress {
+            let progress = known.remove(&name).unwrap_or_else(|| Progress {
                 windows: None,
                 slice: Some(slice),
                 ..whole.clone()
@@ -129,6 +146,30 @@ async fn walk_windows(
             outcome = Err(stopped);
         }
     }
+}
+
+fn name_of(partition: &str, slice: &Slice) -> Arc<str> {
+    format!("{partition}{}", slice.suffix()).into()
+}
+
+/// Those of some windows that an interrupted load has begun, by name.
+async fn windows_under_way(
+    shared: &Shared,
+    partition: &str,
+    slices: &Slices,
+    numbers: Range<u64>,
+) -> Result<HashMap<Arc<str>, Progress>, Stopped> {
+    let mut names = Vec::new();
+    for number in numbers {
+        let Some(slice) = slices.slice(number).map_err(failed)? else {
+            break;
+        };
+        names.push(name_of(partition, &slice));
+    }
+    let under_way = shared.cursors.under_way(&names).await;
+    let mut under_way = under_way.map_err(|_| Stopped::Cancelled)?;
+    under_way.retain(|_, window| !shared.replayed.start_window_over(partition, window));
+    Ok(under_way)
 }
 
 impl Tracker {
