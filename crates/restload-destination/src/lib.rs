@@ -60,6 +60,6 @@ pub const REJECTS_TABLE: &str = system::REJECTS;
 
 pub use refresh::Refresh;
 pub use reset::{Forgotten, reset_state};
-pub use state::{Found, ROWS_THERE, Settle};
+pub use state::{ROWS_THERE, Settle};
 pub use step::{LoadOutcome, LoadStatus, SchemaChange, Step, StepPart, StepReport, TableReport};
 pub use url::{DestinationUrl, Kind, UrlError};

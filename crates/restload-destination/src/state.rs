@@ -20,15 +20,6 @@ pub(crate) const PAGE: usize = 1_000;
 /// The partition under which a recording keeps the rows that were there.
 pub const ROWS_THERE: &str = "_rl_rows";
 
-/// A checkpoint that was asked for by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The checkpoint.
-    pub checkpoint: Checkpoint,
-    /// Whether the load that is going on has stored it.
-    pub is_of_this_load: bool,
-}
-
 /// Decides what becomes of what is stored when a load has ended. It may be asked again, from the start, when nobody knows
 /// whether the answers were stored.
 pub trait Settle: Sync {
@@ -59,8 +50,8 @@ pub(crate) struct StateView {
     taken_up: Option<TakenUp>,
 }
 
-/// Checkpoints by partition, each with whether the load that is going on has stored it.
-type Partitions = BTreeMap<Arc<str>, (Checkpoint, bool)>;
+/// Checkpoints by partition.
+type Partitions = BTreeMap<Arc<str>, Checkpoint>;
 
 /// What was stored when a recorded run began; it counts in the place of what is stored now.
 #[derive(Debug, Default)]
@@ -109,7 +100,7 @@ impl StateView {
             .checkpoints
             .entry(Arc::clone(&checkpoint.resource))
             .or_default();
-        own.insert(Arc::clone(&checkpoint.partition), (checkpoint, false));
+        own.insert(Arc::clone(&checkpoint.partition), checkpoint);
     }
 
     pub(crate) fn apply(&mut self, change: StateChange) {
@@ -121,14 +112,14 @@ impl StateView {
         if change.forget {
             own.clear();
         }
-        for (partition, (checkpoint, is_of_this_load)) in moved.unwrap_or_default() {
+        for (partition, checkpoint) in moved.unwrap_or_default() {
             let resource = Arc::clone(&resource);
-            own.insert(partition, (Checkpoint { resource, ..checkpoint }, is_of_this_load));
+            own.insert(partition, Checkpoint { resource, ..checkpoint });
         }
         for checkpoint in change.checkpoints {
             let partition = Arc::clone(&checkpoint.partition);
             if checkpoint.position.is_some() {
-                own.insert(partition, (checkpoint, true));
+                own.insert(partition, checkpoint);
             } else {
                 own.remove(&partition);
             }
@@ -149,7 +140,7 @@ impl StateView {
         if let Some(taken_up) = &self.taken_up {
             let own = taken_up.checkpoints.get(resource).into_iter().flatten();
             let rest = own.filter(|(partition, _)| after.is_none_or(|after| &***partition > after));
-            return Ok(rest.take(PAGE).map(|(_, (checkpoint, _))| checkpoint.clone()).collect());
+            return Ok(rest.take(PAGE).map(|(_, checkpoint)| checkpoint.clone()).collect());
         }
         let sql = writer.dialect().read_state_after(STATE, after.is_some());
         let mut params = vec![Param::Text(pipeline), Param::Text(resource), Param::Text(CHAIN)];
@@ -170,10 +161,10 @@ impl StateView {
     async fn find(
         &self,
         writer: &mut Writer,
-        (pipeline, load_id): (&str, &str),
+        pipeline: &str,
         resource: &Arc<str>,
         partitions: &[Arc<str>],
-    ) -> Result<Vec<Found>, Cause> {
+    ) -> Result<Vec<Checkpoint>, Cause> {
         let mut found = Vec::new();
         if self.hidden.contains(resource) {
             return Ok(found);
@@ -181,10 +172,7 @@ impl StateView {
         if let Some(taken_up) = &self.taken_up {
             let own = taken_up.checkpoints.get(resource);
             let own = partitions.iter().filter_map(|partition| own?.get(partition));
-            found.extend(own.map(|(checkpoint, is_of_this_load)| Found {
-                checkpoint: checkpoint.clone(),
-                is_of_this_load: *is_of_this_load,
-            }));
+            found.extend(own.cloned());
             return Ok(found);
         }
         for some in partitions.chunks(PAGE) {
@@ -192,16 +180,13 @@ impl StateView {
             let sql = writer.dialect().state_of(STATE);
             let params = [Param::Text(pipeline), Param::Text(resource), Param::List(&names)];
             for row in writer.rows(sql, &params).await? {
-                let Ok([Some(partition), position, stored_by]) = <[Option<String>; 3]>::try_from(row) else {
+                let Ok([Some(partition), position]) = <[Option<String>; 2]>::try_from(row) else {
                     continue;
                 };
-                found.push(Found {
-                    is_of_this_load: stored_by.as_deref() == Some(load_id),
-                    checkpoint: Checkpoint {
-                        resource: Arc::clone(resource),
-                        partition: partition.into(),
-                        position,
-                    },
+                found.push(Checkpoint {
+                    resource: Arc::clone(resource),
+                    partition: partition.into(),
+                    position,
                 });
             }
         }
@@ -261,12 +246,12 @@ impl Destination {
         &mut self,
         resource: &Arc<str>,
         partitions: &[Arc<str>],
-    ) -> Result<Vec<Found>, DestinationError> {
-        let (pipeline, load_id) = (self.options.pipeline.clone(), self.options.load_id.clone());
+    ) -> Result<Vec<Checkpoint>, DestinationError> {
+        let pipeline = self.options.pipeline.clone();
         let (writer, shown, state) = self.open_writer()?;
         let found = async {
             writer.begin().await?;
-            let found = state.find(writer, (&pipeline, &load_id), resource, partitions).await?;
+            let found = state.find(writer, &pipeline, resource, partitions).await?;
             writer.commit().await?;
             Ok(found)
         };

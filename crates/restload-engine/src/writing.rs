@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use restload_destination::{Destination, DestinationError, Found, ROWS_THERE, Step, StepPart};
+use restload_destination::{Destination, DestinationError, ROWS_THERE, Step, StepPart};
 use restload_model::batch::Batch;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::names::Names;
@@ -50,7 +50,7 @@ pub(crate) enum Question {
     State {
         resource: Arc<str>,
         partitions: Vec<Arc<str>>,
-        answer: oneshot::Sender<Vec<Found>>,
+        answer: oneshot::Sender<Vec<Checkpoint>>,
     },
 }
 

@@ -96,9 +96,9 @@ impl Dialect {
         sql.text(" ORDER BY \"partition\" LIMIT 1000")
     }
 
-    /// The state of the partitions in a bound list, with the loads that have stored it.
+    /// The state of the partitions in a bound list.
     pub(crate) fn state_of(&self, state: &str) -> Sql {
-        let sql = Sql::new("SELECT \"partition\", checkpoint, load_id FROM ")
+        let sql = Sql::new("SELECT \"partition\", checkpoint FROM ")
             .push(&self.table(state))
             .text(" WHERE pipeline = $1 AND resource = $2 AND \"partition\"");
         self.in_list(sql, "$3")

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use restload_destination::Found;
 use restload_model::checkpoint::Checkpoint;
 use restload_source::extraction::Progress;
 use restload_source::incremental::{Bound, Kept, KeptCursor};
@@ -15,19 +14,19 @@ use crate::report::CursorMove;
 use crate::writing::{Message, Question};
 
 /// The cursor that a partition begins with, where this is stored of it. Of one that was under way, and begins anew, it is
-/// where it was before; so it is of one that this load has moved.
-pub(super) fn kept_in(text: &str, is_of_this_load: bool) -> Option<KeptCursor> {
+/// where it was before; so it is of one that the load has moved and that others of the load share.
+pub(super) fn kept_in(text: &str) -> Option<KeptCursor> {
     if let Ok(progress) = serde_json::from_str::<Progress>(text) {
         let is_own = !progress.shares_cursor && progress.slice.is_none();
         let cursor = progress.cursor.filter(|_| is_own)?;
         return cursor.unmoved().map(|kept| kept.cursor);
     }
     let kept = serde_json::from_str::<Kept>(text).ok()?.cursor;
-    let kept = if is_of_this_load || kept.unsettled {
+    let kept = if kept.unsettled {
         KeptCursor {
             last: kept.was,
-            was: Bound::default(),
             began: kept.was_began,
+            was: Bound::default(),
             was_began: None,
             unsettled: false,
             at_last: Vec::new(),
@@ -77,7 +76,7 @@ impl Cursors {
     }
 
     /// Asks the writer for the cursors of some partitions. None when there are none.
-    fn ask(&self, partitions: &[Arc<str>]) -> Option<oneshot::Receiver<Vec<Found>>> {
+    fn ask(&self, partitions: &[Arc<str>]) -> Option<oneshot::Receiver<Vec<Checkpoint>>> {
         if !self.has_any || partitions.is_empty() {
             return None;
         }
@@ -85,7 +84,7 @@ impl Cursors {
     }
 
     /// Asks the writer for what is stored of some partitions. None without a writer.
-    fn ask_for(&self, partitions: &[Arc<str>]) -> Option<oneshot::Receiver<Vec<Found>>> {
+    fn ask_for(&self, partitions: &[Arc<str>]) -> Option<oneshot::Receiver<Vec<Checkpoint>>> {
         let stored = partitions.iter().map(|partition| {
             let name = stored_name(self.scope.as_deref(), partition);
             self.fetcher.redactor.store(&name).into()
@@ -100,11 +99,10 @@ impl Cursors {
         Some(answered)
     }
 
-    fn read(&self, found: Vec<Found>) -> ByName {
+    fn read(&self, found: &[Checkpoint]) -> ByName {
         let kept = found.iter().filter_map(|found| {
-            let checkpoint = &found.checkpoint;
-            let (partition, text) = self.restore(&checkpoint.partition, checkpoint.position.as_deref()?)?;
-            Some((partition, kept_in(&text, found.is_of_this_load)?))
+            let (partition, text) = self.restore(&found.partition, found.position.as_deref()?)?;
+            Some((partition, kept_in(&text)?))
         });
         kept.collect()
     }
@@ -129,14 +127,14 @@ impl Cursors {
         let found = found.await.map_err(|_| WriterGone)?;
         let under_way = found
             .iter()
-            .filter_map(|found| self.under_way_in(&found.checkpoint.partition, found.checkpoint.position.as_deref()?));
+            .filter_map(|found| self.under_way_in(&found.partition, found.position.as_deref()?));
         Ok(under_way.collect())
     }
 
     /// The cursors of some partitions. Waits for the writer; without one the load ends, and nothing begins any more.
     pub(super) async fn of(&self, partitions: &[Arc<str>]) -> Result<ByName, WriterGone> {
         match self.ask(partitions) {
-            Some(answered) => Ok(self.read(answered.await.map_err(|_| WriterGone)?)),
+            Some(answered) => Ok(self.read(&answered.await.map_err(|_| WriterGone)?)),
             None => Ok(ByName::new()),
         }
     }
@@ -144,7 +142,7 @@ impl Cursors {
     /// The same, where others do not wait for the thread.
     pub(super) fn of_blocking(&self, partitions: &[Arc<str>]) -> Result<ByName, WriterGone> {
         match self.ask(partitions) {
-            Some(answered) => Ok(self.read(answered.blocking_recv().map_err(|_| WriterGone)?)),
+            Some(answered) => Ok(self.read(&answered.blocking_recv().map_err(|_| WriterGone)?)),
             None => Ok(ByName::new()),
         }
     }
@@ -188,6 +186,8 @@ pub(crate) fn settled(checkpoint: &Checkpoint, fetcher: &Fetcher, keeps_cursor: 
         Err(_) => match serde_json::from_str::<Kept>(&text) {
             Ok(mut kept) if kept.cursor.unsettled => {
                 kept.cursor.unsettled = false;
+                kept.cursor.was = Bound::default();
+                kept.cursor.was_began = None;
                 Some(position_of(&kept, fetcher))
             }
             Ok(_) => return None,
@@ -255,24 +255,21 @@ mod tests {
 
     #[test]
     fn a_partition_begins_where_what_is_stored_of_its_cursor_says() {
-        let kept = r#"{"cursor":{"of":"at","last":5,"was":3,"began":20,"was_began":10}}"#;
-        let moved = r#"{"cursor":{"of":"at","last":5,"was":3,"began":20,"was_began":10,"unsettled":true}}"#;
         let under_way = r#"{"position":"start","pages":1,"cursor":{"of":"at","before":3,"start":3,"last":5,"before_began":10,"began":20}}"#;
-        for (text, is_of_this_load, expected) in [
-            (kept, false, Some((5, Some(20)))),
-            // Another partition of this load has moved it.
-            (kept, true, Some((3, Some(10)))),
-            // One of the load that this one goes on with.
-            (moved, false, Some((3, Some(10)))),
-            (r#"{"cursor":{"of":"at","last":5,"unsettled":true}}"#, false, None),
-            (r#"{"cursor":{"of":"at","last":5,"began":20}}"#, true, None),
-            (r#"{"cursor":{"of":"at","last":5}}"#, false, Some((5, None))),
-            (under_way, false, Some((3, Some(10)))),
-            (under_way, true, Some((3, Some(10)))),
+        for (text, expected) in [
+            (r#"{"cursor":{"of":"at","last":5,"began":20}}"#, Some((5, Some(20)))),
+            (r#"{"cursor":{"of":"at","last":5}}"#, Some((5, None))),
+            // Another partition of the load has moved it.
+            (
+                r#"{"cursor":{"of":"at","last":5,"was":3,"began":20,"was_began":10,"unsettled":true}}"#,
+                Some((3, Some(10))),
+            ),
+            (r#"{"cursor":{"of":"at","last":5,"unsettled":true}}"#, None),
+            (under_way, Some((3, Some(10)))),
         ] {
-            let found = kept_in(text, is_of_this_load).map(|kept| (kept.last, kept.began));
+            let found = kept_in(text).map(|kept| (kept.last, kept.began));
             let expected = expected.map(|(last, began): (i64, _)| (Bound(last.into()), began));
-            assert_eq!(found, expected, "{text}, {is_of_this_load}");
+            assert_eq!(found, expected, "{text}");
         }
     }
 }

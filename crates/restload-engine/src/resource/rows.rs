@@ -286,7 +286,7 @@ pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Pr
     if let Some((cursor, kept)) = progress.cursor.as_ref().zip(kept.as_mut()) {
         let mut moves = shared.counts.cursors.lock().unwrap_or_else(PoisonError::into_inner);
         add_move(&mut moves, &shared.plan, &cursor.before, kept, &shared.fetcher);
-        if shared.plan.requested(&progress.parents) != progress.parents {
+        if shared.plan.may_share_cursors() {
             // Others of this load may begin where it did.
             kept.cursor.was = cursor.before.clone();
             kept.cursor.was_began = cursor.before_began;

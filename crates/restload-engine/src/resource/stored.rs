@@ -101,7 +101,7 @@ impl Stored {
                 };
                 let text = fetcher.redactor.restore(stored);
                 if partition.is_empty() {
-                    root = kept_in(&text, false);
+                    root = kept_in(&text);
                 }
                 if let Ok(progress) = serde_json::from_str::<Progress>(&text) {
                     // Windows are asked for as their partition is walked.

@@ -248,6 +248,12 @@ impl ResourcePlan {
         picked.collect()
     }
 
+    /// Whether parents' records that differ may be requested for alike, so that their partitions share a cursor.
+    pub fn may_share_cursors(&self) -> bool {
+        let takes_more = |link: &ParentLink| !link.is_named || link.fields.ways() != link.requested.ways();
+        self.parents.iter().any(takes_more)
+    }
+
     /// The endpoint, where there is one.
     pub fn endpoint(&self) -> Option<&EndpointPlan> {
         match &self.source {
