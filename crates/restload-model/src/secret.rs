@@ -47,6 +47,8 @@ struct KnownSecret {
     value: Secret,
     /// How many were learnt before it, if it was learnt on the way.
     learnt: Option<u64>,
+    /// Whether the next run has it too, or another in its place, before it reads what was stored.
+    is_restored: bool,
 }
 
 /// Shorter values are common words and digits; masking them would garble every message and protect nothing.
@@ -66,6 +68,7 @@ impl Redactor {
                 name,
                 value,
                 learnt: None,
+                is_restored: true,
             })
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose().len()));
@@ -76,21 +79,39 @@ impl Redactor {
 
     /// Takes up a secret that was obtained on the way, such as a token.
     pub fn learn(&self, name: &str, value: &Secret) {
+        self.take_up(name, value, true);
+    }
+
+    /// Takes up one that nobody asked for, such as a cookie. It is not shown, but [stored](Self::store) as it is: the next
+    /// run would have nothing to put in its place.
+    pub fn learn_in_passing(&self, name: &str, value: &Secret) {
+        self.take_up(name, value, false);
+    }
+
+    fn take_up(&self, name: &str, value: &Secret, is_restored: bool) {
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if value.expose().len() < SHORTEST_SECRET || secrets.iter().any(|known| known.value == *value) {
+        if value.expose().len() < SHORTEST_SECRET {
             return;
         }
-        let learnt = secrets.iter().filter_map(|known| known.learnt);
-        let (count, last) = (learnt.clone().count(), learnt.clone().max());
+        if let Some(known) = secrets.iter_mut().find(|known| known.value == *value) {
+            if is_restored && !known.is_restored {
+                (known.name, known.is_restored) = (name.to_owned(), true);
+            }
+            return;
+        }
+        // Each kind has room of its own, so that cookies that change with every answer drive out no token.
+        let learnt = secrets.iter().filter(|known| known.is_restored == is_restored);
+        let learnt = learnt.filter_map(|known| known.learnt);
+        let (count, oldest) = (learnt.clone().count(), learnt.min());
         if count >= REMEMBERED {
-            let oldest = learnt.min();
             secrets.retain(|known| known.learnt.is_none() || known.learnt != oldest);
         }
-        let number = last.map_or(0, |last| last + 1);
+        let last = secrets.iter().filter_map(|known| known.learnt).max();
         secrets.push(KnownSecret {
             name: name.to_owned(),
             value: value.clone(),
-            learnt: Some(number),
+            learnt: Some(last.map_or(0, |last| last + 1)),
+            is_restored,
         });
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose().len()));
     }
@@ -113,7 +134,8 @@ impl Redactor {
     /// The text with every secret value replaced by its placeholder `{secrets.NAME}`, so that it can be stored and
     /// [restored](Self::restore).
     pub fn store(&self, text: &str) -> String {
-        self.substitute(text, |name, _| format!("{{secrets.{name}}}"))
+        let placeholder = |secret: &KnownSecret| format!("{{secrets.{}}}", secret.name);
+        self.replace(text, |secret| secret.is_restored, placeholder)
     }
 
     /// The text that [`store`](Self::store) was given, with today's values of the secrets.
@@ -130,8 +152,18 @@ impl Redactor {
 
     /// The text with every secret value replaced by what is given for its name and value.
     pub fn substitute(&self, text: &str, replacement: impl Fn(&str, &Secret) -> String) -> String {
+        self.replace(text, |_| true, |secret| replacement(&secret.name, &secret.value))
+    }
+
+    fn replace(
+        &self,
+        text: &str,
+        is_meant: impl Fn(&KnownSecret) -> bool,
+        replacement: impl Fn(&KnownSecret) -> String,
+    ) -> String {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        let found = occurrences(text, secrets.iter().map(|secret| secret.value.expose()));
+        let meant: Vec<&KnownSecret> = secrets.iter().filter(|secret| is_meant(secret)).collect();
+        let found = occurrences(text, meant.iter().map(|secret| secret.value.expose()));
         if found.is_empty() {
             return text.to_owned();
         }
@@ -139,7 +171,7 @@ impl Redactor {
         let mut end = 0;
         for (range, index) in found {
             shown.push_str(&text[end..range.start]);
-            shown.push_str(&replacement(&secrets[index].name, &secrets[index].value));
+            shown.push_str(&replacement(meant[index]));
             end = range.end;
         }
         shown.push_str(&text[end..]);
@@ -294,6 +326,27 @@ mod tests {
             "*** *** session-token-935 *** abc"
         );
         assert_eq!(clone.store("x=session-token-999"), "x={secrets.session}");
+    }
+
+    #[test]
+    fn what_is_learnt_in_passing_is_masked_and_stored_as_it_is() {
+        let redactor = redactor();
+        redactor.learn("session", &Secret::new("session-token"));
+        for number in 0..1_000 {
+            redactor.learn_in_passing("cookie", &Secret::new(format!("cookie-value-{number}")));
+        }
+        let text = "cookie-value-999 cookie-value-936 cookie-value-935 session-token";
+        assert_eq!(redactor.redact(text), "*** *** cookie-value-935 ***");
+        let stored = "cookie-value-999 cookie-value-936 cookie-value-935 {secrets.session}";
+        assert_eq!(redactor.store(text), stored);
+        // A secret is none the less one when a cookie holds it.
+        redactor.learn_in_passing("cookie", &Secret::new("user:s3cr/t value"));
+        assert_eq!(redactor.store("user:s3cr/t value"), "user:{secrets.token}");
+        assert_eq!(redactor.redact("user:s3cr/t value"), "***");
+        // What turns out to be a session after all is treated as one, and stays one.
+        redactor.learn("session", &Secret::new("cookie-value-999"));
+        redactor.learn_in_passing("cookie", &Secret::new("cookie-value-999"));
+        assert_eq!(redactor.store("cookie-value-999"), "{secrets.session}");
     }
 
     #[test]
