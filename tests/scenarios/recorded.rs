@@ -16,9 +16,10 @@ use crate::run::Place;
 use crate::script::{self, Database};
 
 /// The scenarios that are recorded: those in which requests and answers are of every kind there is.
-const RECORDED: [&str; 8] = [
+const RECORDED: [&str; 9] = [
     "auth-",
     "cli-limit",
+    "cookies-",
     "form-body",
     "graphql-",
     "incremental-",

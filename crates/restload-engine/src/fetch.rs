@@ -14,8 +14,9 @@ use tokio::sync::watch;
 
 use crate::auth::{Authenticator, Verdict};
 use crate::clock::Moment;
+use crate::cookies::Jars;
 use crate::exchanges::Exchanges;
-use crate::http::{Http, TransportError};
+use crate::http::{Http, Sending, TransportError};
 use crate::limiter::{Limit, Limiter};
 use crate::report::{Event, Reporter};
 
@@ -27,7 +28,7 @@ const UNKNOWN_EFFECT: &str =
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     pub(crate) http: Http,
-    pub(crate) http_for_logins: Http,
+    pub(crate) jars: Jars,
     pub(crate) authenticator: Authenticator,
     pub(crate) limiter: Limiter,
     pub(crate) limits: Limits,
@@ -105,16 +106,9 @@ impl Fetcher {
         reporter: Reporter,
         cancelled: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
-        let http = Http::new(&limits, from)?;
-        // Setting up a second client takes milliseconds, which most runs need not spend.
-        let http_for_logins = if exchanges.is_empty() {
-            http.clone()
-        } else {
-            Http::without_redirects(&limits, from)?
-        };
         Ok(Arc::new(Self {
-            http,
-            http_for_logins,
+            http: Http::new(&limits, from)?,
+            jars: Jars::new(redactor.clone()),
             authenticator: Authenticator::new(exchanges, folder),
             limiter,
             limits,
@@ -170,7 +164,8 @@ impl Fetcher {
         request: &Request,
         traffic: &Traffic,
     ) -> Result<Response, TransportError> {
-        let sent = self.send_once(&self.http, resource, request, traffic).await;
+        let jar = self.jars.of(resource);
+        let sent = self.send_once(Sending::Page(&jar), resource, request, traffic).await;
         self.http.record(request, &sent, Answered::Page).await;
         sent
     }
@@ -182,12 +177,12 @@ impl Fetcher {
         request: &Request,
         traffic: &Traffic,
     ) -> Result<Response, TransportError> {
-        self.send_once(&self.http_for_logins, resource, request, traffic).await
+        self.send_once(Sending::Login, resource, request, traffic).await
     }
 
     async fn send_once(
         &self,
-        http: &Http,
+        sending: Sending<'_>,
         resource: &Arc<str>,
         request: &Request,
         traffic: &Traffic,
@@ -198,7 +193,7 @@ impl Fetcher {
             .await;
         traffic.requests.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let sent = http.send(request).await;
+        let sent = self.http.send(request, sending).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         traffic.wire_micros.fetch_add(micros, Ordering::Relaxed);
         let response = sent?;

@@ -1,29 +1,42 @@
 //! Requests over the wire, by reqwest.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use restload_model::system_error;
 use restload_replay::{Answered, Book, Recorder};
 use restload_source::decoders::in_utf8;
 use restload_source::plan::Limits;
 use restload_source::request::{Request, Response};
 use tokio::task::spawn_blocking;
+use url::Url;
 
+use crate::cookies::Jar;
 use crate::exchanges::{self, Exchanges};
+use crate::redirects::Way;
 use crate::trust;
 
 /// How restload introduces itself.
 const USER_AGENT: &str = concat!("restload/", env!("CARGO_PKG_VERSION"));
-/// Redirects within the same origin that are followed.
-const MAX_REDIRECTS: usize = 10;
 
 /// What requests are sent by, with its limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
     transport: Transport,
+    timeout: Duration,
     max_response_bytes: u64,
+    trusted_hosts: Vec<String>,
+}
+
+/// How a request is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sending<'j> {
+    /// Redirects are followed, with the cookies of these answers and of those before.
+    Page(&'j Jar),
+    /// A redirect is an answer: the cookies of a login stand in it, and its body must not be sent on. It is made from
+    /// nothing, because a server that knows the caller already may give no session.
+    Login,
 }
 
 #[derive(Debug, Clone)]
@@ -48,67 +61,16 @@ pub(crate) enum TransportError {
 impl Http {
     /// A pool that keeps as many connections as may be in use.
     pub(crate) fn new(limits: &Limits, exchanges: &Exchanges) -> Result<Self, String> {
-        let trusted = limits.trusted_hosts.clone();
-        Self::with_redirects(
-            limits,
-            exchanges,
-            reqwest::redirect::Policy::custom(move |attempt| {
-                let first = attempt.previous().first().cloned();
-                let is_trusted = first.is_some_and(|first| {
-                    first.origin() == attempt.url().origin()
-                        || (attempt.url().scheme() == "https" || first.scheme() == "http")
-                            && attempt
-                                .url()
-                                .host_str()
-                                .is_some_and(|host| trusted.iter().any(|known| known == host))
-                });
-                if !is_trusted {
-                    // Credentials would go along in the query or in headers that reqwest does not know to be secret.
-                    attempt.stop()
-                } else if attempt.previous().len() > MAX_REDIRECTS {
-                    attempt.error("too many redirects")
-                } else {
-                    attempt.follow()
-                }
-            }),
-        )
-    }
-
-    /// The same, but a redirect is an answer: the cookies of a login stand in it, and its body must not be sent on.
-    pub(crate) fn without_redirects(limits: &Limits, exchanges: &Exchanges) -> Result<Self, String> {
-        Self::with_redirects(limits, exchanges, reqwest::redirect::Policy::none())
-    }
-
-    fn with_redirects(
-        limits: &Limits,
-        exchanges: &Exchanges,
-        redirects: reqwest::redirect::Policy,
-    ) -> Result<Self, String> {
-        let recorder = match exchanges {
-            Exchanges::Wire => None,
-            Exchanges::Recorded(recorder) => Some(Arc::clone(recorder)),
-            Exchanges::Replayed(replay) => {
-                return Ok(Self {
-                    transport: Transport::Replay(Arc::clone(&replay.book)),
-                    max_response_bytes: limits.max_response_bytes,
-                });
-            }
+        let transport = match exchanges {
+            Exchanges::Wire => Transport::Wire(client(limits)?, None),
+            Exchanges::Recorded(recorder) => Transport::Wire(client(limits)?, Some(Arc::clone(recorder))),
+            Exchanges::Replayed(replay) => Transport::Replay(Arc::clone(&replay.book)),
         };
-        let cannot = |error: &dyn std::error::Error| format!("the HTTP client cannot be set up: {}", chain(error));
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(trust::tls().map_err(|error| cannot(&error))?)
-            .user_agent(USER_AGENT)
-            .redirect(redirects)
-            .connect_timeout(limits.connect_timeout)
-            .timeout(limits.timeout)
-            .pool_max_idle_per_host(limits.concurrency)
-            .pool_idle_timeout(Duration::from_mins(1))
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| cannot(&error))?;
         Ok(Self {
-            transport: Transport::Wire(client, recorder),
+            transport,
+            timeout: limits.timeout,
             max_response_bytes: limits.max_response_bytes,
+            trusted_hosts: limits.trusted_hosts.clone(),
         })
     }
 
@@ -138,22 +100,40 @@ impl Http {
     }
 
     /// Sends a request and reads the whole answer.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+    pub(crate) async fn send(&self, request: &Request, sending: Sending<'_>) -> Result<Response, TransportError> {
         let client = match &self.transport {
             Transport::Wire(client, _) => client,
             Transport::Replay(book) => {
-                let (book, request) = (Arc::clone(book), request.clone());
-                let answered = spawn_blocking(move || exchanges::answer(&book, &request)).await;
+                let (book, mut asked) = (Arc::clone(book), request.clone());
+                sending.put_cookies(&mut asked);
+                let answered = spawn_blocking(move || exchanges::answer(&book, &asked)).await;
                 let response = answered.map_err(|error| TransportError::Final(error.to_string()))??;
+                sending.take_cookies(&response.url, &response.headers);
                 return self.within_size(response.body.len() as u64).map(|()| response);
             }
         };
-        let mut builder = client.request(request.method.clone(), request.url.clone());
-        builder = builder.headers(request.headers.clone());
-        if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
-        }
-        let mut answer = builder.send().await.map_err(|error| explain(&error))?;
+        let started = Instant::now();
+        let mut way = Way::new(request, &self.trusted_hosts);
+        let mut answer = loop {
+            let mut asked = way.request();
+            sending.put_cookies(&mut asked);
+            let mut builder = client.request(asked.method, asked.url.clone()).headers(asked.headers);
+            if let Some(body) = asked.body {
+                builder = builder.body(body);
+            }
+            // The time is for all redirects together.
+            builder = builder.timeout(self.timeout.saturating_sub(started.elapsed()));
+            let answer = builder.send().await.map_err(|error| explain(&error))?;
+            sending.take_cookies(&asked.url, answer.headers());
+            let is_followed = match sending {
+                Sending::Page(_) => way.follow(answer.status(), answer.headers()),
+                Sending::Login => Ok(false),
+            };
+            let too_many = |_| TransportError::Final("the redirects do not end: too many redirects".to_owned());
+            if !is_followed.map_err(too_many)? {
+                break answer;
+            }
+        };
         let expected = answer.content_length().unwrap_or(0);
         let mut body = Vec::with_capacity(expected.min(self.max_response_bytes) as usize);
         while let Some(chunk) = answer.chunk().await.map_err(|error| explain(&error))? {
@@ -181,6 +161,35 @@ impl Http {
     }
 }
 
+impl Sending<'_> {
+    fn put_cookies(self, request: &mut Request) {
+        if let Self::Page(jar) = self {
+            jar.put_on(request);
+        }
+    }
+
+    fn take_cookies(self, url: &Url, headers: &HeaderMap) {
+        if let Self::Page(jar) = self {
+            jar.take(url, headers);
+        }
+    }
+}
+
+fn client(limits: &Limits) -> Result<reqwest::Client, String> {
+    let cannot = |error: &dyn std::error::Error| format!("the HTTP client cannot be set up: {}", chain(error));
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(trust::tls().map_err(|error| cannot(&error))?)
+        .user_agent(USER_AGENT)
+        // Cookies are taken and put on at each step of the way, and reqwest does not know whose they are.
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(limits.connect_timeout)
+        .pool_max_idle_per_host(limits.concurrency)
+        .pool_idle_timeout(Duration::from_mins(1))
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|error| cannot(&error))
+}
+
 fn explain(error: &reqwest::Error) -> TransportError {
     let cause = chain(error);
     let message = if error.is_timeout() {
@@ -191,8 +200,6 @@ fn explain(error: &reqwest::Error) -> TransportError {
         return TransportError::Final(format!("no connection: {cause}"));
     } else if error.is_connect() {
         format!("no connection: {cause}")
-    } else if error.is_redirect() {
-        return TransportError::Final(format!("the redirects do not end: {cause}"));
     } else if error.is_builder() || error.is_request() && cause.contains("builder") {
         return TransportError::Final(format!("the request cannot be sent: {cause}"));
     } else if error.is_body() || error.is_decode() {
@@ -228,7 +235,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     use std::net::SocketAddr;
 
-    use reqwest::header::HeaderMap;
     use tokio::net::{TcpSocket, TcpStream};
 
     use super::*;
@@ -258,7 +264,8 @@ mod tests {
             body: None,
             exchange: None,
         };
-        Http::new(&limits(), &Exchanges::Wire).unwrap().send(&request).await
+        let http = Http::new(&limits(), &Exchanges::Wire).unwrap();
+        http.send(&request, Sending::Login).await
     }
 
     /// Why a request to this address may go better another time.

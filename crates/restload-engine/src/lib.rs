@@ -8,12 +8,14 @@
 mod asking;
 mod auth;
 mod clock;
+mod cookies;
 mod ending;
 mod error;
 mod exchanges;
 mod fetch;
 mod http;
 mod limiter;
+mod redirects;
 mod report;
 mod resource;
 mod run;

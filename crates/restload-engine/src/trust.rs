@@ -32,7 +32,7 @@ pub(crate) fn tls() -> Result<ClientConfig, Error> {
     Ok(tls)
 }
 
-/// The platform's verifier, once it is needed: one for all clients, of which a login has its own.
+/// The platform's verifier, once it is needed: one for all clients, of which each pipeline has its own.
 #[derive(Debug)]
 struct SystemVerifier(Arc<CryptoProvider>);
 

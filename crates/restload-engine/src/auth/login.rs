@@ -254,7 +254,7 @@ impl Renewal<'_> {
         let nonce: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
         let request = login.request(Moment::now().seconds(), &nonce, refresh_token);
         let request = request.map_err(|error| self.failed(&error))?;
-        let http = &self.fetcher.http_for_logins;
+        let http = &self.fetcher.http;
         if login.rotation().is_some() && http.book().is_some_and(|book| !book.knows(&exchanges::asked(&request))) {
             // The recorded run had a token of the run before it.
             let kept = Secret::new(pseudonym(SESSION, &Secret::new("token")));
@@ -295,7 +295,7 @@ impl Renewal<'_> {
                 .is_ok_and(|response| !fetcher.limits.retries(response.status));
             if !is_final {
                 let answered = Answered::Login { is_read: false };
-                fetcher.http_for_logins.record(request, &sent, answered).await;
+                fetcher.http.record(request, &sent, answered).await;
             }
             match sent {
                 Ok(response) if fetcher.limits.retries(response.status) => {

@@ -16,7 +16,8 @@ pub struct ClientConfig {
     /// The address that endpoint paths are joined to, with one slash between them; an empty one where every path is a
     /// whole URL. Placeholders may refer to `vars`, `env` and `secrets`.
     pub base_url: String,
-    /// Headers of every request. Placeholders may refer to `vars`, `env` and `secrets`.
+    /// Headers of every request. Placeholders may refer to `vars`, `env` and `secrets`. The cookies that answers set go
+    /// with the later requests of their resource by themselves; of one name those of a `Cookie` header here are sent.
     #[serde(default)]
     #[schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>")]
     pub headers: Option<IndexMap<String, Option<String>>>,
