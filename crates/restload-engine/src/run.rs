@@ -159,6 +159,11 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
             Exchanges::Recorded(recorder) => Some(Arc::clone(recorder)),
             Exchanges::Wire | Exchanges::Replayed(_) => None,
         },
+        replacing: resources
+            .iter()
+            .filter(|plan| options.full_refresh || is_replaced(plan))
+            .map(|plan| Arc::clone(&plan.name))
+            .collect(),
         totals: Totals::default(),
     };
     let tasks = Tasks {

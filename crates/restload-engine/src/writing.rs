@@ -1,6 +1,6 @@
 //! The one task that writes: it gathers pages into steps, and a step becomes durable as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ use crate::resource::TableRows;
 
 /// A step is written once it holds this much: enough for one bulk insert to be worth its transaction.
 pub(crate) const STEP_BYTES: usize = 3 << 20;
+/// While nothing more is waiting, a step is written once it holds this much: the database need not wait for the first step
+/// to be full, and is given what has come meanwhile each time it is done.
+const EARLY_BYTES: usize = 256 << 10;
 /// Pages that wait for the writer hold no more than this, in KiB; whoever would exceed it waits.
 pub(crate) const BUDGET_KIB: usize = 6 << 10;
 /// A step is written when nothing has come for this long, so that a slow API's pages are soon durable.
@@ -74,6 +77,9 @@ pub(crate) struct Writer {
     pub(crate) reporter: Reporter,
     /// Writes down what answers depend on, where the run is recorded.
     pub(crate) recorder: Option<Arc<Recorder>>,
+    /// Resources whose rows take the place of all that are there, and of which nothing is written yet: the least work if
+    /// one step has all of them.
+    pub(crate) replacing: HashSet<Arc<str>>,
     pub(crate) totals: Totals,
 }
 
@@ -132,12 +138,17 @@ impl Writer {
                 }
             }
             deadline.get_or_insert_with(|| Instant::now() + MAX_AGE);
-            if step.bytes >= STEP_BYTES {
+            if step.bytes >= STEP_BYTES || (messages.is_empty() && self.may_write_early(&step)) {
                 deadline = None;
                 self.commit(std::mem::take(&mut step)).await?;
             }
         }
         self.commit(step).await
+    }
+
+    fn may_write_early(&self, step: &Gathered) -> bool {
+        let is_whole = |(resource, _): &(Arc<str>, _)| self.replacing.contains(resource);
+        step.bytes >= EARLY_BYTES && !step.parts.keys().any(is_whole)
     }
 
     /// Answers; whoever has asked may have been told to stop.
@@ -168,6 +179,9 @@ impl Writer {
     async fn commit(&mut self, step: Gathered) -> Result<(), DestinationError> {
         if step.parts.is_empty() {
             return Ok(());
+        }
+        for (resource, _) in step.parts.keys() {
+            self.replacing.remove(resource);
         }
         let parts = step.parts.into_iter().map(|((resource, table), part)| StepPart {
             resource,
