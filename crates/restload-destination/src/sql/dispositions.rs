@@ -6,6 +6,7 @@ use restload_model::DataType;
 use restload_model::schema::{History, LOAD_ID, ROOT_ID, ROW_ID};
 
 use super::{Dialect, KeySource, Sql};
+use crate::plan::Conflict;
 use crate::url::Kind;
 
 impl Dialect {
@@ -293,6 +294,13 @@ impl Dialect {
                 " RETURNING (_rl_old.xmax = 0) AS is_new) \
                  SELECT CAST(count(*) FILTER (WHERE is_new) AS text), CAST(count(*) AS text) FROM written",
             )
+    }
+
+    /// Postgres: takes staged rows over, counted, and removes the table that held them, all in one message.
+    pub(crate) fn move_from_stage(&self, table: &str, columns: &[Arc<str>], stage: &str, conflict: &Conflict) -> Sql {
+        Self::counted(&self.insert_from_stage(table, columns, stage, conflict))
+            .text("; ")
+            .push(&self.drop_stage(stage))
     }
 
     /// SQLite: rows that are added to a table come after all others.

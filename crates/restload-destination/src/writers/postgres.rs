@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use restload_model::DataType;
 use restload_model::naming;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _};
 
 use super::{Inserted, Param, Session, stage_name, table_states};
@@ -206,10 +206,9 @@ impl Postgres {
             return Ok(all_new);
         };
         let stage = self.stage(table, rows).await?;
-        let sql = self.dialect.insert_from_stage(table, &names, &stage, conflict);
-        let inserted = self.insert_counted(&sql, PgArguments::default()).await?;
-        self.execute(self.dialect.drop_stage(&stage), &[]).await?;
-        Ok(inserted)
+        let sql = self.dialect.move_from_stage(table, &names, &stage, conflict);
+        let answer = sqlx::raw_sql(sql.into_safe()).fetch_all(&mut self.connection).await?;
+        answer.first().map_or(Ok(all_new), counts)
     }
 
     async fn insert_counted(&mut self, insert: &Sql, arguments: PgArguments) -> Result<Inserted, Cause> {
@@ -217,15 +216,7 @@ impl Postgres {
             .persistent(false)
             .fetch_one(&mut self.connection)
             .await?;
-        let number = |column: usize| -> Result<u64, Cause> {
-            let text: String = row.try_get(column)?;
-            Ok(text.parse().unwrap_or(0))
-        };
-        let (inserted, written) = (number(0)?, number(1)?);
-        Ok(Inserted {
-            inserted,
-            updated: written - inserted,
-        })
+        counts(&row)
     }
 
     /// Puts rows into a table of their own.
@@ -359,6 +350,19 @@ fn is_small(rows: &Rows<'_>, count: u64) -> bool {
         }
     }
     true
+}
+
+/// What an insert that counts has answered.
+fn counts(row: &PgRow) -> Result<Inserted, Cause> {
+    let number = |column: usize| -> Result<u64, Cause> {
+        let text: String = row.try_get(column)?;
+        Ok(text.parse().unwrap_or(0))
+    };
+    let (inserted, written) = (number(0)?, number(1)?);
+    Ok(Inserted {
+        inserted,
+        updated: written - inserted,
+    })
 }
 
 /// Runs one query whose columns are all text.
