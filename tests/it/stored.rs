@@ -324,8 +324,8 @@ fn w10_compound_keys_merge_by_ids_of_their_texts() {
             assert_eq!(
                 database.rows("items", &["id", "tx_id", "name", "_rl_id"]),
                 [
-                    ["1", "tx1🚀3", name, "1YCZ/Tywg89l/A"],
-                    ["1", "tx2Ü+😎üß", name, "ROTo5zhzDN1rqg"]
+                    ["1", "tx1🚀3", name, "0TNoMkeD/ee3WA"],
+                    ["1", "tx2Ü+😎üß", name, "aWDFCSCYtgaeHA"]
                 ],
                 "{kind:?}"
             );

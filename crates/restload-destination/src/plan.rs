@@ -125,13 +125,12 @@ impl TableState {
     fn key_index(&self) -> Option<&IndexState> {
         self.indexes
             .iter()
-            .find(|index| index.name.starts_with(KEY_INDEX) || index.name.starts_with(LATE_KEY_INDEX))
+            .find(|index| KEY_INDEXES.iter().any(|prefix| index.name.starts_with(prefix)))
     }
 
     /// Whether there may be rows whose ids are no digests of their keys.
     pub(crate) fn may_have_foreign_ids(&self) -> bool {
-        self.key_index()
-            .is_none_or(|index| index.name.starts_with(LATE_KEY_INDEX))
+        self.key_index().is_none_or(|index| !index.name.starts_with(KEY_INDEX))
     }
 }
 
@@ -614,10 +613,13 @@ pub(crate) fn is_unique_index(name: &str) -> bool {
 }
 
 /// How the name of the unique index on a table's key starts.
-const KEY_INDEX: &str = "_rl_key";
+const KEY_INDEX: &str = "_rl_merge_key";
 /// The same for an index on a table that held rows before its resource merged. The ids of such rows are no digests of
 /// their keys, so whoever replaces one has to look up the id that its child rows point to.
 const LATE_KEY_INDEX: &str = "_rl_late_key";
+/// The same for one that was made when ids were another digest of the key.
+const FORMER_KEY_INDEX: &str = "_rl_key";
+const KEY_INDEXES: [&str; 3] = [KEY_INDEX, LATE_KEY_INDEX, FORMER_KEY_INDEX];
 
 fn id_index(table: &str) -> String {
     naming::join("_rl_row", table, naming::MAX_LENGTH)

@@ -10,6 +10,7 @@ use std::ops::Deref;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use sha2::{Digest as _, Sha256};
 use shake::Shake128;
 use shake::digest::{ExtendableOutput, Update, XofReader};
 
@@ -71,7 +72,16 @@ fn digest(text: &[u8]) -> [u8; DIGEST_LENGTH] {
     digest
 }
 
-/// The id of a text: a key written as JSON, for instance.
+/// The id of a row that merges, of its key written as JSON. SHA-256, which processors have instructions for: SHAKE-128
+/// was a quarter of all that is done to merge a record of a dozen columns into Postgres.
+pub fn of_key(json: &str) -> RowId {
+    let whole = Sha256::digest(json.as_bytes());
+    let mut digest = [0; DIGEST_LENGTH];
+    digest.copy_from_slice(&whole[..DIGEST_LENGTH]);
+    RowId::of_digest(digest)
+}
+
+/// The id of a text: dlt's digest.
 pub fn of_text(text: &str) -> RowId {
     RowId::of_digest(digest(text.as_bytes()))
 }
@@ -230,6 +240,12 @@ mod tests {
         );
         assert_eq!(of_child("lJFeRLTPPRGO5g", "tricky_items__tags", 0), "1ucGrsFfUctpbA");
         assert_eq!(of_child("1", "parent__child", 0), "mvMThji/REOKKA");
+    }
+
+    #[test]
+    fn ids_of_keys_stay() {
+        // Stored rows have them.
+        assert_eq!(of_key(r#"{"id":"1"}"#), "WBGWf1QNMA0kmg");
     }
 
     #[test]

@@ -55,7 +55,7 @@ async fn a_view_in_the_place_of_a_table_is_refused(database: &Database) {
     };
     assert!(error.to_string().contains(mend_sql.as_str()), "{error}");
     database.run(mend_sql).await;
-    database.run("DROP INDEX \"_rl_key__users\"").await;
+    database.run("DROP INDEX \"_rl_merge_key__users\"").await;
     database.load("L3", &merging(), users("L3", Cell::Text("y"))).await;
     assert_eq!(database.query("SELECT id, name FROM users").await, ["1|y"]);
     assert_eq!(database.query("SELECT id, name FROM kept").await, ["1|x"]);
@@ -67,7 +67,7 @@ async fn a_foreign_column_that_must_be_set_is_refused(database: &Database) {
         // A column that takes no NULL and has no default can only come with a table that is made anew.
         database
             .run(
-                "ALTER TABLE users RENAME TO before; DROP INDEX \"_rl_key__users\"; \
+                "ALTER TABLE users RENAME TO before; DROP INDEX \"_rl_merge_key__users\"; \
                  CREATE TABLE users (id BIGINT NOT NULL, name TEXT, note TEXT NOT NULL, _rl_id TEXT NOT NULL, \
                  _rl_load_id TEXT NOT NULL); \
                  INSERT INTO users SELECT id, name, 'mine', _rl_id, _rl_load_id FROM before; DROP TABLE before",
@@ -101,7 +101,7 @@ async fn a_foreign_column_with_a_default_is_left_alone(database: &Database) {
 
 async fn a_dropped_key_is_refused_unless_the_rows_go(database: &Database) {
     database.load("L1", &merging(), users("L1", Cell::Text("x"))).await;
-    database.run("DROP INDEX \"_rl_key__users\"").await;
+    database.run("DROP INDEX \"_rl_merge_key__users\"").await;
     database.run("ALTER TABLE users DROP COLUMN id").await;
     let error = refusal(database, "L2", &merging()).await;
     assert!(

@@ -25,6 +25,7 @@ super::conformance!(
     a_dropped_table_comes_back,
     an_added_column_is_left_alone,
     a_missing_index_is_made_again,
+    ids_of_former_digests_are_replaced,
     a_changed_type_is_refused_with_what_mends_it,
     a_type_that_was_widened_by_hand_is_taken,
 );
@@ -514,7 +515,7 @@ async fn a_missing_index_is_made_again(database: &Database) {
         page("users", load_id, 1, (&["id"], 1), &["value"], &records)
     };
     database.load("L1", &target, vec![users("L1")]).await;
-    database.run("DROP INDEX \"_rl_key__users\"").await;
+    database.run("DROP INDEX \"_rl_merge_key__users\"").await;
     database.run("DROP INDEX \"_rl_root__users__items\"").await;
     database.load("L2", &target, vec![users("L2")]).await;
     assert_eq!(database.query("SELECT count(*) FROM users__items").await, ["1"]);
@@ -529,6 +530,33 @@ async fn a_missing_index_is_made_again(database: &Database) {
     assert_eq!(
         database.query(&indexes).await,
         ["_rl_late_key__users", "_rl_root__users__items"]
+    );
+}
+
+async fn ids_of_former_digests_are_replaced(database: &Database) {
+    let target = target("users", Merge, &["id"]);
+    let users = |load_id: &'static str| {
+        let records = [with_children(&[Cell::Bigint(1)], &[&[Cell::Text("a")]])];
+        page("users", load_id, 1, (&["id"], 1), &["value"], &records)
+    };
+    database.load("L1", &target, vec![users("L1")]).await;
+    database.run("DROP INDEX \"_rl_merge_key__users\"").await;
+    database
+        .run("CREATE UNIQUE INDEX \"_rl_key__users\" ON users (id)")
+        .await;
+    database.run("UPDATE users SET _rl_id = 'former'").await;
+    database
+        .run("UPDATE users__items SET _rl_root_id = 'former', _rl_parent_id = 'former', _rl_id = 'of former'")
+        .await;
+    database.load("L2", &target, vec![users("L2")]).await;
+    assert_eq!(database.query("SELECT count(*) FROM users__items").await, ["1"]);
+    assert_eq!(
+        database
+            .query(
+                "SELECT i.value FROM users__items i JOIN users u ON u._rl_id = i._rl_root_id WHERE u._rl_id <> 'former'"
+            )
+            .await,
+        ["a"]
     );
 }
 

@@ -317,7 +317,7 @@ pub(super) fn page(
         let id = if key_length == 0 {
             ids.next_id()
         } else {
-            row_id::of_text(&key)
+            row_id::of_key(&key)
         };
         root_ids.put(row, Cell::Text(&id));
         for (list_index, cells) in record.children.iter().enumerate() {

@@ -116,7 +116,7 @@ fn a_new_table_has_the_columns_that_saw_values_or_are_declared() {
         changes,
         [
             "create id bigint not null, price numeric, name text, _rl_id text not null",
-            "index _rl_key__t id unique"
+            "index _rl_merge_key__t id unique"
         ]
     );
     assert_eq!(columns, ["id bigint", "price numeric", "name text", "_rl_id text"]);
@@ -229,7 +229,7 @@ fn indexes_follow_the_key() {
         is_view: false,
         columns: Vec::new(),
         indexes: vec![IndexState {
-            name: "_rl_key__t".to_owned(),
+            name: "_rl_merge_key__t".to_owned(),
             unique: true,
             columns: columns.iter().map(|column| (*column).to_owned()).collect(),
         }],
@@ -241,9 +241,9 @@ fn indexes_follow_the_key() {
     assert!(changes_for(&["a"], &with_key(&["a"])).is_empty());
     assert_eq!(
         changes_for(&["b"], &with_key(&["a"])),
-        ["drop _rl_key__t", "index _rl_late_key__t b unique"]
+        ["drop _rl_merge_key__t", "index _rl_late_key__t b unique"]
     );
-    assert_eq!(changes_for(&[], &with_key(&["a"])), ["drop _rl_key__t"]);
+    assert_eq!(changes_for(&[], &with_key(&["a"])), ["drop _rl_merge_key__t"]);
     assert_eq!(
         changes_for(&["a"], &TableState::default()),
         ["index _rl_late_key__t a unique"]

@@ -308,7 +308,7 @@ impl Normalizer {
             push_json_string(json, text);
         }
         json.push('}');
-        Ok(row_id::of_text(json))
+        Ok(row_id::of_key(json))
     }
 
     /// Writes one row: an object's members, or a scalar in `value`, or a list in `list`.
