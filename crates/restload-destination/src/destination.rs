@@ -384,8 +384,7 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
     let (known, missing): (Vec<_>, Vec<_>) = system::TABLES.iter().partition(|table| there.contains_key(table.name));
     if !missing.is_empty() {
         let dialect = writer.dialect();
-        let create = |table: &system::SystemTable| dialect.create_table(table.name, &table.defs(), table.primary_key);
-        let sql = Sql::all_of(missing.into_iter().map(create));
+        let sql = Sql::all_of(missing.into_iter().map(|table| table.create(dialect)));
         let made = writer.execute(sql, &[]).await;
         made.map_err(act("make the system tables in"))?;
     }

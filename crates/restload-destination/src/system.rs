@@ -10,6 +10,7 @@ use restload_model::iso_time::{self, MICROS_PER_DAY};
 use restload_model::schema::{Column, Table};
 
 use crate::plan::ColumnDef;
+use crate::sql::{Dialect, Sql};
 
 /// One row for each run.
 pub(crate) const LOADS: &str = "_rl_loads";
@@ -113,6 +114,11 @@ const NEWEST_TABLE: SystemTable = SystemTable {
 };
 
 impl SystemTable {
+    /// The statement that makes the table.
+    pub(crate) fn create(&self, dialect: &Dialect) -> Sql {
+        dialect.create_table(self.name, &self.defs(), self.primary_key)
+    }
+
     /// The columns, for making the table.
     pub(crate) fn defs(&self) -> Vec<ColumnDef> {
         let def = |&(name, data_type, not_null): &(&'static str, DataType, bool)| ColumnDef {

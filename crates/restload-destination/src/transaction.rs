@@ -475,11 +475,7 @@ impl Transaction<'_> {
     /// Makes a system table that only some loads need, if it is not there.
     pub(crate) async fn make_system_table(&mut self, name: &'static str) -> Result<(), DestinationError> {
         if !self.has_system_table(name).await? {
-            let table = system::table(name);
-            let sql = self
-                .writer
-                .dialect()
-                .create_table(table.name, &table.defs(), table.primary_key);
+            let sql = system::table(name).create(self.writer.dialect());
             let made = self.writer.execute(sql, &[]).await;
             self.during("cannot make a system table", made)?;
         }
