@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use jiff::tz::TimeZone;
 use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
@@ -178,7 +178,7 @@ pub fn plan(
     let retry_statuses = config.client.retry.statuses.compile(&retry_path, diagnostics);
 
     let read = config.resources.iter().map(|(_, resource)| resource.name.as_str());
-    let names: Vec<&str> = read.chain(config.unreadable.iter().map(String::as_str)).collect();
+    let names: IndexSet<&str> = read.chain(config.unreadable.iter().map(String::as_str)).collect();
     let schedule = Schedule::read(lookup);
     let run = RunFacts {
         started_at: &options.started_at,
@@ -197,11 +197,7 @@ pub fn plan(
         let plan = resource::compile(resource, shared.as_deref(), &names, run, path, diagnostics);
         compiled.push((path.clone(), resource, plan));
     }
-    for (path, resource, plan) in &compiled {
-        if let Some(plan) = plan {
-            check_tables(path, resource, plan, &compiled, diagnostics);
-        }
-    }
+    check_tables(&compiled, diagnostics);
     let order = parents::parents_first(&compiled, diagnostics);
     if let Some(order) = &order {
         parents::connect(order, &mut compiled, diagnostics);
@@ -279,6 +275,11 @@ pub fn plan(
     let parents: BTreeSet<String> = needed_plans
         .flat_map(|plan| plan.direct_parents().map(|link| link.resource.clone()))
         .collect();
+    let paths = config
+        .resources
+        .iter()
+        .map(|(path, resource)| (resource.name.as_str(), path));
+    let paths: BTreeMap<&str, &KeyPath> = paths.collect();
     for name in order.iter().filter(|name| needed.contains(*name)) {
         let Some(mut plan) = plans.remove(name) else { continue };
         plan.is_loaded = loaded.contains(name);
@@ -287,18 +288,8 @@ pub fn plan(
         {
             incremental.remember_records(plan.is_loaded);
         }
-        let path = config
-            .resources
-            .iter()
-            .find(|(_, resource)| resource.name == *name)
-            .map(|(path, _)| path.clone());
-        plan.finish(
-            &binding,
-            &shared,
-            &mut exchanges,
-            &path.unwrap_or_default(),
-            diagnostics,
-        );
+        let path = paths.get(name.as_str()).copied().cloned().unwrap_or_default();
+        plan.finish(&binding, &shared, &mut exchanges, &path, diagnostics);
         resources.push(plan);
     }
     if diagnostics.has_errors() {
@@ -370,34 +361,28 @@ pub(crate) fn warn_of_plain_http(base: &str, has_secrets: bool, path: &KeyPath, 
 type Compiled<'c> = (KeyPath, &'c ResourceConfig, Option<ResourcePlan>);
 
 /// Two resources in one table would replace each other's rows.
-fn check_tables(
-    path: &KeyPath,
-    resource: &ResourceConfig,
-    plan: &ResourcePlan,
-    all: &[Compiled<'_>],
-    diagnostics: &mut Diagnostics,
-) {
-    let mut earlier = all.iter().take_while(|(other_path, _, _)| other_path != path);
-    let other = earlier.find(|(_, other, other_plan)| {
-        other.name != resource.name
-            && other_plan
-                .as_ref()
-                .is_some_and(|other| other.target.table == plan.target.table)
-    });
-    if let Some((_, other, _)) = other {
-        let key = if resource.table_name.is_some() {
-            "table_name"
-        } else {
-            "name"
-        };
-        diagnostics.error_with_help(
-            &path.key(key),
-            format_args!(
-                "`{}` and `{}` would both be stored in table `{}`",
-                other.name, resource.name, plan.target.table
-            ),
-            "give one of them a `table_name`",
-        );
+fn check_tables(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) {
+    let mut stored: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (path, resource, plan) in all {
+        let Some(plan) = plan else { continue };
+        let table = &*plan.target.table;
+        let earlier = stored.entry(table).or_default();
+        if let Some(other) = earlier.iter().find(|other| **other != resource.name) {
+            let key = if resource.table_name.is_some() {
+                "table_name"
+            } else {
+                "name"
+            };
+            diagnostics.error_with_help(
+                &path.key(key),
+                format_args!(
+                    "`{other}` and `{}` would both be stored in table `{table}`",
+                    resource.name
+                ),
+                "give one of them a `table_name`",
+            );
+        }
+        earlier.push(&resource.name);
     }
 }
 

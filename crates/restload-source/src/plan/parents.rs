@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexSet;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 use restload_model::schema::WriteDisposition;
 
@@ -33,16 +34,23 @@ pub struct ParentLink {
 }
 
 /// The parents that placeholders name.
-pub(super) fn compile_parents(source: &RecordSource, names: &[&str], diagnostics: &mut Diagnostics) -> Vec<ParentLink> {
+pub(super) fn compile_parents(
+    source: &RecordSource,
+    names: &IndexSet<&str>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<ParentLink> {
     let mut links: Vec<ParentLink> = Vec::new();
     let in_path = source.path_references();
     for template in source.own_templates() {
         for reference in template.references() {
             let parent = reference.resource.as_str();
-            if !names.contains(&parent) {
+            if !names.contains(parent) {
                 let help = match did_you_mean(parent, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the config has: {}", names.join(", ")),
+                    None => {
+                        let all: Vec<&str> = names.iter().copied().collect();
+                        format!("the config has: {}", all.join(", "))
+                    }
                 };
                 diagnostics.error_with_help(template.path(), format_args!("there is no resource `{parent}`"), help);
                 continue;
@@ -62,7 +70,7 @@ fn include(
     config: &ResourceConfig,
     plan: &mut ResourcePlan,
     nearest: &[String],
-    names: &[&str],
+    names: &IndexSet<&str>,
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) {
@@ -70,7 +78,7 @@ fn include(
     for (index, wanted) in config.include_from_parent.iter().flatten().enumerate() {
         let path = path.index(index);
         // A key may hold a dot of its own; what names a resource of the config does not.
-        let qualified = wanted.split_once('.').filter(|(resource, _)| names.contains(resource));
+        let qualified = wanted.split_once('.').filter(|(resource, _)| names.contains(*resource));
         let (parent, field) = match (qualified, nearest) {
             (Some((parent, field)), _) => (parent, field),
             (None, [parent]) => (parent.as_str(), wanted.as_str()),
@@ -111,6 +119,7 @@ pub(super) fn warn_of_repeated_children(
     loaded: &BTreeSet<String>,
     diagnostics: &mut Diagnostics,
 ) {
+    let places = places(compiled);
     for (path, resource, plan) in compiled {
         let Some(plan) = plan else { continue };
         // Its own cursor tells what was appended before.
@@ -120,8 +129,9 @@ pub(super) fn warn_of_repeated_children(
             continue;
         }
         for link in plan.direct_parents() {
-            let parent = compiled.iter().find(|(_, parent, _)| parent.name == link.resource);
-            let parent = parent.and_then(|(_, _, parent)| parent.as_ref());
+            let parent = places
+                .get(&*link.resource)
+                .and_then(|place| compiled[*place].2.as_ref());
             // One that is replaced is loaded whole in every load.
             let parent = parent.filter(|parent| parent.target.write_disposition != WriteDisposition::Replace);
             let incremental = parent.and_then(|parent| parent.incremental.as_ref());
@@ -159,13 +169,24 @@ fn link_to<'l>(links: &'l mut Vec<ParentLink>, parent: &str, origin: &KeyPath) -
     &mut links[place]
 }
 
+/// Where each resource stands, by its name.
+fn places<'c>(all: &[Compiled<'c>]) -> BTreeMap<&'c str, usize> {
+    let mut places = BTreeMap::new();
+    for (place, (_, resource, _)) in all.iter().enumerate() {
+        places.entry(resource.name.as_str()).or_insert(place);
+    }
+    places
+}
+
 /// The resources' names in an order in which parents come first, or a circle.
 pub(super) fn parents_first(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
-    let mut order: Vec<String> = Vec::new();
+    let places = places(all);
+    let mut order: IndexSet<String> = IndexSet::new();
     let mut is_sound = true;
     for (path, resource, _) in all {
         let mut chain = Vec::new();
-        if let Err(circle) = visit(&resource.name, all, &mut chain, &mut order) {
+        let plan_of = |name: &str| places.get(name).and_then(|place| all[*place].2.as_ref());
+        if let Err(circle) = visit(&resource.name, &plan_of, &mut chain, &mut order) {
             is_sound = false;
             // Told once, at the resource that comes first in the file.
             if circle.first() == Some(&resource.name) && is_first(&circle, all) {
@@ -176,31 +197,30 @@ pub(super) fn parents_first(all: &[Compiled<'_>], diagnostics: &mut Diagnostics)
             }
         }
     }
-    is_sound.then_some(order)
+    is_sound.then(|| order.into_iter().collect())
 }
 
 /// Puts a resource behind its parents. A circle is given from a resource back to itself.
-fn visit(
+fn visit<'p>(
     name: &str,
-    all: &[Compiled<'_>],
+    plan_of: &impl Fn(&str) -> Option<&'p ResourcePlan>,
     chain: &mut Vec<String>,
-    order: &mut Vec<String>,
+    order: &mut IndexSet<String>,
 ) -> Result<(), Vec<String>> {
     if let Some(start) = chain.iter().position(|known| known == name) {
         let mut circle = chain.split_off(start);
         circle.push(name.to_owned());
         return Err(circle);
     }
-    if order.iter().any(|known| known == name) {
+    if order.contains(name) {
         return Ok(());
     }
     chain.push(name.to_owned());
-    let plan = plan_of(name, all);
-    for link in plan.iter().flat_map(|plan| &plan.parents) {
-        visit(&link.resource, all, chain, order)?;
+    for link in plan_of(name).iter().flat_map(|plan| &plan.parents) {
+        visit(&link.resource, plan_of, chain, order)?;
     }
     chain.pop();
-    order.push(name.to_owned());
+    order.insert(name.to_owned());
     Ok(())
 }
 
@@ -209,18 +229,15 @@ fn is_first(circle: &[String], all: &[Compiled<'_>]) -> bool {
     first.is_some_and(|(_, resource, _)| Some(&resource.name) == circle.first())
 }
 
-fn plan_of<'p>(name: &str, all: &'p [Compiled<'_>]) -> Option<&'p ResourcePlan> {
-    let (_, _, plan) = all.iter().find(|(_, resource, _)| resource.name == name)?;
-    plan.as_ref()
-}
-
 /// Tells direct parents from ancestors further up, and lets every resource carry what its descendants want of its own
 /// ancestors. `order` has the parents first.
 pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &mut Diagnostics) {
     let mut ancestors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let names: Vec<&str> = all.iter().map(|(_, resource, _)| resource.name.as_str()).collect();
+    let names: IndexSet<&str> = all.iter().map(|(_, resource, _)| resource.name.as_str()).collect();
+    let places = places(all);
+    let place_of = |name: &str| places.get(name).copied();
     for name in order {
-        let compiled = all.iter_mut().find(|(_, resource, _)| resource.name == *name);
+        let compiled = place_of(name).map(|place| &mut all[place]);
         let Some((path, config, Some(plan))) = compiled else {
             continue;
         };
@@ -243,7 +260,7 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
     }
     let is_above = |upper: &str, lower: &str| ancestors.get(lower).is_some_and(|above| above.contains(upper));
     for name in order.iter().rev() {
-        let compiled = all.iter_mut().find(|(_, resource, _)| resource.name == *name);
+        let compiled = place_of(name).map(|place| &mut all[place]);
         let Some((path, config, Some(plan))) = compiled else {
             continue;
         };
@@ -268,7 +285,7 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
             .collect();
         for (ancestor, fields, origin) in carried {
             for parent in direct.iter().filter(|parent| is_above(&ancestor, parent)) {
-                let through = all.iter_mut().find(|(_, resource, _)| resource.name == *parent);
+                let through = place_of(parent).map(|place| &mut all[place]);
                 if let Some((_, _, Some(plan))) = through {
                     if plan.batch.is_some() {
                         diagnostics.error_with_help(

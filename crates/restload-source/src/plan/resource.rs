@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use indexmap::IndexSet;
 use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::schema::Target;
@@ -120,7 +121,7 @@ pub struct GivenTemplate(JsonTemplate);
 pub(super) fn compile(
     config: &ResourceConfig,
     client: Option<&ClientPlan>,
-    names: &[&str],
+    names: &IndexSet<&str>,
     run: RunFacts<'_>,
     path: &KeyPath,
     diagnostics: &mut Diagnostics,

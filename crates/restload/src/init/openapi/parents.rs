@@ -1,5 +1,7 @@
 //! Where the values in a path come from: from the records of another list, or from the user.
 
+use std::collections::HashMap;
+
 use restload_source::paginators::plain_name;
 
 use super::document::Document;
@@ -15,19 +17,49 @@ pub(super) struct Parent {
     pub(super) reason: String,
 }
 
+/// The lists by what a placeholder may tell of them: a document has thousands.
+pub(super) struct Lists<'l, 'd> {
+    all: &'l [Listed<'d>],
+    /// The place of the first list of each path.
+    by_template: HashMap<&'l str, usize>,
+    /// The places of those that take no other, by their names in the singular.
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+impl<'l, 'd> Lists<'l, 'd> {
+    pub(super) fn new(all: &'l [Listed<'d>]) -> Self {
+        let mut by_template = HashMap::new();
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, list) in all.iter().enumerate() {
+            by_template.entry(list.template.as_str()).or_insert(place);
+            if !list.template.contains('{') {
+                by_name
+                    .entry(plain_name(&singular(&list.name)))
+                    .or_default()
+                    .push(place);
+            }
+        }
+        Self {
+            all,
+            by_template,
+            by_name,
+        }
+    }
+}
+
 /// Finds the list that a placeholder of a path belongs to: the one at the path before it, else one that is called so.
 pub(super) fn parent<'d>(
     document: &Document<'d>,
-    lists: &[Listed<'d>],
+    known: &Lists<'_, 'd>,
     place: usize,
     placeholder: &str,
 ) -> Option<Parent> {
+    let lists = known.all;
     let path = lists[place].operation.path;
     let (before, _) = path.split_once(&format!("{{{placeholder}}}"))?;
     let before = template(before.strip_suffix('/')?);
-    let is_before = |list: &Listed<'_>| list.template == before && !before.is_empty();
-    let at_path = lists.iter().position(is_before).filter(|found| *found != place);
-    if let Some(found) = at_path {
+    let at_path = known.by_template.get(before.as_str()).filter(|_| !before.is_empty());
+    if let Some(found) = at_path.copied().filter(|found| *found != place) {
         let field = field(document, &lists[found], placeholder)?;
         return Some(Parent {
             place: found,
@@ -50,11 +82,8 @@ pub(super) fn parent<'d>(
         "" => plain_name(&singular(&word_before(path, placeholder)?)),
         _ => wanted,
     };
-    let is_called = |list: &Listed<'_>| {
-        let takes_none = !list.template.contains('{');
-        takes_none && !wanted.is_empty() && plain_name(&singular(&list.name)) == wanted
-    };
-    let mut called = (0..lists.len()).filter(|found| *found != place && is_called(&lists[*found]));
+    let called = known.by_name.get(&wanted).filter(|_| !wanted.is_empty());
+    let mut called = called.into_iter().flatten().copied().filter(|found| *found != place);
     let (Some(found), None) = (called.next(), called.next()) else {
         return None;
     };

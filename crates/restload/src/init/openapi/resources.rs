@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::document::Document;
 use super::lists::Listed;
 use super::operations::Parameter;
-use super::parents::{Parent, parent, singular, word_before};
+use super::parents::{Lists, Parent, parent, singular, word_before};
 use super::records::change;
 use super::servers;
 use crate::init::literal;
@@ -85,11 +85,12 @@ impl<'d> Building<'_, 'd> {
     /// The resources of the lists.
     pub(super) fn resources(&mut self, lists: &[Listed<'d>]) -> Vec<Value> {
         let mut parents: Vec<Vec<(String, Parent)>> = Vec::new();
+        let known = Lists::new(lists);
         for (place, list) in lists.iter().enumerate() {
             self.document.begin();
             let mut own = Vec::new();
             for placeholder in list.operation.placeholders() {
-                if let Some(found) = parent(self.document, lists, place, placeholder)
+                if let Some(found) = parent(self.document, &known, place, placeholder)
                     && !lists[found.place].is_map
                 {
                     own.push((placeholder.to_owned(), found));
