@@ -24,7 +24,9 @@ use crate::exchanges::Exchanges;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
-use crate::resource::{self, Child, Counts, Cursors, Digests, Input, Left, Replayed, Shared, Stored, Tables, Tracker};
+use crate::resource::{
+    self, Child, Counts, Cursors, Digests, Input, Left, Replayed, Resumption, Shared, Stored, Tables, Tracker,
+};
 use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
@@ -60,17 +62,6 @@ impl RunOptions {
     fn is_aside(&self) -> bool {
         self.limit.is_some() || self.exchanges.is_aside()
     }
-}
-
-/// How far a resource can be picked up again after an interruption.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resumption {
-    /// At the page it was on.
-    Continue,
-    /// From the first page, leaving out rows that are stored: a child that is replaced needs every parent's record again.
-    Replay,
-    /// From the first page.
-    Restart,
 }
 
 /// Moves the records of a plan into a destination.

@@ -31,7 +31,7 @@ pub(crate) use self::digests::Digests;
 pub(crate) use self::partitions::Input;
 pub(crate) use self::replay::Replayed;
 pub(crate) use self::shared::{Child, Counts, Shared, Spawned};
-pub(crate) use self::stored::{Left, Stored};
+pub(crate) use self::stored::{Left, Resumption, Stored};
 pub(crate) use self::tables::{TableRows, Tables};
 pub(crate) use self::windows::Tracker;
 

@@ -17,7 +17,6 @@ use super::digests::{Digests, cannot_note};
 use super::shared::{Shared, Spawned, Stopped, failed};
 use crate::error::RunError;
 use crate::fetch::Fetcher;
-use crate::run::Resumption;
 
 /// What is left is held in memory up to so many bytes.
 const MOST_HELD_BYTES: usize = 1 << 20;
@@ -45,6 +44,17 @@ pub(crate) fn begun(digests: &[u128]) -> Option<(String, String)> {
     let name = format!("begun {}", begun.first()?);
     let text = serde_json::to_string(&Begun { begun }).unwrap_or_default();
     Some((name, text))
+}
+
+/// How far a resource can be picked up again after an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resumption {
+    /// At the page it was on.
+    Continue,
+    /// From the first page, leaving out rows that are stored: a child that is replaced needs every parent's record again.
+    Replay,
+    /// From the first page.
+    Restart,
 }
 
 /// The stored state of a resource, in the scope of a run.
