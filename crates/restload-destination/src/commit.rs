@@ -453,9 +453,10 @@ impl<'d> Transaction<'d> {
         let resource = &target.resource;
         let mut written = written;
         // What a replace says of partitions takes effect with it.
-        let holder = match route {
-            Route::Gather => shadow_resource(resource),
-            _ => Arc::clone(resource),
+        let holder = if route == Route::Gather || self.waits_for_the_end(resource) {
+            shadow_resource(resource)
+        } else {
+            Arc::clone(resource)
         };
         let newest = portion.checkpoints.into_iter().map(|checkpoint| Checkpoint {
             resource: Arc::clone(&holder),
@@ -484,7 +485,7 @@ impl<'d> Transaction<'d> {
         }
         self.store_checkpoints(&holder, route == Route::Replace, newest).await?;
         if route == Route::Gather {
-            self.put_state_in_place(resource, &holder).await?;
+            self.put_state_in_place(resource, &holder, true).await?;
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use restload_model::checkpoint::Checkpoint;
 use restload_model::contract::Mode;
 use restload_model::naming;
 use restload_model::schema::{Share, Table, Target, WriteDisposition};
@@ -177,7 +176,8 @@ impl Destination {
     }
 
     /// Says that the resource begins with its first page, whatever an interrupted load has left of it: that load's rows
-    /// count as those of any earlier load.
+    /// count as those of any earlier load. Its checkpoints wait, and are there once [`finish`](Self::finish) has settled
+    /// it: until then the next run has to begin where this one did.
     pub fn restart(&mut self, resource: &Arc<str>) {
         self.memory.chains.restarted.insert(Arc::clone(resource));
     }
@@ -199,27 +199,23 @@ impl Destination {
         self.in_transaction(at, Work::Step(step)).await
     }
 
-    /// Settles what is stored of resources that have come to their end, writes the load's last checkpoints and closes its
-    /// record, in one transaction: a load whose record says `completed` has left nothing to go on with. Then removes shadow tables of resources that did not come to their
-    /// last step, gives the lock back and closes the connection.
+    /// Puts the checkpoints that have waited in place, settles what is stored of resources that have come to their end,
+    /// and closes the load's record, in one transaction: a load whose record says `completed` has left nothing to go on
+    /// with. In it go the shadow tables of resources that did not come to their last step. Then gives the lock back and
+    /// closes the connection.
     ///
     /// When the connection is lost on the way, nobody knows whether the transaction was committed; so a new one is made,
     /// and the load's record tells.
-    pub async fn finish(
-        &mut self,
-        outcome: LoadOutcome,
-        last: &[Checkpoint],
-        settle: Option<&dyn Settle>,
-    ) -> Result<(), DestinationError> {
+    pub async fn finish(&mut self, outcome: LoadOutcome, settle: Option<&dyn Settle>) -> Result<(), DestinationError> {
         if self.writer.is_some() && self.is_cut_off {
             self.connect_again().await?;
         }
         let at = outcome.finished_at;
-        match self.in_transaction(at, Work::Finish(&outcome, last, settle)).await {
+        match self.in_transaction(at, Work::Finish(&outcome, settle)).await {
             Err(DestinationError::Unreachable { .. }) => {
                 self.connect_again().await?;
                 if self.is_running().await? {
-                    self.in_transaction(at, Work::Finish(&outcome, last, settle)).await?;
+                    self.in_transaction(at, Work::Finish(&outcome, settle)).await?;
                 }
             }
             done => drop(done?),
@@ -362,7 +358,7 @@ async fn advise(writer: &mut Writer, tables: &[String], error: DestinationError)
 pub(crate) enum Work<'w> {
     Prepare,
     Step(Step),
-    Finish(&'w LoadOutcome, &'w [Checkpoint], Option<&'w dyn Settle>),
+    Finish(&'w LoadOutcome, Option<&'w dyn Settle>),
 }
 
 fn remember(tables: &mut Vec<Table>, table: Table) {
@@ -486,7 +482,7 @@ impl Transaction<'_> {
         let report = match work {
             Work::Prepare => self.prepare().await?,
             Work::Step(step) => Box::pin(self.write_step(step)).await?,
-            Work::Finish(outcome, last, settle) => self.finish(outcome, last, settle).await?,
+            Work::Finish(outcome, settle) => self.finish(outcome, settle).await?,
         };
         let committed = self.writer.commit().await;
         self.during("cannot commit", committed)?;
@@ -547,16 +543,10 @@ impl Transaction<'_> {
     async fn finish(
         &mut self,
         outcome: &LoadOutcome,
-        last: &[Checkpoint],
         settle: Option<&dyn Settle>,
     ) -> Result<StepReport, DestinationError> {
         if let Some(settle) = settle {
             self.settle_state(settle).await?;
-        }
-        for of_resource in last.chunk_by(|one, next| one.resource == next.resource) {
-            let newest = of_resource.iter().map(|one| (Arc::clone(&one.partition), one.clone()));
-            self.store_checkpoints(&of_resource[0].resource, false, newest.collect())
-                .await?;
         }
         let dropped = drop_own_shadows(self).await;
         self.during("cannot remove shadow tables", dropped)?;

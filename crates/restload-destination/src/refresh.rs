@@ -10,6 +10,7 @@ use std::sync::Arc;
 use restload_model::schema::Target;
 
 use crate::error::DestinationError;
+use crate::state::StateChange;
 use crate::step::SchemaChange;
 use crate::system::{SCHEMA, STATE};
 use crate::transaction::Transaction;
@@ -87,6 +88,12 @@ impl<'d> Transaction<'d> {
             self.memory.started_over.insert(Arc::clone(&one.resource));
             self.memory.chains.forget(&one.resource);
             self.forget_state(Some(&one.resource)).await?;
+            self.state_changes.push(StateChange {
+                resource: Arc::clone(&one.resource),
+                forget: true,
+                moved_from: None,
+                checkpoints: Vec::new(),
+            });
         }
         if start_over.mode == Refresh::DropSources {
             self.forget_state(None).await?;

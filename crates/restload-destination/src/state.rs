@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use restload_model::checkpoint::Checkpoint;
+use restload_model::schema::{Target, WriteDisposition};
 
 use crate::destination::Destination;
 use crate::dispositions::chain::CHAIN;
@@ -33,11 +34,10 @@ pub trait Settle: Sync {
     fn is_over(&self, resource: &str) -> bool;
 }
 
-/// What the names of resources begin with whose state waits for a replace to take effect.
+/// What the names of resources begin with whose state waits for a replace to take effect, or for the end of the load.
 pub(crate) const SHADOW: &str = "_rl_shadow ";
 
-/// The resource under which the state of another waits for a replace to take effect. There may be as much of it as a
-/// parent has records.
+/// The resource under which the state of another waits. There may be as much of it as a parent has records.
 pub(crate) fn shadow_resource(resource: &str) -> Arc<str> {
     format!("{SHADOW}{resource}").into()
 }
@@ -267,29 +267,41 @@ impl Destination {
 }
 
 impl Transaction<'_> {
-    /// Puts the state that has waited in the place of what is stored of a resource.
+    /// Whether the checkpoints of a resource wait until the load has come to its end. Those of a replace wait for that.
+    pub(crate) fn waits_for_the_end(&self, resource: &str) -> bool {
+        let replaces = |target: &Target| target.write_disposition == WriteDisposition::Replace;
+        let is_replaced = self
+            .targets
+            .iter()
+            .any(|target| *target.resource == *resource && replaces(target));
+        self.memory.chains.restarted.contains(resource) && !self.full_refresh && !is_replaced
+    }
+
+    /// Puts the state of a resource that has waited in place: of all that is stored of it with `forget`, otherwise of the
+    /// same partitions.
     pub(crate) async fn put_state_in_place(
         &mut self,
         resource: &Arc<str>,
         waiting: &Arc<str>,
+        forget: bool,
     ) -> Result<(), DestinationError> {
-        self.memory.chains.forget(resource);
         let act = format!("cannot replace the state of resource `{resource}`");
-        let sql = self.writer.dialect().forget_resource(STATE);
-        let params = [Param::Text(self.stamp.pipeline), Param::Text(resource)];
-        let forgotten = self.writer.execute(sql, &params).await;
+        let [of_pipeline, of_resource, of_waiting] = [self.stamp.pipeline, resource, waiting].map(Param::Text);
+        let forgotten = if forget {
+            self.memory.chains.forget(resource);
+            let sql = self.writer.dialect().forget_resource(STATE);
+            self.writer.execute(sql, &[of_pipeline, of_resource]).await
+        } else {
+            let sql = self.writer.dialect().forget_same_partitions(STATE);
+            self.writer.execute(sql, &[of_pipeline, of_resource, of_waiting]).await
+        };
         self.during(&act, forgotten)?;
         let sql = self.writer.dialect().rename_resource(STATE);
-        let params = [
-            Param::Text(self.stamp.pipeline),
-            Param::Text(waiting),
-            Param::Text(resource),
-        ];
-        let renamed = self.writer.execute(sql, &params).await;
+        let renamed = self.writer.execute(sql, &[of_pipeline, of_waiting, of_resource]).await;
         self.during(&act, renamed)?;
         self.state_changes.push(StateChange {
             resource: Arc::clone(resource),
-            forget: true,
+            forget,
             moved_from: Some(Arc::clone(waiting)),
             checkpoints: Vec::new(),
         });
@@ -300,6 +312,10 @@ impl Transaction<'_> {
     pub(crate) async fn settle_state(&mut self, settle: &dyn Settle) -> Result<(), DestinationError> {
         settle.begin();
         for resource in settle.resources() {
+            if self.waits_for_the_end(resource) {
+                self.put_state_in_place(resource, &shadow_resource(resource), false)
+                    .await?;
+            }
             let mut after: Option<Arc<str>> = None;
             loop {
                 let pipeline = self.stamp.pipeline;

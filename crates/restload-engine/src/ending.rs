@@ -59,11 +59,6 @@ impl<'r> Ending<'r> {
         }
     }
 
-    /// Whether the resource of a checkpoint has come to its end.
-    pub(crate) fn is_finished(&self, checkpoint: &Checkpoint) -> bool {
-        self.finished.contains(&checkpoint.resource)
-    }
-
     /// Adds the moves of cursors to the reports.
     pub(crate) fn tell(self, reports: &mut [ResourceReport]) {
         let found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use restload_destination::{Destination, DestinationError, LoadOutcome, LoadStatus, Refresh, Settle};
-use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::NormalizePlan;
 use restload_model::normalizer::names::Names;
 use restload_model::schema::{Target, WriteDisposition};
@@ -140,7 +139,6 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
             counts,
         ));
     }
-    let held = Arc::default();
 
     let mut writer = Writer {
         destination,
@@ -165,7 +163,6 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         context,
         scopes: &scopes,
         cursors,
-        held: Arc::clone(&held),
     };
     let (mut reports, written) = tokio::join!(tasks.run(&resources, &resumptions, left, known), writer.run(received));
     for report in &mut reports {
@@ -178,9 +175,6 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         let of = (&*resources, &*scopes);
         Ending::new(of, &fetcher, |plan| keeps_cursors(plan, &options), &reports, outcome)
     });
-    let mut at_rest: Vec<Checkpoint> =
-        std::mem::take(&mut *held.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-    at_rest.retain(|checkpoint| ending.as_ref().is_some_and(|ending| ending.is_finished(checkpoint)));
     let requests = reports.iter().map(|report| report.requests).sum();
     let retries = reports.iter().map(|report| report.retries).sum();
     let status = match (&written, outcome) {
@@ -203,7 +197,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         error,
     };
     let settle = ending.as_ref().map(|ending| ending as &dyn Settle);
-    let finished = writer.destination.finish(load, &at_rest, settle).await;
+    let finished = writer.destination.finish(load, settle).await;
     // The first failure is the one to tell.
     written?;
     finished?;
@@ -237,7 +231,6 @@ struct Tasks<'o> {
     context: restload_source::template::Context,
     scopes: &'o [Option<Arc<str>>],
     cursors: Vec<Cursors>,
-    held: Arc<Mutex<Vec<Checkpoint>>>,
 }
 
 impl Tasks<'_> {
@@ -285,12 +278,10 @@ impl Tasks<'_> {
             }
             let is_replayed = resumptions[index] == Resumption::Replay;
             let limit = self.options.limit.filter(|_| plan.is_loaded);
-            let holds = !children.is_empty() && !self.options.full_refresh;
             let shared = Arc::new(Shared {
                 scope: self.scopes[index].clone(),
                 cursors: self.cursors[index].clone(),
                 keeps_cursors: keeps_cursors(plan, self.options),
-                held: holds.then(|| Arc::clone(&self.held)),
                 windows: Tracker::default(),
                 order: Mutex::default(),
                 window_permits: Arc::new(Semaphore::new(self.fetcher.limits.concurrency)),

@@ -112,7 +112,7 @@ async fn a_dropped_key_is_refused_unless_the_rows_go(database: &Database) {
     destination.prepare(vec![merging()], true).await.unwrap();
     let refreshed = step("users", users("L3", Cell::Text("y")), &[], true);
     destination.commit(refreshed).await.unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query("SELECT id, name FROM users").await, ["1|y"]);
     // What ties child rows to their root rows is such a column too.
     database.run("DROP INDEX \"_rl_root__users__items\"").await;
@@ -218,7 +218,7 @@ async fn unique_columns_have_an_index_that_follows_the_config(database: &Databas
     destination.prepare(vec![declared.clone()], true).await.unwrap();
     let fresh = step("t", emails("L4", &[Cell::Text("a"), Cell::Text("b")]), &[], true);
     destination.commit(fresh).await.unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query(&indexes).await, ["_rl_unique__t__email"]);
 }
 
@@ -320,7 +320,7 @@ async fn c9_a_frozen_type_is_not_declared_away(database: &Database) {
     keyed.contract = Contract::all(Mode::Freeze);
     let mut destination = database.open("L2 keyed").await;
     destination.prepare(vec![keyed], false).await.unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     declared.contract.data_type = Mode::Evolve;
     database.load("L3", &declared, one("L3", Cell::Text("x"))).await;
     assert_eq!(database.query("SELECT c FROM t ORDER BY c").await, ["1", "x"]);
@@ -338,7 +338,7 @@ async fn c14_a_table_that_is_not_ours_is_new_to_a_contract(database: &Database) 
         destination.tables().is_empty(),
         "the normaliser refuses records of tables it is not told of"
     );
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     let mut open = target("t", Append, &[]);
     open.columns = vec![hint("c", DataType::Bigint)];
     let mut destination = database.open("L3").await;
@@ -517,7 +517,7 @@ async fn more_refused_rows_than_are_tolerated_fail_the_step(database: &Database)
         .await
         .unwrap_err();
     assert!(matches!(error, DestinationError::Write { .. }), "{error}");
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query("SELECT count(*) FROM t").await, ["4"]);
     assert_eq!(database.query("SELECT count(*) FROM _rl_rejects").await, ["3"]);
 }

@@ -222,7 +222,7 @@ async fn append_then_merge_refuses_duplicate_keys(database: &Database) {
     destination.prepare(vec![merge], true).await.unwrap();
     let batches = vec![names("L2", ID_NAME, &[(1, "c")])];
     destination.commit(step("users", batches, &[], true)).await.unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query(USERS).await, ["1|c"]);
 }
 
@@ -308,7 +308,7 @@ async fn replace_in_many_steps_is_never_seen_half(database: &Database) {
             .await,
         ["p|11", "q|end"]
     );
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
 }
 
 /// In one step and in several, whichever way the load before went.
@@ -332,7 +332,7 @@ async fn w2_replace_twice_holds_one_load_and_leaves_others_alone(database: &Data
             let done = destination.commit(step("users", vec![batch], &[], is_last)).await;
             done.unwrap();
         }
-        destination.finish(outcome(), &[], None).await.unwrap();
+        destination.finish(outcome(), None).await.unwrap();
         assert_eq!(
             database.query("SELECT id FROM users ORDER BY id").await,
             ["1", "2", "3"],
@@ -368,7 +368,7 @@ async fn replace_that_does_not_finish_leaves_the_old_rows(database: &Database) {
         let half = step("users", batches, &[("", Some("half"))], false);
         destination.commit(half).await.unwrap();
         if is_finished {
-            destination.finish(outcome(), &[], None).await.unwrap();
+            destination.finish(outcome(), None).await.unwrap();
         }
     };
     database
@@ -408,7 +408,7 @@ async fn full_refresh_replaces_rows_and_state(database: &Database) {
             .commit(step(resource, rows("1", &[1, 2]), &checkpoints, true))
             .await
             .unwrap();
-        destination.finish(outcome(), &[], None).await.unwrap();
+        destination.finish(outcome(), None).await.unwrap();
 
         // A refresh that fails forgets nothing.
         let mut destination = database.open(&format!("{resource}2")).await;
@@ -419,7 +419,7 @@ async fn full_refresh_replaces_rows_and_state(database: &Database) {
             .commit(step(resource, rows("2", &[3]), &[], false))
             .await
             .unwrap();
-        destination.finish(outcome(), &[], None).await.unwrap();
+        destination.finish(outcome(), None).await.unwrap();
 
         let mut destination = database.open(&format!("{resource}3")).await;
         assert_eq!(destination.checkpoints(resource).await.unwrap().len(), 2);
@@ -432,7 +432,7 @@ async fn full_refresh_replaces_rows_and_state(database: &Database) {
             destination.checkpoints(resource).await.unwrap(),
             [checkpoint(resource, "p", Some("9"))]
         );
-        destination.finish(outcome(), &[], None).await.unwrap();
+        destination.finish(outcome(), None).await.unwrap();
         assert_eq!(
             database.query(&format!("SELECT id FROM {resource} ORDER BY id")).await,
             ["2", "5"]
@@ -455,7 +455,7 @@ async fn full_refresh_in_many_steps_still_merges(database: &Database) {
         let second = vec![nested(load_id, 1, &[(2, &["B", "C"]), (3, &[])])];
         destination.commit(step("users", second, &[], false)).await.unwrap();
         destination.commit(step("users", Vec::new(), &[], true)).await.unwrap();
-        destination.finish(outcome(), &[], None).await.unwrap();
+        destination.finish(outcome(), None).await.unwrap();
         assert_eq!(database.query(ITEMS).await, ["1|a", "2|B", "2|C"], "{load_id}");
         assert_eq!(
             database.query("SELECT id FROM users ORDER BY id").await,

@@ -64,7 +64,7 @@ async fn load(database: &Database, load_id: &str, disposition: WriteDisposition,
     for step in steps {
         destination.commit(step).await.unwrap();
     }
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
 }
 
 async fn replaced(database: &Database, disposition: WriteDisposition, full_refresh: bool) {
@@ -85,7 +85,7 @@ async fn replaced(database: &Database, disposition: WriteDisposition, full_refre
     // The last step has rows of one table only; the others end with it.
     let last = divided(vec![rows("ev_c", "L2", &[7])], "4", true);
     destination.commit(last).await.unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query(ALL[0]).await, ["a|4", "a|6"]);
     assert_eq!(database.query(ALL[1]).await, ["a|40", "a|60"]);
     assert_eq!(database.query("SELECT id FROM ev_c ORDER BY id").await, ["5", "7"]);

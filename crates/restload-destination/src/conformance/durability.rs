@@ -63,7 +63,7 @@ async fn checkpoints_are_stored_with_their_rows(database: &Database) {
         ))
         .await
         .unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     let mut destination = database.open("L3").await;
     assert_eq!(
         destination.checkpoints("t").await.unwrap(),
@@ -125,7 +125,7 @@ async fn a_refused_row_leaves_rows_and_checkpoints_as_they_were(database: &Datab
         true,
     );
     destination.commit(good).await.unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(
         database.query("SELECT rows FROM _rl_loads WHERE load_id = 'L2'").await[0].replace(' ', ""),
         "{\"t\":2}"
@@ -148,7 +148,7 @@ async fn a_failed_step_leaves_no_schema_changes(database: &Database) {
     let report = destination.commit(step("users", fine, &[], true)).await.unwrap();
     let changes: Vec<String> = report.schema_changes.iter().map(ToString::to_string).collect();
     assert_eq!(changes, ["column `v` of table `users` widened from bigint to double"]);
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(
         database
             .query("SELECT data_type FROM _rl_schema WHERE column_name = 'v'")
@@ -192,7 +192,7 @@ async fn the_load_is_recorded(database: &Database) {
         error: Some("it broke".to_owned()),
         ..outcome()
     };
-    destination.finish(failed, &[], None).await.unwrap();
+    destination.finish(failed, None).await.unwrap();
     let record = database
         .query(
             "SELECT load_id, pipeline, status, rows, requests, retries, schema_changes, rejects, error, started_at, \
@@ -244,7 +244,7 @@ async fn a_second_run_is_locked_out(database: &Database) {
     };
     drop(crate::Destination::open(other).await.unwrap());
     first.prepare(Vec::new(), false).await.unwrap();
-    first.finish(outcome(), &[], None).await.unwrap();
+    first.finish(outcome(), None).await.unwrap();
     drop(database.open("L4").await);
     drop(database.open("L5").await);
 }
@@ -286,7 +286,7 @@ async fn two_pipelines_share_a_dataset(database: &Database) {
     ))
     .await
     .unwrap();
-    a.finish(outcome(), &[], None).await.unwrap();
+    a.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query("SELECT c FROM a ORDER BY c").await, ["1", "2"]);
     assert_eq!(
         database
@@ -321,11 +321,11 @@ async fn two_pipelines_share_a_table(database: &Database) {
     b.commit(step("t", vec![one("t", "B", &[Cell::Text("x")])], &[], true))
         .await
         .unwrap();
-    b.finish(outcome(), &[], None).await.unwrap();
+    b.finish(outcome(), None).await.unwrap();
     a.commit(step("t", vec![one("t", "A", &[Cell::Bigint(2)])], &[], true))
         .await
         .unwrap();
-    a.finish(outcome(), &[], None).await.unwrap();
+    a.finish(outcome(), None).await.unwrap();
     let mut rows = database.query("SELECT c FROM t").await;
     rows.sort();
     assert_eq!(rows, ["1", "2", "x"]);
@@ -370,7 +370,7 @@ async fn a_dropped_commit_keeps_nothing(database: &Database) {
             status: LoadStatus::Interrupted,
             ..outcome()
         };
-        destination.finish(stopped, &[], None).await.unwrap();
+        destination.finish(stopped, None).await.unwrap();
         loads.push("interrupted");
         assert_eq!(database.query("SELECT count(*) FROM t").await, ["1"]);
         assert_eq!(database.query("SELECT count(*) FROM _rl_state").await, ["0"]);
@@ -385,7 +385,7 @@ async fn nothing_works_after_the_end(database: &Database) {
         .prepare(vec![target("t", Append, &[])], false)
         .await
         .unwrap();
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     let error = destination.commit(step("t", Vec::new(), &[], true)).await.unwrap_err();
     assert_eq!(error.to_string(), "the load is finished already");
     if database.is_sqlite() {

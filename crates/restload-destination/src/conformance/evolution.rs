@@ -138,7 +138,7 @@ async fn every_pair_of_types_widens(database: &Database) {
             all.parts.extend(step(name, vec![batch], &[], true).parts);
         }
         let report = destination.commit(all).await.unwrap();
-        destination.finish(outcome(), &[], None).await.unwrap();
+        destination.finish(outcome(), None).await.unwrap();
         report
     };
     load("first", &|first, _| vec![first]).await;
@@ -363,7 +363,7 @@ async fn odd_identifiers_work(database: &Database) {
             .await
             .unwrap();
     }
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(
         database
             .query("SELECT \"$1\" FROM \"we\"\"ird ta.ble's\" ORDER BY 1")

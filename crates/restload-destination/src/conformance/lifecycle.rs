@@ -1,11 +1,14 @@
 //! From one run to the next: who may write, what a run leaves, and what can be read of it.
 
+use std::sync::Arc;
+
 use restload_model::batch::{Batch, Cell, Reject, RejectKind};
+use restload_model::checkpoint::Checkpoint;
 use restload_model::schema::WriteDisposition::{Append, Merge};
 
 use super::support::*;
 use crate::{
-    ColumnRecord, DestinationError, Forgotten, Inspector, LoadOutcome, LoadRecord, LoadStatus, Order, Slice,
+    ColumnRecord, DestinationError, Forgotten, Inspector, LoadOutcome, LoadRecord, LoadStatus, Order, Settle, Slice,
     StateRecord, reset_state,
 };
 
@@ -17,6 +20,25 @@ super::conformance!(
     l14_state_is_forgotten_by_resource,
     w32_pipelines_that_make_the_same_table_at_once_wait_for_each_other,
 );
+
+/// Of these resources nothing is to be changed that is stored.
+struct StaysAsItIs(Vec<Arc<str>>);
+
+impl Settle for StaysAsItIs {
+    fn begin(&self) {}
+
+    fn resources(&self) -> &[Arc<str>] {
+        &self.0
+    }
+
+    fn settle(&self, _: &Checkpoint) -> Option<Checkpoint> {
+        None
+    }
+
+    fn is_over(&self, _: &str) -> bool {
+        true
+    }
+}
 
 fn numbers(table: &str, load_id: &str, numbers: &[i64]) -> Batch {
     let records: Vec<_> = numbers.iter().map(|number| record(&[Cell::Bigint(*number)])).collect();
@@ -43,44 +65,59 @@ async fn a_run_that_lost_its_lock_writes_nothing_more(database: &Database) {
         error.to_string().contains("another run of pipeline `Test Pipeline`"),
         "{error}"
     );
-    let error = lost.finish(outcome(), &[], None).await.unwrap_err();
+    let error = lost.finish(outcome(), None).await.unwrap_err();
     assert!(matches!(&error, DestinationError::TakenOver { .. }), "{error}");
     assert_eq!(database.query("SELECT c FROM t").await, ["1"]);
     assert_eq!(database.query("SELECT checkpoint FROM _rl_state").await, ["1"]);
     assert_eq!(database.query("SELECT status FROM _rl_loads").await, ["interrupted"]);
 }
 
-/// A load whose record says `completed` has left no checkpoints, so that looking at the record tells whether to run again.
+/// Where a resource begins anew, what it says of its partitions is there once its load has come to its end, and not before:
+/// the record that says so is of the same transaction.
 async fn l12_the_end_and_the_last_checkpoints_are_one_transaction(database: &Database) {
-    let mut destination = database.open("L1").await;
-    let targets = vec![target("a", Append, &[]), target("b", Append, &[])];
-    destination.prepare(targets, false).await.unwrap();
-    for name in ["a", "b"] {
-        let news = [("x", Some("1")), ("y", Some("2"))];
-        for number in 1..=2 {
-            let batches = vec![numbers(name, "L1", &[number])];
-            destination.commit(step(name, batches, &news, false)).await.unwrap();
+    const STORED: &str = "SELECT resource, \"partition\", checkpoint FROM _rl_state ORDER BY resource, \"partition\"";
+    let begin = async |load_id: &str, news: &[(&str, Option<&str>)], restarts: bool| {
+        let mut destination = database.open(load_id).await;
+        let targets = vec![target("a", Append, &[]), target("b", Append, &[])];
+        let b: Arc<str> = Arc::clone(&targets[1].resource);
+        if restarts {
+            destination.restart(&b);
         }
-    }
+        destination.prepare(targets, false).await.unwrap();
+        for number in 1..=2 {
+            let batches = vec![numbers("b", load_id, &[number])];
+            destination.commit(step("b", batches, news, false)).await.unwrap();
+        }
+        let seen = destination.checkpoints("b").await.unwrap();
+        (
+            destination,
+            seen.into_iter()
+                .map(|one| (one.partition.to_string(), one.position.unwrap()))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let (mut destination, _) = begin("L1", &[("x", Some("1")), ("y", Some("2"))], false).await;
+    destination.finish(outcome(), None).await.unwrap();
+    let before = ["b|x|1", "b|y|2"];
+    assert_eq!(database.query(STORED).await, before);
+    let later = [("y", Some("3")), ("z", Some("4"))];
+    // Killed, failed, and then brought to its end.
+    let (killed, seen) = begin("L2", &later, true).await;
     assert_eq!(
-        database
-            .query("SELECT resource, count(*) FROM _rl_state GROUP BY resource ORDER BY resource")
-            .await,
-        ["a|2", "b|2"],
-        "one for each partition, however many steps there were"
+        seen,
+        [("x".to_owned(), "1".to_owned()), ("y".to_owned(), "2".to_owned())]
     );
-    let last = [
-        checkpoint("a", "x", None),
-        checkpoint("a", "y", Some("3")),
-        checkpoint("b", "x", None),
-    ];
-    destination.finish(outcome(), &last, None).await.unwrap();
-    assert_eq!(
-        database
-            .query("SELECT resource, partition, checkpoint FROM _rl_state ORDER BY resource, partition")
-            .await,
-        ["a|y|3", "b|y|2"]
-    );
+    drop(killed);
+    let (mut failed, seen_again) = begin("L3", &later, true).await;
+    assert_eq!(seen_again, seen);
+    failed.finish(outcome(), None).await.unwrap();
+    assert_eq!(database.query(STORED).await, before);
+    let (mut whole, _) = begin("L4", &later, true).await;
+    whole
+        .finish(outcome(), Some(&StaysAsItIs(vec!["b".into()])))
+        .await
+        .unwrap();
+    assert_eq!(database.query(STORED).await, ["b|x|1", "b|y|3", "b|z|4"]);
 }
 
 async fn nothing_is_made_by_looking(database: &Database) {
@@ -132,7 +169,7 @@ async fn what_is_stored_can_be_read(database: &Database) {
         error: Some("it broke".to_owned()),
         ..outcome()
     };
-    destination.finish(failed, &[], None).await.unwrap();
+    destination.finish(failed, None).await.unwrap();
 
     let created = |table: &str| format!("table `{table}` created");
     assert_eq!(
@@ -279,7 +316,7 @@ async fn w32_pipelines_that_make_the_same_table_at_once_wait_for_each_other(data
                 let batch = page(&table, &load_id, number as u64, (&["c", column], 0), &[], &row);
                 destination.commit(step(&table, vec![batch], &[], number == 2)).await?;
             }
-            destination.finish(outcome(), &[], None).await
+            destination.finish(outcome(), None).await
         };
         let (one, other) = tokio::join!(run("one"), run("other"));
         one.unwrap();

@@ -84,7 +84,7 @@ async fn end(mut destination: Destination, target: &Target) -> StepReport {
         .await
         .unwrap();
     let all_done = AllDone::of(target);
-    destination.finish(outcome(), &[], Some(&all_done)).await.unwrap();
+    destination.finish(outcome(), Some(&all_done)).await.unwrap();
     report
 }
 
@@ -188,7 +188,7 @@ async fn groups_wait_for_the_end_of_the_load(database: &Database) {
     limited.prepare(vec![target.clone()], false).await.unwrap();
     let sample = step("users", vec![day("L3", 0, &[(4, "mon")])], &[], true);
     limited.commit(sample).await.unwrap();
-    limited.finish(outcome(), &[], None).await.unwrap();
+    limited.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query(DAYS).await.len(), 4);
     let mut destination = begin(database, "L4", &target, vec![day("L4", 0, &[(5, "mon")])]).await;
     assert_eq!(destination.checkpoints("users").await.unwrap().len(), 1);
@@ -201,7 +201,7 @@ async fn groups_wait_for_the_end_of_the_load(database: &Database) {
     anew.prepare(vec![target.clone()], false).await.unwrap();
     let batches = vec![day("L6", 0, &[(7, "mon")])];
     anew.commit(step("users", batches, &[], true)).await.unwrap();
-    anew.finish(outcome(), &[], None).await.unwrap();
+    anew.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query(DAYS).await, ["7|mon"]);
 }
 
@@ -253,7 +253,7 @@ async fn w17_w21_marked_rows_are_deleted_with_their_children(database: &Database
     let later = vec![marked("L2", 1, &[(2, yes, &[])])];
     destination.commit(step("users", later, &[], true)).await.unwrap();
     assert_eq!(database.query(ITEMS).await, ["3|d"]);
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
 
     // The same where the rows are gathered first.
     let mut refresh = database.open("L3").await;
@@ -266,7 +266,7 @@ async fn w17_w21_marked_rows_are_deleted_with_their_children(database: &Database
         refresh.commit(step("users", batches, &[], false)).await.unwrap();
     }
     refresh.commit(step("users", Vec::new(), &[], true)).await.unwrap();
-    refresh.finish(outcome(), &[], None).await.unwrap();
+    refresh.finish(outcome(), None).await.unwrap();
     assert_eq!(database.query(ITEMS).await, ["2|b", "3|c"]);
 }
 

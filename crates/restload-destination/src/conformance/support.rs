@@ -74,7 +74,7 @@ impl Database {
         let mut destination = self.open(load_id).await;
         destination.prepare(vec![target.clone()], false).await?;
         let report = destination.commit(step(&target.resource, batches, &[], true)).await?;
-        destination.finish(outcome(), &[], None).await?;
+        destination.finish(outcome(), None).await?;
         Ok(report)
     }
 

@@ -64,7 +64,7 @@ async fn load(database: &Database, load_id: &str, target: &Target, batches: Vec<
     destination.prepare(vec![target.clone()], false).await.unwrap();
     let report = destination.commit(step("users", batches, &[], true)).await.unwrap();
     let all_done = AllDone::of(target);
-    destination.finish(outcome(), &[], Some(&all_done)).await.unwrap();
+    destination.finish(outcome(), Some(&all_done)).await.unwrap();
     report
 }
 
@@ -286,7 +286,7 @@ async fn rows_that_come_again_within_a_load(database: &Database) {
         let part = step("users", vec![users("L2", 1, rows)], &[], last);
         destination.commit(part).await.unwrap();
     }
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     assert_eq!(
         contents(database).await,
         ["1|a|L1", "2|a|L2", "3|a|L2", "1|0|a", "2|0|b", "3|0|b"]
@@ -379,7 +379,7 @@ async fn tables_made_within_the_load_hold_what_came(database: &Database) {
             .await
             .unwrap();
     }
-    destination.finish(outcome(), &[], None).await.unwrap();
+    destination.finish(outcome(), None).await.unwrap();
     let items: Vec<String> = contents(database).await.split_off(5);
     assert_eq!(items, ["1|0|a", "3|0|a", "4|0|a", "5|0|a"]);
 }

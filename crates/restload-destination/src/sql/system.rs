@@ -131,6 +131,15 @@ impl Dialect {
             .text(" WHERE pipeline = $1 AND resource = $2")
     }
 
+    /// Forgets the partitions of a resource that another has, too.
+    pub(crate) fn forget_same_partitions(&self, state: &str) -> Sql {
+        Sql::new("DELETE FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $2 AND \"partition\" IN (SELECT \"partition\" FROM ")
+            .push(&self.table(state))
+            .text(" WHERE pipeline = $1 AND resource = $3)")
+    }
+
     pub(crate) fn rename_resource(&self, state: &str) -> Sql {
         Sql::new("UPDATE ")
             .push(&self.table(state))

@@ -293,14 +293,8 @@ pub(super) fn checkpoint_of(shared: &Shared, partition: &Arc<str>, progress: &Pr
             kept.cursor.unsettled = true;
         }
     }
-    let checkpoint = make(kept.map(|kept| position_of(&kept, &shared.fetcher)));
-    match &shared.held {
-        Some(held) if !shared.is_resumable => {
-            held.lock().unwrap_or_else(PoisonError::into_inner).push(checkpoint);
-            None
-        }
-        _ => Some(checkpoint),
-    }
+    // Where children depend on where it was, it waits in the destination until the load has ended well.
+    Some(make(kept.map(|kept| position_of(&kept, &shared.fetcher))))
 }
 
 /// Sends checkpoints alone to the writer.

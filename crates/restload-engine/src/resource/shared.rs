@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
-use restload_model::checkpoint::Checkpoint;
 use restload_source::extraction::{ExtractError, Progress};
 use restload_source::plan::{ParentLink, ResourcePlan};
 use restload_source::request::Request;
@@ -91,8 +90,6 @@ pub(crate) struct Shared {
     pub(crate) cursors: Cursors,
     /// Whether this load moves them.
     pub(crate) keeps_cursors: bool,
-    /// Cursors that are stored when the load has ended well, because until then children depend on where they were.
-    pub(crate) held: Option<Arc<Mutex<Vec<Checkpoint>>>>,
     pub(crate) windows: Tracker,
     /// Held from the making of checkpoints until they are sent, so that they reach the writer in their order.
     pub(crate) order: Mutex<()>,

@@ -53,7 +53,7 @@ pub(crate) enum Resumption {
     Continue,
     /// From the first page, leaving out rows that are stored: a child that is replaced needs every parent's record again.
     Replay,
-    /// From the first page.
+    /// From the first page, and from where its cursors were: they move when the load has ended well.
     Restart,
 }
 
