@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use restload_pushover_sim::{Dataset, Simulator};
 use serde_json::json;
@@ -57,6 +57,52 @@ fn api_with_logins(is_good: impl Fn(usize) -> bool + Send + Sync + 'static) -> A
 
 fn count(api: &Api, target: &str) -> usize {
     api.asked().iter().filter(|asked| *asked == target).count()
+}
+
+/// A server that knows only the latest challenge that it gave, and takes no answer's number twice.
+#[test]
+fn resources_that_start_together_answer_one_digest_challenge() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = AtomicUsize::new(0);
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&counts);
+    let api = Api::with_requests(move |request| {
+        let authorization = request.header("authorization").unwrap_or_default();
+        let mut seen = seen.lock().unwrap();
+        let field = |name: &str| {
+            let (_, rest) = authorization.split_once(&format!("{name}="))?;
+            rest.split(',').next().map(|value| value.trim_matches('"').to_owned())
+        };
+        let number = given.load(Ordering::SeqCst);
+        let is_latest = field("nonce") == Some(format!("nonce-{number}"));
+        match field("nc").filter(|count| is_latest && !seen.contains(count)) {
+            Some(count) => {
+                seen.push(count);
+                Answer::json(json!([{ "id": 1 }]))
+            }
+            None => {
+                let number = given.fetch_add(1, Ordering::SeqCst) + 1;
+                let challenge = format!("Digest realm=\"r\", qop=\"auth\", nonce=\"nonce-{number}\"");
+                Answer::html(401, "who is it?").header("WWW-Authenticate", challenge)
+            }
+        }
+    });
+    let config = format!(
+        r"
+client:
+  base_url: {url}
+  auth: {{ type: http_digest, username: ada, password: s3cr3t }}
+resources: [a, b, c, d]
+",
+        url = api.url()
+    );
+    std::fs::write(folder.path().join("shop.yaml"), config).unwrap();
+    let arguments = ["run", "shop.yaml", "--to", "sqlite:out.db"];
+    Program::new(folder.path(), &arguments).run().expect(0);
+    assert_eq!(api.asked().len(), 5, "{:?}", api.asked());
+    let mut counts = counts.lock().unwrap().clone();
+    counts.sort();
+    assert_eq!(counts, ["00000001", "00000002", "00000003", "00000004"]);
 }
 
 #[test]

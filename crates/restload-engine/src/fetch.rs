@@ -119,7 +119,7 @@ impl Fetcher {
     }
 
     /// Sends a request until something answers. Credentials that are refused are renewed, and the request is sent once
-    /// more, which does not count as a try.
+    /// more, which does not count as a try; twice where the server says that only its challenge has ended.
     pub(crate) async fn fetch(
         self: &Arc<Self>,
         resource: &Arc<str>,
@@ -127,7 +127,7 @@ impl Fetcher {
         attempts: &mut Attempts,
         traffic: &Traffic,
     ) -> Result<Response, FetchError> {
-        let mut has_renewed = false;
+        let mut renewals = 0;
         loop {
             let (authorized, proof) = self.authenticator.authorize(self, resource, request, traffic).await?;
             let sent = tokio::select! {
@@ -138,22 +138,26 @@ impl Fetcher {
             let response = match sent {
                 Ok(response) => response,
                 Err(error) => {
+                    // Others may wait for what this request would have learned, and need not wait for its next try.
+                    drop(proof);
                     attempts.count();
                     self.wait_after_failure(resource, request, error, attempts, traffic)
                         .await?;
                     continue;
                 }
             };
-            let is_sent_again = match self.authenticator.judge(request, &proof, &response) {
-                Verdict::Taken => false,
-                Verdict::Refused => attempts.repeatable,
-                Verdict::Challenged => true,
+            let most_renewals = match self.authenticator.judge(request, &proof, &response) {
+                Verdict::Taken => 0,
+                Verdict::Refused => u32::from(attempts.repeatable),
+                Verdict::Challenged => 1,
+                // The challenge may have ended already when the first renewal answered it: others use it too.
+                Verdict::Stale => 2,
             };
-            if has_renewed || !is_sent_again {
+            if renewals >= most_renewals {
                 attempts.count();
                 return Ok(response);
             }
-            has_renewed = true;
+            renewals += 1;
             traffic.retries.fetch_add(1, Ordering::Relaxed);
         }
     }

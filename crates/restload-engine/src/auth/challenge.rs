@@ -1,10 +1,12 @@
 //! Digest authentication: the server's challenge, and the answers to it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use digest_auth::{AlgorithmType, AuthContext, HttpMethod, WwwAuthenticateHeader};
 use restload_source::auth::Digest;
 use restload_source::request::{Request, Response};
+use tokio::sync::OwnedMutexGuard;
 
 use super::Verdict;
 
@@ -16,6 +18,19 @@ pub(crate) type Nonce = String;
 pub(crate) struct Challenges {
     digest: Digest,
     latest: Mutex<Option<WwwAuthenticateHeader>>,
+    /// Whether the server has answered anything: then there is a challenge, or it wants none.
+    has_answered: AtomicBool,
+    /// Held by the request that is sent before the server has answered anything.
+    first: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What a request was sent with.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// The challenge that it answers, if there had been one.
+    nonce: Option<Nonce>,
+    /// The others wait as long as this is held.
+    _first: Option<OwnedMutexGuard<()>>,
 }
 
 impl Challenges {
@@ -23,11 +38,27 @@ impl Challenges {
         Self {
             digest,
             latest: Mutex::default(),
+            has_answered: AtomicBool::new(false),
+            first: Arc::default(),
         }
     }
 
+    /// Puts an answer on the request. The first request goes alone: a server may know only the latest challenge that it
+    /// gave, and of requests sent together each would make the challenges of the others worthless.
+    pub(super) async fn authorize(&self, request: &mut Request) -> Result<Answered, String> {
+        let mut first = None;
+        if !self.has_answered.load(Ordering::Acquire) {
+            let guard = Arc::clone(&self.first).lock_owned().await;
+            first = (!self.has_answered.load(Ordering::Acquire)).then_some(guard);
+        }
+        Ok(Answered {
+            nonce: self.answer(request)?,
+            _first: first,
+        })
+    }
+
     /// Answers the latest challenge, if there is one; every answer to it has a number of its own.
-    pub(super) fn answer(&self, request: &mut Request) -> Result<Option<Nonce>, String> {
+    fn answer(&self, request: &mut Request) -> Result<Option<Nonce>, String> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(challenge) = &mut *latest else { return Ok(None) };
         let target = match request.url.query() {
@@ -48,18 +79,34 @@ impl Challenges {
         Ok(Some(challenge.nonce.clone()))
     }
 
+    /// Looks at an answer, and takes the challenge of one that refuses.
+    pub(super) fn judge(&self, response: &Response, answered: &Answered) -> Verdict {
+        let verdict = match response.status {
+            401 => self.take(response, answered.nonce.as_ref()),
+            _ => Verdict::Taken,
+        };
+        self.has_answered.store(true, Ordering::Release);
+        verdict
+    }
+
     /// Takes the challenge of a refusal. `answered` is the one that the request answered.
-    pub(super) fn take(&self, response: &Response, answered: Option<&Nonce>) -> Verdict {
-        let Some(challenge) = strongest(response) else {
+    fn take(&self, response: &Response, answered: Option<&Nonce>) -> Verdict {
+        let Some(mut challenge) = strongest(response) else {
             return Verdict::Taken;
         };
         let is_stale = challenge.stale;
         let is_new = answered != Some(&challenge.nonce);
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(challenge);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        // A server may give one challenge to all who ask; an answer with a number that it has seen is a replay to it.
+        if let Some(held) = latest.as_ref().filter(|held| held.nonce == challenge.nonce) {
+            challenge.nc = held.nc;
+        }
+        *latest = Some(challenge);
         match answered {
             None => Verdict::Challenged,
+            Some(_) if is_stale => Verdict::Stale,
             // Not every server says that it is the challenge that has ended, and not the password that is wrong.
-            Some(_) if is_stale || is_new => Verdict::Refused,
+            Some(_) if is_new => Verdict::Refused,
             Some(_) => Verdict::Taken,
         }
     }
@@ -159,6 +206,23 @@ mod tests {
         }
     }
 
+    /// Requests that are sent together may each be given the same challenge; the numbers go on.
+    #[test]
+    fn a_challenge_given_again_is_counted_on() {
+        let challenges = challenges();
+        let other = SHA.replace("one", "two");
+        for (offered, answered, count) in [
+            (SHA, None, "00000001"),
+            (SHA, None, "00000002"),
+            (SHA, Some("before"), "00000003"),
+            (&other, Some("one"), "00000001"),
+            (&other, None, "00000002"),
+        ] {
+            challenges.take(&refusal(&[offered]), answered.map(str::to_owned).as_ref());
+            assert_eq!(answer(&challenges)["nc"], count, "{offered} {answered:?}");
+        }
+    }
+
     #[test]
     fn the_strongest_challenge_is_answered() {
         let md5 = r#"Digest realm="cam", qop="auth", nonce="weak""#;
@@ -193,7 +257,8 @@ mod tests {
         let verdict = |offered: &str, answered: &str| challenges.take(&refusal(&[offered]), Some(&answered.to_owned()));
         assert_eq!(verdict(SHA, "one"), Verdict::Taken);
         assert_eq!(verdict(SHA, "before"), Verdict::Refused);
-        assert_eq!(verdict(&format!("{SHA}, stale=true"), "one"), Verdict::Refused);
+        assert_eq!(verdict(&format!("{SHA}, stale=true"), "one"), Verdict::Stale);
+        assert_eq!(verdict(&format!("{SHA}, stale=true"), "before"), Verdict::Stale);
         assert_eq!(verdict(r#"Basic realm="cam""#, "one"), Verdict::Taken);
     }
 }

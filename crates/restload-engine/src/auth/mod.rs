@@ -12,7 +12,7 @@ use std::sync::Arc;
 use restload_source::auth::Exchange;
 use restload_source::request::{Request, Response};
 
-use self::challenge::{Challenges, Nonce};
+use self::challenge::{Answered, Challenges};
 use self::login::{Current, LoginSlot};
 use crate::fetch::{FetchError, Fetcher, Traffic};
 
@@ -35,8 +35,8 @@ pub(crate) enum Proof {
     None,
     /// A session.
     Session(Arc<Current>),
-    /// The answer to this challenge, if there had been one.
-    Digest(Option<Nonce>),
+    /// The answer to a challenge, if there had been one.
+    Digest(Answered),
 }
 
 /// What to do about an answer, as far as credentials go.
@@ -48,6 +48,8 @@ pub(crate) enum Verdict {
     Refused,
     /// The server has not looked at the request before it is told who sends it.
     Challenged,
+    /// The credentials are right, but the challenge that they answer has ended.
+    Stale,
 }
 
 impl Authenticator {
@@ -77,7 +79,8 @@ impl Authenticator {
             }
             Some(Slot::Digest(challenges)) => {
                 let mut authorized = request.clone();
-                let answered = challenges.answer(&mut authorized).map_err(FetchError::failed)?;
+                let answered = challenges.authorize(&mut authorized).await;
+                let answered = answered.map_err(FetchError::failed)?;
                 (authorized, Proof::Digest(answered))
             }
         };
@@ -96,9 +99,7 @@ impl Authenticator {
                 current.refuse();
                 Verdict::Refused
             }
-            (Some(Slot::Digest(challenges)), Proof::Digest(answered)) if response.status == 401 => {
-                challenges.take(response, answered.as_ref())
-            }
+            (Some(Slot::Digest(challenges)), Proof::Digest(answered)) => challenges.judge(response, answered),
             _ => Verdict::Taken,
         }
     }

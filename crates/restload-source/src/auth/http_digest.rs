@@ -10,8 +10,8 @@ use super::credential::Credential;
 use crate::template::{RenderError, Template};
 
 /// HTTP digest: a digest of name and password answers the server's challenge, so that neither is sent. The first
-/// request is refused with the challenge (401) and sent again with the answer; the challenge serves for the following
-/// ones too, until the server renews it.
+/// request goes alone, is refused with the challenge (401) and sent again with the answer; the challenge serves for the
+/// following ones too, until the server renews it.
 ///
 /// ```yaml
 /// auth: { type: http_digest, username: ada, password: "{secrets.camera_password}" }
