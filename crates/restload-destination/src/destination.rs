@@ -16,7 +16,7 @@ use crate::sql::Sql;
 use crate::state::{Settle, StateView};
 use crate::step::{LoadOutcome, SchemaChange, Step, StepReport};
 use crate::system::{self, Catalog, LOADS, SCHEMA, STATE, Stamp, moment};
-use crate::transaction::{Memory, Transaction};
+use crate::transaction::{Memory, Transaction, drop_shadows};
 use crate::url::DestinationUrl;
 use crate::writers::{Param, Session, Writer};
 
@@ -374,9 +374,13 @@ type Stored = (Catalog, Chains, Vec<Table>);
 async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) -> Result<Stored, DestinationError> {
     let act = |act: &'static str| move |cause: Cause| cause.during(format!("cannot {act} {shown}"), shown);
     writer.begin_making().await.map_err(act("begin a transaction in"))?;
-    writer.create_dataset().await.map_err(act("make the dataset in"))?;
-    let names: Vec<&str> = system::TABLES.iter().map(|table| table.name).collect();
-    let there = writer.describe(&names).await.map_err(act("read the catalogue of"))?;
+    let is_empty = writer.create_dataset().await.map_err(act("make the dataset in"))?;
+    let there = if is_empty {
+        HashMap::new()
+    } else {
+        let names: Vec<&str> = system::TABLES.iter().map(|table| table.name).collect();
+        writer.describe(&names).await.map_err(act("read the catalogue of"))?
+    };
     let (known, missing): (Vec<_>, Vec<_>) = system::TABLES.iter().partition(|table| there.contains_key(table.name));
     if !missing.is_empty() {
         let dialect = writer.dialect();
@@ -402,9 +406,10 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
         let marked = writer.execute(sql, &[Param::Text(&options.pipeline)]).await;
         marked.map_err(act("mark interrupted loads in"))?;
     }
-    crate::transaction::drop_shadows(writer, &options.pipeline)
-        .await
-        .map_err(act("remove shadow tables from"))?;
+    if !is_empty {
+        let dropped = drop_shadows(writer, &options.pipeline).await;
+        dropped.map_err(act("remove shadow tables from"))?;
+    }
     if is_new {
         // Nothing stands in tables that were just made.
         writer.commit().await.map_err(act("commit to"))?;
@@ -548,8 +553,10 @@ impl Transaction<'_> {
         if let Some(settle) = settle {
             self.settle_state(settle).await?;
         }
-        let dropped = drop_own_shadows(self).await;
-        self.during("cannot remove shadow tables", dropped)?;
+        if self.may_gather() {
+            let dropped = drop_shadows(self.writer, self.stamp.pipeline).await;
+            self.during("cannot remove shadow tables", dropped)?;
+        }
         let finished = moment(outcome.finished_at);
         let sql = self.writer.dialect().finish_load(LOADS);
         let params = [
@@ -564,6 +571,12 @@ impl Transaction<'_> {
         let changed = self.during("cannot close the record of the load", finished)?;
         self.check_still_ours(changed)?;
         Ok(StepReport::default())
+    }
+
+    /// Whether this load may have made shadow tables, or state that waits.
+    fn may_gather(&self) -> bool {
+        let replaces = |target: &Target| target.write_disposition == WriteDisposition::Replace;
+        self.full_refresh || self.targets.iter().any(replaces) || !self.memory.chains.restarted.is_empty()
     }
 
     /// What a table of a target needs beside its columns.
@@ -599,10 +612,6 @@ async fn read_status(writer: &mut Writer, load_id: &str) -> Result<Option<String
     let rows = writer.rows(sql, &[Param::Text(load_id)]).await?;
     writer.commit().await?;
     Ok(rows.into_iter().flatten().flatten().next())
-}
-
-async fn drop_own_shadows(transaction: &mut Transaction<'_>) -> Result<(), Cause> {
-    crate::transaction::drop_shadows(transaction.writer, transaction.stamp.pipeline).await
 }
 
 /// Whether rows of a target meet rows with the same key. Without a key there is nothing to meet by: rows are added.

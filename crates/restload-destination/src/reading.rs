@@ -17,7 +17,7 @@ use crate::error::{Cause, DestinationError};
 use crate::sql::{Dialect, Sql};
 use crate::system::{LOADS, REJECTS, SCHEMA, STATE};
 use crate::url::{DestinationUrl, Kind, Place};
-use crate::writers::{Param, postgres, sqlite, table_states};
+use crate::writers::{Param, postgres, sqlite};
 
 pub use asking::{Answer, AskLimits};
 pub use looking::{Grid, GridColumn, GridQuery, GridRow, RowCount, RowsFrom, ValuePart, ValueText};
@@ -461,13 +461,18 @@ impl Inspector {
         let dataset = self.dialect.dataset.clone();
         let mut params: Vec<Param<'_>> = dataset.iter().map(|dataset| Param::Text(dataset)).collect();
         params.push(Param::List(&tables));
-        let sql = self.dialect.describe_columns();
-        let rows = self.read(sql, &params, "cannot read the catalogue").await?;
-        let data_type = match self.dialect.kind {
-            Kind::Sqlite => sqlite::data_type,
-            Kind::Postgres => postgres::data_type,
+        let act = "cannot read the catalogue";
+        let mut states = match self.dialect.kind {
+            Kind::Sqlite => {
+                let rows = self.read(Dialect::describe_columns(), &params, act).await?;
+                sqlite::table_states(rows, Vec::new())
+            }
+            Kind::Postgres => {
+                let rows = self.read(Dialect::describe_tables(), &params, act).await?;
+                postgres::table_states(rows).map_err(|cause| cause.during(act, &self.shown))?
+            }
         };
-        let state = table_states(rows, Vec::new(), data_type).remove(table);
+        let state = states.remove(table);
         let columns = state.into_iter().flat_map(|state| state.columns);
         Ok(columns.map(|column| (column.name, column.data_type)).collect())
     }

@@ -324,12 +324,15 @@ impl Transaction<'_> {
                     .after(self.writer, pipeline, resource, after.as_deref())
                     .await;
                 let page = self.during(&format!("cannot read the state of resource `{resource}`"), page)?;
-                let Some(last) = page.last() else { break };
-                after = Some(Arc::clone(&last.partition));
+                let is_last = page.len() < PAGE;
+                after = page.last().map(|last| Arc::clone(&last.partition));
                 let settled = page.iter().filter_map(|checkpoint| settle.settle(checkpoint));
                 let settled: BTreeMap<_, _> = settled.map(|one| (Arc::clone(&one.partition), one)).collect();
                 if !settled.is_empty() {
                     self.store_checkpoints(resource, false, settled).await?;
+                }
+                if is_last {
+                    break;
                 }
             }
             if self.memory.chains.has(resource) && settle.is_over(resource) {

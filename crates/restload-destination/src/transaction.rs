@@ -493,7 +493,7 @@ impl Transaction<'_> {
             key: table.primary_key.iter().map(|column| (*column).into()).collect(),
             action: ConflictAction::Update,
         });
-        let written = self.writer.insert(table.name, &rows, conflict.as_ref()).await.map(drop);
+        let written = self.writer.put(table.name, &rows, conflict.as_ref()).await;
         written.map_err(|cause| cause.writing(table.name, rows.count(), self.shown))
     }
 

@@ -3,34 +3,17 @@
 use super::{Dialect, Sql};
 use crate::url::Kind;
 
-/// Postgres: what is asked of a column.
-const COLUMN: &str = "c.relname::text, (c.relkind IN ('v', 'm'))::text, a.attname::text, t.typname::text, \
-     a.atttypmod::text, a.attnotnull::text, (a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '')::text";
-
-/// Postgres: where the columns are, with a row for a table that has none.
-const COLUMNS: &str = " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-     LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-     WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'f', 'v', 'm')";
-
 impl Dialect {
-    /// Table, whether it is a view, column, type, its modifier, whether it takes NULL, whether it has a value by default;
-    /// a table without columns has one row with nulls.
-    pub(crate) fn describe_columns(&self) -> Sql {
-        match self.kind {
-            Kind::Postgres => Sql::new("SELECT ")
-                .text(COLUMN)
-                .text(COLUMNS)
-                .text(" ORDER BY c.relname, a.attnum"),
-            Kind::Sqlite => Sql::new(
-                "SELECT m.name, CASE m.type WHEN 'view' THEN 'true' ELSE 'false' END, c.name, c.type, NULL, \
-                 CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END, \
-                 CASE WHEN c.dflt_value IS NULL THEN 'false' ELSE 'true' END \
-                 FROM json_each($1) AS wanted \
-                 JOIN sqlite_schema AS m ON m.type IN ('table', 'view') AND m.name = wanted.value \
-                 JOIN pragma_table_info(m.name) AS c ORDER BY m.name, c.cid",
-            ),
-        }
+    /// SQLite: table, whether it is a view, column, type, whether it takes NULL, whether it has a value by default.
+    pub(crate) fn describe_columns() -> Sql {
+        Sql::new(
+            "SELECT m.name, CASE m.type WHEN 'view' THEN 'true' ELSE 'false' END, c.name, c.type, \
+             CASE WHEN c.\"notnull\" THEN 'true' ELSE 'false' END, \
+             CASE WHEN c.dflt_value IS NULL THEN 'false' ELSE 'true' END \
+             FROM json_each($1) AS wanted \
+             JOIN sqlite_schema AS m ON m.type IN ('table', 'view') AND m.name = wanted.value \
+             JOIN pragma_table_info(m.name) AS c ORDER BY m.name, c.cid",
+        )
     }
 
     /// SQLite: table, index, whether unique, column; one row for each column.
@@ -43,23 +26,28 @@ impl Dialect {
         )
     }
 
-    /// Postgres: the same of columns, and then index, whether unique, column for each column of an index, in one answer:
-    /// every step asks for both.
+    /// Postgres: table, whether it is a view, its columns (name, type, its modifier, whether it takes NULL, whether it has a
+    /// value by default) and its indexes (name, whether unique, columns), these two as JSON.
+    ///
+    /// Every step asks for it, in a session that has no statement prepared, so what counts is how long it takes to plan:
+    /// 0.8 ms as it is, 2.4 ms with joins in the place of the subqueries.
     pub(crate) fn describe_tables() -> Sql {
-        Sql::new("SELECT ")
-            .text(COLUMN)
-            .text(", NULL, NULL, NULL, to_char(a.attnum, 'FM00000')")
-            .text(COLUMNS)
-            .text(
-                " UNION ALL SELECT c.relname::text, NULL, NULL, NULL, NULL, NULL, NULL, i.relname::text, \
-                 x.indisunique::text, a.attname::text, to_char(a.attnum, 'FM00000') \
-                 FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
-                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.oid \
-                 WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND x.indisvalid \
-                 ORDER BY 1, 8, 11",
-            )
+        Sql::new(
+            "SELECT c.relname::text, (c.relkind IN ('v', 'm'))::text, \
+             (SELECT json_agg(json_build_array(a.attname, \
+             (SELECT t.typname FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid), a.atttypmod, a.attnotnull, \
+             a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '') ORDER BY a.attnum) \
+             FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text, \
+             (SELECT json_agg(json_build_array(\
+             (SELECT i.relname FROM pg_catalog.pg_class i WHERE i.oid = x.indexrelid), x.indisunique, \
+             (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = x.indexrelid))) \
+             FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid AND x.indisvalid)::text \
+             FROM pg_catalog.pg_class c \
+             WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = $1) \
+             AND c.relname = ANY($2::name[]) AND c.relkind IN ('r', 'p', 'f', 'v', 'm')",
+        )
     }
 
     /// The tables whose names start with a prefix.

@@ -55,8 +55,9 @@ impl Dialect {
     /// Postgres: lets the transaction stand idle as long as it takes; one of the settings came with Postgres 17.
     pub(crate) fn hold_without_end() -> Sql {
         Sql::new(
-            "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings \
-             WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')",
+            "SELECT set_config(name, '0', true) \
+             FROM unnest(ARRAY['idle_in_transaction_session_timeout', 'transaction_timeout']) AS name \
+             WHERE current_setting(name, true) IS NOT NULL",
         )
     }
 

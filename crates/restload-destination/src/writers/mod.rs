@@ -123,11 +123,11 @@ impl Writer {
         }
     }
 
-    /// Makes the dataset if it is not there.
-    pub(crate) async fn create_dataset(&mut self) -> Result<(), Cause> {
+    /// Makes the dataset if it is not there, and says whether it did: then nothing is in it.
+    pub(crate) async fn create_dataset(&mut self) -> Result<bool, Cause> {
         match self {
             // The file is there, and the transaction holds its write lock.
-            Self::Sqlite(_) => Ok(()),
+            Self::Sqlite(_) => Ok(false),
             Self::Postgres(writer) => writer.create_dataset().await,
         }
     }
@@ -176,6 +176,14 @@ impl Writer {
         match self {
             Self::Sqlite(writer) => writer.insert(table, rows, conflict).await,
             Self::Postgres(writer) => writer.insert(table, rows, conflict).await,
+        }
+    }
+
+    /// The same, of rows that nobody counts.
+    pub(crate) async fn put(&mut self, table: &str, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<(), Cause> {
+        match self {
+            Self::Sqlite(writer) => writer.put(table, rows, conflict).await,
+            Self::Postgres(writer) => writer.put(table, rows, conflict).await,
         }
     }
 
@@ -283,51 +291,4 @@ impl Writer {
 /// The table that rows on their way into a table are put into.
 fn stage_name(table: &str) -> String {
     naming::join("_rl_stage", table, naming::MAX_LENGTH)
-}
-
-/// Groups the rows of the two catalogue queries.
-pub(crate) fn table_states(
-    columns: Vec<Vec<Option<String>>>,
-    indexes: Vec<Vec<Option<String>>>,
-    data_type: impl Fn(&str) -> Option<DataType>,
-) -> HashMap<String, TableState> {
-    use crate::plan::{ColumnState, IndexState, Limit};
-    let mut tables: HashMap<String, TableState> = HashMap::new();
-    for row in columns {
-        let Ok([Some(table), is_view, name, type_name, modifier, not_null, has_default]) =
-            <[Option<String>; 7]>::try_from(row)
-        else {
-            continue;
-        };
-        let is_true = |text: Option<String>| text.as_deref() == Some("true");
-        let state = tables.entry(table).or_default();
-        state.is_view = is_true(is_view);
-        if let (Some(name), Some(type_name)) = (name, type_name) {
-            state.columns.push(ColumnState {
-                name,
-                data_type: data_type(&type_name),
-                limit: modifier.and_then(|modifier| Limit::from_postgres(&type_name, modifier.parse().ok()?)),
-                type_name,
-                not_null: is_true(not_null),
-                has_default: is_true(has_default),
-            });
-        }
-    }
-    for row in indexes {
-        let Ok([Some(table), Some(name), unique, column]) = <[Option<String>; 4]>::try_from(row) else {
-            continue;
-        };
-        let state = tables.entry(table).or_default();
-        let known = state.indexes.iter().position(|index| index.name == name);
-        let place = known.unwrap_or_else(|| {
-            state.indexes.push(IndexState {
-                name,
-                unique: unique.as_deref() == Some("true"),
-                columns: Vec::new(),
-            });
-            state.indexes.len() - 1
-        });
-        state.indexes[place].columns.extend(column);
-    }
-    tables
 }

@@ -2,6 +2,7 @@
 //! rows by an INSERT with one list for each column.
 
 mod copy;
+mod describe;
 mod lists;
 mod lock;
 mod numeric;
@@ -14,7 +15,7 @@ use restload_model::naming;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _};
 
-use super::{Inserted, Param, Session, stage_name, table_states};
+use super::{Inserted, Param, Session, stage_name};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{Conflict, TableState};
 use crate::rows::Rows;
@@ -22,6 +23,8 @@ use crate::sql::{Dialect, KeySource, Sql};
 use crate::url::Kind;
 
 use lock::{Asked, RunLock};
+
+pub(crate) use describe::table_states;
 
 /// How much is encoded before it is sent: large enough that sending costs little, small enough to stay in the cache.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -103,17 +106,17 @@ impl Postgres {
         texts(&mut self.connection, sql, params).await
     }
 
-    pub(super) async fn create_dataset(&mut self) -> Result<(), Cause> {
+    pub(super) async fn create_dataset(&mut self) -> Result<bool, Cause> {
         let dataset = self.dataset.clone();
         let params = [Param::Text(&dataset)];
         let found = self.rows(Dialect::database_and_role_and_dataset(), &params).await?;
         // `IF NOT EXISTS` asks for the right to create even when there is nothing to create.
-        if let Some([Some(database), Some(role), None]) = found.first().map(Vec::as_slice) {
-            let created = self.execute(Dialect::create_dataset(&dataset), &[]).await;
-            created
-                .map_err(|cause| cause.advise_rights(&[format!("GRANT CREATE ON DATABASE {database} TO {role}")]))?;
-        }
-        Ok(())
+        let Some([Some(database), Some(role), None]) = found.first().map(Vec::as_slice) else {
+            return Ok(false);
+        };
+        let created = self.execute(Dialect::create_dataset(&dataset), &[]).await;
+        created.map_err(|cause| cause.advise_rights(&[format!("GRANT CREATE ON DATABASE {database} TO {role}")]))?;
+        Ok(true)
     }
 
     /// Begins a transaction in which nobody else makes tables in the dataset.
@@ -164,15 +167,7 @@ impl Postgres {
         let dataset = self.dataset.clone();
         let params = [Param::Text(&dataset), Param::List(tables)];
         let rows = self.rows(Dialect::describe_tables(), &params).await?;
-        let (mut indexes, mut columns): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row[7].is_some());
-        for row in &mut columns {
-            row.truncate(7);
-        }
-        for row in &mut indexes {
-            row.truncate(10);
-            row.drain(1..7);
-        }
-        Ok(table_states(columns, indexes, data_type))
+        table_states(rows)
     }
 
     pub(super) async fn insert(
@@ -191,14 +186,13 @@ impl Postgres {
             return Ok(all_new);
         }
         if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
-            let sql = self.dialect.insert_lists(table, &rows.columns, conflict);
-            let arguments = lists::arguments(rows)?;
             if conflict.is_none() {
-                let insert = sqlx::query_with(sql.into_safe(), arguments).persistent(false);
-                insert.execute(&mut self.connection).await?;
+                self.insert_lists(table, rows, None).await?;
                 return Ok(all_new);
             }
-            return self.insert_counted(&sql, arguments).await;
+            let sql = Dialect::counted(&self.dialect.insert_lists(table, &rows.columns, conflict));
+            let insert = sqlx::query_with(sql.into_safe(), lists::arguments(rows)?).persistent(false);
+            return counts(&insert.fetch_one(&mut self.connection).await?);
         }
         let Some(conflict) = conflict else {
             let statement = self.dialect.copy_in(table, &names).into_text();
@@ -211,12 +205,19 @@ impl Postgres {
         answer.first().map_or(Ok(all_new), counts)
     }
 
-    async fn insert_counted(&mut self, insert: &Sql, arguments: PgArguments) -> Result<Inserted, Cause> {
-        let row = sqlx::query_with(Dialect::counted(insert).into_safe(), arguments)
-            .persistent(false)
-            .fetch_one(&mut self.connection)
-            .await?;
-        counts(&row)
+    pub(super) async fn put(&mut self, table: &str, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<(), Cause> {
+        let count = rows.count();
+        if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
+            return self.insert_lists(table, rows, conflict).await;
+        }
+        self.insert(table, rows, conflict).await.map(drop)
+    }
+
+    async fn insert_lists(&mut self, table: &str, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<(), Cause> {
+        let sql = self.dialect.insert_lists(table, &rows.columns, conflict);
+        let insert = sqlx::query_with(sql.into_safe(), lists::arguments(rows)?).persistent(false);
+        insert.execute(&mut self.connection).await?;
+        Ok(())
     }
 
     /// Puts rows into a table of their own.

@@ -1,5 +1,6 @@
 //! SQLite: rows go in by prepared statements of many rows each; a column widens by being replaced.
 
+mod describe;
 mod keys;
 mod lock;
 mod statement;
@@ -17,7 +18,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _};
 
-use super::{Inserted, Param, Session, table_states};
+use super::{Inserted, Param, Session};
 use crate::error::{Cause, DestinationError};
 use crate::plan::{ColumnDef, Conflict, TableState};
 use crate::rows::Rows;
@@ -27,6 +28,8 @@ use crate::url::Kind;
 
 use lock::{FileLock, holder, lock_path};
 use statement::Statement;
+
+pub(crate) use describe::table_states;
 
 /// Values that are bound to one statement: 50 rows of 12 columns, more of narrower ones. One row a statement takes a
 /// twentieth more processor time, and so do 250.
@@ -134,9 +137,9 @@ impl Sqlite {
 
     pub(super) async fn describe(&mut self, tables: &[&str]) -> Result<HashMap<String, TableState>, Cause> {
         let params = [Param::List(tables)];
-        let columns = self.rows(self.dialect.describe_columns(), &params).await?;
+        let columns = self.rows(Dialect::describe_columns(), &params).await?;
         let indexes = self.rows(Dialect::describe_indexes(), &params).await?;
-        Ok(table_states(columns, indexes, data_type))
+        Ok(table_states(columns, indexes))
     }
 
     pub(super) async fn insert(
@@ -157,6 +160,11 @@ impl Sqlite {
             inserted,
             updated: written - inserted,
         })
+    }
+
+    pub(super) async fn put(&mut self, table: &str, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<(), Cause> {
+        let place = self.dialect.table(table);
+        self.insert_rows(&place, rows, conflict).await.map(drop)
     }
 
     async fn last_row(&mut self, table: &str) -> Result<u64, Cause> {
