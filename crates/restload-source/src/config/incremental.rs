@@ -59,7 +59,8 @@ pub struct IncrementalConfig {
     #[serde(default = "closed", deserialize_with = "null::or_default")]
     #[schemars(with = "Option<RangeBound>")]
     pub range_start: RangeBound,
-    /// Whether records at `end_value` itself are loaded; without an `end_value` it says nothing.
+    /// Whether records at `end_value` itself are loaded; without an `end_value` it says nothing. The last window ends
+    /// with it then: where a window's `end` is `exclusive`, the next day or whole number is named to the API.
     #[serde(default = "open", deserialize_with = "null::or_open")]
     #[schemars(with = "Option<RangeBound>")]
     pub range_end: RangeBound,

@@ -365,14 +365,25 @@ impl IncrementalPlan {
 
     /// What `{window.…}` refers to.
     pub fn window_placeholders(&self, slice: &Slice) -> Result<Computed, RenderError> {
-        let end = match self.window.as_ref().map(|window| window.end) {
-            Some(WindowEnd::Inclusive) => window::last_in(slice),
-            _ => slice.end.0.clone(),
+        let is_inclusive = self
+            .window
+            .as_ref()
+            .is_some_and(|window| window.end == WindowEnd::Inclusive);
+        let end = match (is_inclusive, self.holds_its_end(slice)) {
+            (true, false) => window::last_in(slice),
+            (false, true) => window::first_after(slice),
+            (true, true) | (false, false) => slice.end.0.clone(),
         };
         Ok(to_value(std::collections::BTreeMap::from([
             ("start", self.converted(&slice.start.0)?),
             ("end", self.converted(&end)?),
         ])))
+    }
+
+    /// Whether the end of a window belongs to it: that of the whole range does where the config says so.
+    fn holds_its_end(&self, slice: &Slice) -> bool {
+        let is_end_of_all = slice.is_last && compare(&slice.end.0, &self.end.0) == Some(Ordering::Equal);
+        is_end_of_all && self.range_end == RangeBound::Closed
     }
 
     fn converted(&self, value: &Value<'_>) -> Result<Computed, RenderError> {

@@ -231,20 +231,30 @@ pub(super) fn end_of_run(start: &Value<'_>, run_started: i64) -> Option<Value<'s
 /// first one after it. Between two moments there is always another, so a moment stays: its rows come twice, and count
 /// once, in the window that they begin.
 pub(super) fn last_in(slice: &Slice) -> Value<'static> {
-    let end = &slice.end.0;
-    let before = match end {
-        Value::Integer(_) => super::value::shift(end, -1.0),
+    beside(&slice.end.0, -1.0)
+}
+
+/// The first value after a window that holds its end, for APIs that take the end as the first value outside: the next day
+/// or whole number. A moment stays.
+pub(super) fn first_after(slice: &Slice) -> Value<'static> {
+    beside(&slice.end.0, 1.0)
+}
+
+/// The next day or whole number in a direction; what has no next one stays.
+fn beside(value: &Value<'static>, direction: f64) -> Value<'static> {
+    let moved = match value {
+        Value::Integer(_) => super::value::shift(value, direction),
         Value::Text(text) => match Spelled::parse(text) {
             Some(spelled) => spelled
                 .spelling
                 .is_date()
-                .then(|| super::value::shift(end, -1.0))
+                .then(|| super::value::shift(value, direction))
                 .flatten(),
-            None => super::value::shift(end, -1.0),
+            None => super::value::shift(value, direction),
         },
         _ => None,
     };
-    before.unwrap_or_else(|| end.clone())
+    moved.unwrap_or_else(|| value.clone())
 }
 
 #[cfg(test)]
