@@ -335,6 +335,55 @@ fn combine(ways: &[Filled], name: &str, inner: &[Filled]) -> Vec<Filled> {
     combined
 }
 
+/// A value as requests have it. A number that was read with every digit is a number there, too, unless that loses some.
 fn to_json(value: &Value<'_>) -> Json {
-    serde_json::to_value(value).unwrap_or_default()
+    match value {
+        Value::Number(text) => number(text).unwrap_or_else(|| Json::String(text.to_string())),
+        Value::List(elements) => elements.iter().map(to_json).collect(),
+        Value::Object(object) => {
+            let members = object.0.iter();
+            members
+                .map(|(name, value)| (name.to_string(), to_json(value)))
+                .collect()
+        }
+        scalar => serde_json::to_value(scalar).unwrap_or_default(),
+    }
+}
+
+fn number(text: &str) -> Option<Json> {
+    // A double holds so many digits, whatever they are.
+    const DIGITS: usize = 15;
+    if let Ok(whole) = text.parse::<u64>() {
+        return Some(whole.into());
+    }
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let significant = digits.trim_start_matches('0').trim_end_matches('0').len();
+    let double = text.parse::<f64>().ok().filter(|_| significant <= DIGITS)?;
+    serde_json::Number::from_f64(double).map(Json::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use restload_model::value::Object;
+
+    use super::*;
+
+    #[test]
+    fn numbers_with_every_digit_are_numbers_unless_some_would_be_lost() {
+        for (written, sent) in [
+            ("9.99", "9.99"),
+            ("1.50", "1.5"),
+            ("-0.25e2", "-25.0"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551616", "\"18446744073709551616\""),
+            ("0.1234567890123456789", "\"0.1234567890123456789\""),
+            ("1e999", "\"1e999\""),
+        ] {
+            let value = Value::Number(written.into());
+            assert_eq!(to_json(&value).to_string(), sent, "{written}");
+            let nested = Value::List(vec![Value::Object(Object(vec![("n".into(), value)]))]);
+            assert_eq!(to_json(&nested).to_string(), format!("[{{\"n\":{sent}}}]"));
+        }
+    }
 }

@@ -132,6 +132,14 @@ impl StatusCondition {
                 }
                 vec![*status..=*status]
             }
+            Self::Several(conditions) if conditions.is_empty() => {
+                diagnostics.error_with_help(
+                    path,
+                    "the list names no status",
+                    "leave it out, or name some: [404, 5xx]",
+                );
+                Vec::new()
+            }
             Self::Several(conditions) => conditions
                 .iter()
                 .enumerate()

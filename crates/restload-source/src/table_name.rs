@@ -11,7 +11,7 @@ use crate::steps::expression::RecordTemplate;
 use crate::template::Template;
 
 /// What the names of restload's own tables begin with.
-const RESERVED: &str = "_rl_";
+pub(crate) const RESERVED: &str = "_rl_";
 
 /// A compiled `table_name` with placeholders.
 #[derive(Debug)]

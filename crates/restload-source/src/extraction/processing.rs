@@ -27,7 +27,10 @@ pub fn process<'b>(
     if plan.steps.is_empty() {
         return Ok(records);
     }
-    steps::apply_all(&plan.steps, records).map_err(|error| ExtractError::new(error.to_string()).with_help(error.help))
+    let included = plan.parents.iter().flat_map(|link| &link.included);
+    let taken_along: Vec<&str> = included.map(|(_, name)| name.as_str()).collect();
+    steps::apply_all(&plan.steps, &taken_along, records)
+        .map_err(|error| ExtractError::new(error.to_string()).with_help(error.help))
 }
 
 /// Adds the fields of its parents' records to a record.

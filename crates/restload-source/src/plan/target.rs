@@ -9,7 +9,7 @@ use restload_model::schema::{ColumnHint, Share, SortOrder, Target};
 
 use super::merging::{self, ColumnMarks, MergeKeys};
 use crate::config::{ColumnConfig, ColumnsConfig, ContractConfig, DataTypeName, Keys, ResourceConfig, SortOrderName};
-use crate::table_name::TableName;
+use crate::table_name::{RESERVED, TableName};
 
 /// Where a resource's records go.
 pub(super) struct Stored {
@@ -32,6 +32,18 @@ pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut
     } else {
         (naming::normalize(named, MAX_LENGTH), Share::Whole)
     };
+    if table.starts_with(RESERVED) {
+        let key = if config.table_name.is_some() {
+            "table_name"
+        } else {
+            "name"
+        };
+        diagnostics.error_with_help(
+            &path.key(key),
+            format_args!("`{table}` is a name of restload's own tables, which begin with `{RESERVED}`"),
+            "choose another `table_name`",
+        );
+    }
     let columns: Vec<(KeyPath, String, ColumnConfig)> = match &config.columns {
         None => Vec::new(),
         Some(ColumnsConfig::Map(columns)) => {

@@ -545,6 +545,18 @@ fn finds_every_mistake() {
             "resources[2].include_from_parent[0]: `c` has several parents; say whose `id` it is",
         ),
         (
+            json!({"resources": [{"name": "_RL_state"}]}),
+            "resources[0].name: `_rl_state` is a name of restload's own tables, which begin with `_rl_`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "table_name": "_rl_x"}]}),
+            "resources[0].table_name: `_rl_x` is a name of restload's own tables, which begin with `_rl_`",
+        ),
+        (
+            json!({"resources": [{"name": "a", "endpoint": {"response_actions": [{"status_code": [], "action": "ignore"}]}}]}),
+            "resources[0].endpoint.response_actions[0].status_code: the list names no status",
+        ),
+        (
             json!({"resources": [{"name": "a", "include_from_parent": ["id"]}]}),
             "resources[0].include_from_parent[0]: `a` has no parent to include fields from",
         ),

@@ -194,7 +194,7 @@ impl Step {
         }
     }
 
-    fn apply<'a>(&self, record: Value<'a>, out: &mut Vec<Value<'a>>) -> Result<(), Misfit> {
+    fn apply<'a>(&self, record: Value<'a>, taken_along: &[&str], out: &mut Vec<Value<'a>>) -> Result<(), Misfit> {
         match &self.action {
             Action::Filter(filter) => {
                 if filter.keeps(&record)? {
@@ -204,7 +204,7 @@ impl Step {
             Action::Set(set) => out.push(set.apply(record)?),
             Action::Cast(cast) => out.push(cast.apply(record)?),
             Action::Explode(explode) => explode.apply(record, out)?,
-            Action::Unpivot(unpivot) => unpivot.apply(record, out)?,
+            Action::Unpivot(unpivot) => unpivot.apply(record, taken_along, out)?,
             Action::Hash(hash) => out.push(hash.apply(record)),
             Action::Jq(jq) => jq.apply(&record, out)?,
             Action::Select(select) => out.push(select.apply(record)),
@@ -233,20 +233,25 @@ impl Action {
 }
 
 /// Puts the records of a page through all steps.
-pub fn apply_all<'a>(steps: &[Step], records: Vec<Value<'a>>) -> Result<Vec<Value<'a>>, StepError> {
+pub fn apply_all<'a>(
+    steps: &[Step],
+    taken_along: &[&str],
+    records: Vec<Value<'a>>,
+) -> Result<Vec<Value<'a>>, StepError> {
     let mut done = Vec::with_capacity(records.len());
     let (mut current, mut changed) = (Vec::new(), Vec::new());
     for (index, record) in records.into_iter().enumerate() {
         current.push(record);
         for step in steps {
             for record in current.drain(..) {
-                step.apply(record, &mut changed).map_err(|misfit| StepError {
-                    step: step.number,
-                    action: step.action.name(),
-                    record: index + 1,
-                    message: misfit.message,
-                    help: misfit.help,
-                })?;
+                step.apply(record, taken_along, &mut changed)
+                    .map_err(|misfit| StepError {
+                        step: step.number,
+                        action: step.action.name(),
+                        record: index + 1,
+                        message: misfit.message,
+                        help: misfit.help,
+                    })?;
             }
             std::mem::swap(&mut current, &mut changed);
         }

@@ -34,7 +34,7 @@ fn run(steps: &serde_json::Value, records: &str) -> String {
         Value::List(records) => records,
         other => vec![other],
     };
-    match apply_all(&steps, records) {
+    match apply_all(&steps, &["_along"], records) {
         Ok(records) => Value::List(records).to_json(),
         Err(error) => format!("error: {error} ({})", error.help),
     }
@@ -65,6 +65,17 @@ fn unpivot() {
             r#"[{"code":"de","name":"Germany"},{"code":"fr","name":"France"}]"#,
         ),
         (json!([{"unpivot": {"key": "k", "value": "v"}}]), "{}", "[]"),
+        // What comes from a parent is no data of the record's own, and stays with each.
+        (
+            json!([{"unpivot": {"key": "k", "value": "v"}}]),
+            r#"{"a": 1, "b": 2, "_along": "P"}"#,
+            r#"[{"k":"a","v":1,"_along":"P"},{"k":"b","v":2,"_along":"P"}]"#,
+        ),
+        (
+            json!([{"unpivot": {"key": "k"}}]),
+            r#"{"_along": "P", "a": {"x": 1, "_along": "own"}}"#,
+            r#"[{"k":"a","x":1,"_along":"P"}]"#,
+        ),
         (
             json!([{"unpivot": {"key": "k", "value": "v"}}]),
             "[{}, [1]]",

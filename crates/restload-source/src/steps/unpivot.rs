@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Misfit, shown};
 
-/// Turn an object whose keys are data into one record per key.
+/// Turn an object whose keys are data into one record per key. Each keeps the fields of its parents that
+/// `include_from_parent` has added.
 ///
 /// ```yaml
 /// processing_steps: [ { unpivot: { key: name, value: label } } ]
@@ -45,16 +46,24 @@ impl UnpivotConfig {
 }
 
 impl Unpivot {
-    pub(super) fn apply<'a>(&self, record: Value<'a>, out: &mut Vec<Value<'a>>) -> Result<(), Misfit> {
+    /// The fields that the record has taken along from its parents are no data of its own.
+    pub(super) fn apply<'a>(
+        &self,
+        record: Value<'a>,
+        taken_along: &[&str],
+        out: &mut Vec<Value<'a>>,
+    ) -> Result<(), Misfit> {
         let Value::Object(members) = record else {
             return Err(Misfit::new(
                 format!("it is {}, not an object", record.kind()),
                 "let `data_selector` pick the object whose keys are data",
             ));
         };
-        for (key, value) in members.0 {
+        let is_along = |(name, _): &(Cow<'a, str>, Value<'a>)| taken_along.contains(&&**name);
+        let (along, own): (Vec<_>, Vec<_>) = members.0.into_iter().partition(is_along);
+        for (key, value) in own {
             let key_field = (Cow::Owned(self.key.clone()), Value::Text(key.clone()));
-            let fields = match (&self.value, value) {
+            let mut fields = match (&self.value, value) {
                 (Some(name), value) => vec![key_field, (Cow::Owned(name.clone()), value)],
                 (None, Value::Object(inner)) => {
                     let mut fields = vec![key_field];
@@ -72,6 +81,8 @@ impl Unpivot {
                     ));
                 }
             };
+            fields.retain(|(name, _)| !taken_along.contains(&&**name));
+            fields.extend(along.iter().cloned());
             out.push(Value::Object(Object(fields)));
         }
         Ok(())
