@@ -113,6 +113,18 @@ impl JsonPath {
         }
     }
 
+    /// The names of the objects that lead to what a path of plain names finds, outermost first.
+    pub fn containers(&self) -> Vec<&str> {
+        let Kind::Single(steps) = &self.kind else {
+            return Vec::new();
+        };
+        let names = steps.iter().map_while(|step| match step {
+            Step::Name(name) => Some(name.as_str()),
+            Step::Index(_) => None,
+        });
+        names.take(steps.len().saturating_sub(1)).collect()
+    }
+
     /// Takes the matches out of the tree, without a copy where the path is a plain one.
     pub fn take<'a>(&self, root: &mut Value<'a>) -> Vec<Value<'a>> {
         match &self.kind {

@@ -128,10 +128,12 @@ impl Asker {
             exchange.records = Some(records.len() as u64);
         }
         let is_auto = matches!(endpoint.paginator, Paginator::Auto);
+        let containers = selector.containers();
         let page = Page {
             url: &response.url,
             headers: &response.headers,
             body: &body,
+            containers: &containers,
             record_count: records.len(),
             last_record: records.last(),
             is_record: selector.as_str() == "$" && matches!(body, Value::Object(_)),

@@ -416,6 +416,7 @@ mod tests {
             url: &url,
             headers: &headers,
             body: &body,
+            containers: &[],
             record_count: records.len(),
             last_record: records.last(),
             is_record: false,

@@ -290,10 +290,12 @@ impl Walk {
             None => Picked::default(),
         };
         let is_whole = selector.as_ref().is_some_and(|selector| selector.as_str() == "$");
+        let containers = selector.as_ref().map(JsonPath::containers).unwrap_or_default();
         let page = Page {
             url: &response.url,
             headers: &response.headers,
             body: &body,
+            containers: &containers,
             record_count: picked.count,
             last_record: picked.last,
             is_record: is_whole && matches!(body, Value::Object(_)),
@@ -424,6 +426,7 @@ impl Walk {
             url: &response.url,
             headers: &response.headers,
             body: &Value::Null,
+            containers: &[],
             record_count: 0,
             last_record: None,
             is_record: false,

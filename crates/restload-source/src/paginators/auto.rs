@@ -109,23 +109,31 @@ pub(super) fn next_header(headers: &HeaderMap) -> Option<(String, String)> {
 impl Signs {
     pub(crate) fn of(page: &Page<'_>) -> Self {
         let mut signs = Self::default();
-        signs.read(page.body, page.record_count, &mut Vec::new());
+        signs.read(page.body, page, (page.containers, 0), &mut Vec::new());
         signs
     }
 
-    /// Looks through an object, and through those in it that are about paging.
-    fn read(&mut self, value: &Value<'_>, record_count: usize, path: &mut Vec<String>) {
-        const DEEPEST: usize = 3;
+    /// Looks through an object, through those in it that are about paging, and through the one that the records are in.
+    fn read(
+        &mut self,
+        value: &Value<'_>,
+        page: &Page<'_>,
+        (containers, depth): (&[&str], usize),
+        path: &mut Vec<String>,
+    ) {
+        const DEEPEST: usize = 2;
         let Value::Object(members) = value else { return };
         for (key, member) in &members.0 {
             path.push(key.to_string());
             let name = plain_name(key);
             match name.strip_prefix("next") {
                 Some(rest) => self.read_next(rest, member, path),
-                None => self.read_count(&name, member, record_count, path),
+                None => self.read_count(&name, member, page.record_count, path),
             }
-            if path.len() < DEEPEST && is_about_paging(&name) {
-                self.read(member, record_count, path);
+            match containers.split_first() {
+                Some((container, inner)) if key == container => self.read(member, page, (inner, 0), path),
+                _ if depth < DEEPEST && is_about_paging(&name) => self.read(member, page, (&[], depth + 1), path),
+                _ => {}
             }
             path.pop();
         }

@@ -143,6 +143,8 @@ pub struct Page<'p> {
     pub headers: &'p HeaderMap,
     /// The decoded body.
     pub body: &'p Value<'p>,
+    /// The names of the objects that the records are in, outermost first.
+    pub containers: &'p [&'p str],
     /// How many records the selector picked.
     pub record_count: usize,
     /// The last of them.

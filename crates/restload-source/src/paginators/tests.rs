@@ -79,6 +79,7 @@ fn walk(config: serde_json::Value, pages: &[(&[(&str, &str)], serde_json::Value)
             url: &url,
             headers: &map,
             body: &body,
+            containers: &[],
             record_count: records.len(),
             last_record: records.last(),
             is_record: false,

@@ -176,6 +176,7 @@ fn a_single_record_has_no_pages() {
         url: &url,
         headers: &HeaderMap::new(),
         body: &body,
+        containers: &[],
         record_count: 1,
         last_record: Some(&body),
         is_record: true,
