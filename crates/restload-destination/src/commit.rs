@@ -7,7 +7,7 @@ use std::sync::Arc;
 use restload_model::DataType;
 use restload_model::batch::{Batch, ColumnBuffer, Reject, RejectKind, TableBatch};
 use restload_model::checkpoint::Checkpoint;
-use restload_model::schema::{LOAD_ID, MergeStrategy, ROW_ID, Share, Table, Target, WriteDisposition};
+use restload_model::schema::{LOAD_ID, MergeStrategy, ROW_ID, Share, Table, Target};
 
 use crate::destination::merges;
 use crate::dispositions::fates::{FateCounts, Fates};
@@ -316,7 +316,7 @@ impl<'d> Transaction<'d> {
 
     fn route(&self, portion: &Portion<'_>) -> Route {
         let target = portion.target;
-        if self.full_refresh || target.write_disposition == WriteDisposition::Replace {
+        if self.replaces(target) {
             if portion.last && !self.memory.replacing.contains_key(&target.table) {
                 Route::Replace
             } else {

@@ -575,8 +575,7 @@ impl Transaction<'_> {
 
     /// Whether this load may have made shadow tables, or state that waits.
     fn may_gather(&self) -> bool {
-        let replaces = |target: &Target| target.write_disposition == WriteDisposition::Replace;
-        self.full_refresh || self.targets.iter().any(replaces) || !self.memory.chains.restarted.is_empty()
+        self.targets.iter().any(|target| self.replaces(target)) || !self.memory.chains.restarted.is_empty()
     }
 
     /// What a table of a target needs beside its columns.
@@ -589,7 +588,7 @@ impl Transaction<'_> {
             wanted.root_index = target.write_disposition == WriteDisposition::Merge;
         }
         wanted.defer_indexes = self.full_refresh;
-        wanted.replaces_rows = self.full_refresh || target.write_disposition == WriteDisposition::Replace;
+        wanted.replaces_rows = self.replaces(target);
         wanted.keeps_types = target.contract.data_type == Mode::Freeze;
     }
 }

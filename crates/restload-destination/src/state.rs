@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use restload_model::checkpoint::Checkpoint;
-use restload_model::schema::{Target, WriteDisposition};
 
 use crate::destination::Destination;
 use crate::dispositions::chain::CHAIN;
@@ -269,12 +268,10 @@ impl Destination {
 impl Transaction<'_> {
     /// Whether the checkpoints of a resource wait until the load has come to its end. Those of a replace wait for that.
     pub(crate) fn waits_for_the_end(&self, resource: &str) -> bool {
-        let replaces = |target: &Target| target.write_disposition == WriteDisposition::Replace;
-        let is_replaced = self
-            .targets
-            .iter()
-            .any(|target| *target.resource == *resource && replaces(target));
-        self.memory.chains.restarted.contains(resource) && !self.full_refresh && !is_replaced
+        let mut own = self.targets.iter().filter(|target| *target.resource == *resource);
+        self.memory.chains.restarted.contains(resource)
+            && !self.full_refresh
+            && !own.any(|target| self.replaces(target))
     }
 
     /// Puts the state of a resource that has waited in place: of all that is stored of it with `forget`, otherwise of the

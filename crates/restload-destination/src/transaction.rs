@@ -6,7 +6,7 @@ use std::sync::Arc;
 use restload_model::batch::TableBatch;
 use restload_model::contract::Mode;
 use restload_model::naming;
-use restload_model::schema::{Share, Table, Target};
+use restload_model::schema::{Share, Table, Target, WriteDisposition};
 
 use crate::dispositions::chain::Chains;
 use crate::error::{Cause, DestinationError};
@@ -119,6 +119,11 @@ impl Transaction<'_> {
             pipeline: self.stamp.pipeline.to_owned(),
             destination: self.shown.to_owned(),
         })
+    }
+
+    /// Whether the rows of a target take the place of all that are there.
+    pub(crate) fn replaces(&self, target: &Target) -> bool {
+        self.full_refresh || target.write_disposition == WriteDisposition::Replace
     }
 
     /// The tables of a target that are known.

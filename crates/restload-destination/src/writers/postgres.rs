@@ -177,15 +177,14 @@ impl Postgres {
         conflict: Option<&Conflict>,
     ) -> Result<Inserted, Cause> {
         let names = rows.names();
-        let count = rows.count();
         let all_new = Inserted {
-            inserted: count,
+            inserted: rows.count(),
             updated: 0,
         };
-        if count == 0 {
+        if rows.count() == 0 {
             return Ok(all_new);
         }
-        if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
+        if fits_in_lists(rows) {
             if conflict.is_none() {
                 self.insert_lists(table, rows, None).await?;
                 return Ok(all_new);
@@ -206,8 +205,7 @@ impl Postgres {
     }
 
     pub(super) async fn put(&mut self, table: &str, rows: &Rows<'_>, conflict: Option<&Conflict>) -> Result<(), Cause> {
-        let count = rows.count();
-        if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
+        if fits_in_lists(rows) {
             return self.insert_lists(table, rows, conflict).await;
         }
         self.insert(table, rows, conflict).await.map(drop)
@@ -225,8 +223,7 @@ impl Postgres {
         let stage = stage_name(table);
         self.execute(self.dialect.create_stage(&stage, &rows.columns), &[])
             .await?;
-        let count = rows.count();
-        if count <= MOST_ROWS_IN_LISTS || is_small(rows, count) {
+        if fits_in_lists(rows) {
             let sql = self.dialect.insert_lists_into_stage(&stage, &rows.columns);
             let insert = sqlx::query_with(sql.into_safe(), lists::arguments(rows)?).persistent(false);
             insert.execute(&mut self.connection).await?;
@@ -337,8 +334,12 @@ impl Postgres {
     }
 }
 
-/// Whether rows are too little to be copied. Each is at least the number of its cells and their lengths.
-fn is_small(rows: &Rows<'_>, count: u64) -> bool {
+/// Whether rows are too few or too little to be copied. Each is at least the number of its cells and their lengths.
+fn fits_in_lists(rows: &Rows<'_>) -> bool {
+    let count = rows.count();
+    if count <= MOST_ROWS_IN_LISTS {
+        return true;
+    }
     let least = count as usize * (2 + 4 * rows.columns.len());
     if least >= SMALL_COPY_BYTES {
         return false;

@@ -63,7 +63,7 @@ impl Unpivot {
         let (along, own): (Vec<_>, Vec<_>) = members.0.into_iter().partition(is_along);
         for (key, value) in own {
             let key_field = (Cow::Owned(self.key.clone()), Value::Text(key.clone()));
-            let mut fields = match (&self.value, value) {
+            let fields = match (&self.value, value) {
                 (Some(name), value) => vec![key_field, (Cow::Owned(name.clone()), value)],
                 (None, Value::Object(inner)) => {
                     let mut fields = vec![key_field];
@@ -81,9 +81,11 @@ impl Unpivot {
                     ));
                 }
             };
-            fields.retain(|(name, _)| !taken_along.contains(&&**name));
-            fields.extend(along.iter().cloned());
-            out.push(Value::Object(Object(fields)));
+            let mut fields = Object(fields);
+            for (name, value) in &along {
+                fields.set(name.clone(), value.clone());
+            }
+            out.push(Value::Object(fields));
         }
         Ok(())
     }

@@ -20,25 +20,16 @@ pub(crate) fn table_states(rows: Vec<Vec<Option<String>>>) -> Result<HashMap<Str
         };
         let wrong = |error: serde_json::Error| Cause::new(error.to_string());
         // Where there are none, there is no list.
-        let columns: Option<Vec<ColumnParts>> = columns
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(wrong)?;
-        let indexes: Option<Vec<IndexParts>> = indexes
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(wrong)?;
-        let columns = columns.into_iter().flatten().map(column_state).collect();
-        let indexes = indexes.into_iter().flatten();
+        let columns: Vec<ColumnParts> = serde_json::from_str(columns.as_deref().unwrap_or("[]")).map_err(wrong)?;
+        let indexes: Vec<IndexParts> = serde_json::from_str(indexes.as_deref().unwrap_or("[]")).map_err(wrong)?;
+        let indexes = indexes.into_iter();
         let mut indexes: Vec<IndexState> = indexes
             .map(|(name, unique, columns)| IndexState { name, unique, columns })
             .collect();
         indexes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let state = TableState {
             is_view: is_view.as_deref() == Some("true"),
-            columns,
+            columns: columns.into_iter().map(column_state).collect(),
             indexes,
         };
         tables.insert(table, state);
