@@ -75,6 +75,24 @@ fn a_key() {
 }
 
 #[test]
+fn a_key_of_words_that_mean_something() {
+    assert_snapshot!(explain(&["resources.endpoint.incremental.row_order"]), @r"
+    resources.endpoint.incremental.row_order
+      `asc` or `desc`; may be left out
+
+      The order in which the API gives the records, if it is sure to: requests stop
+      at the first page that has gone beyond the range (`desc` at the start, `asc`
+      at `end_value`), for each parent's record on its own. A wrong order loses
+      records.
+
+      The order of records in an answer.
+
+      - `asc`: The smallest value first.
+      - `desc`: The largest value first.
+    ");
+}
+
+#[test]
 fn the_top_level() {
     let page = explain(&[]);
     for key in ["client", "resources", "destination", "resource_defaults", "vars"] {

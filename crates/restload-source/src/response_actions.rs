@@ -36,13 +36,6 @@ pub struct ResponseActionConfig {
     #[serde(default)]
     pub header: Option<HeaderConditionConfig>,
     /// What to do.
-    ///
-    /// - `ignore`: take it for an empty last page: what came before is kept, and nothing further is asked for.
-    /// - `retry`: send the request again, as often and with the delays that `client.retry` gives and the answer's
-    ///   `Retry-After` asks for, whatever the status. A request with side effects is not sent again.
-    /// - `skip_page`: leave this page out and go on with the next; for the paginators `page_number` and `offset`.
-    /// - `stop`: take the records of this answer, whatever the status, and ask for no further page.
-    /// - `fail`: fail the resource, without a further try.
     pub action: Action,
     /// For `fail`: the message. Placeholders may refer to `response.status`, `response.headers['name']`,
     /// `response.json` and `response.text`; the filter `reason` writes the texts of an error list or object.
@@ -98,10 +91,10 @@ pub struct HeaderConditionConfig {
 pub enum Action {
     /// Take it for an empty last page: what came before is kept, and nothing further is asked for.
     Ignore,
-    /// Send the request again, as often and with the delays that `client.retry` gives, whatever the status. A request with
-    /// side effects is not sent again.
+    /// Send the request again, as often and with the delays that `client.retry` gives and the answer's `Retry-After` asks
+    /// for, whatever the status. A request with side effects is not sent again.
     Retry,
-    /// Leave this page out and go on with the next; for paginators that count.
+    /// Leave this page out and go on with the next; for the paginators `page_number` and `offset`.
     SkipPage,
     /// Take its records, whatever the status, and ask for no further page.
     Stop,

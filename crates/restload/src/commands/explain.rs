@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{CommandError, OK, Outcome};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::config;
-use crate::reference::{self, Block, Topic, UnknownPath, as_text, blocks, first_sentence};
+use crate::reference::{self, Block, Topic, UnknownPath, as_text, blocks, first_sentence, in_a_line};
 use crate::terminal::Terminal;
 
 /// Texts are not set wider than this: long lines are hard to read.
@@ -89,6 +89,13 @@ fn as_page(topic: &Topic<'_>, schema: &Value, screen: &Terminal, width: usize) -
                 }
             }
         }
+    }
+    if !topic.values.is_empty() {
+        page.push('\n');
+    }
+    for (value, description) in &topic.values {
+        let text = format!("- `{value}`: {}", in_a_line(description));
+        wrapped(&text, "  ", width, &mut page);
     }
     if !has_example && let Some((path, code)) = example_from_above(topic, schema) {
         let _ = writeln!(page, "\n  An example, of `{path}`:\n");

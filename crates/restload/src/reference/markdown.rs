@@ -138,6 +138,11 @@ fn entry(
     }
     if let Some(path) = home {
         let _ = write!(page, "\n  See {}.\n", link(&format!("`{path}`"), path));
+    } else if !key.values.is_empty() {
+        page.push('\n');
+        for (value, description) in &key.values {
+            let _ = writeln!(page, "  - `{value}`: {}", super::in_a_line(description));
+        }
     }
     page.push('\n');
 }

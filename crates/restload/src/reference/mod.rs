@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::load::schema::{Additional, Form, forms};
 
-pub(crate) use prose::{Block, blocks, first_sentence};
+pub(crate) use prose::{Block, blocks, first_sentence, in_a_line};
 
 /// Key paths are not looked for deeper than this: steps and conditions nest no further.
 const DEEPEST_PATH: usize = 10;
@@ -37,6 +37,8 @@ pub(crate) struct Topic<'s> {
     pub(crate) path: String,
     /// What it is: the text of the key, then that of its type where that says more.
     pub(crate) descriptions: Vec<&'s str>,
+    /// The words that it takes, with what each means.
+    pub(crate) values: Vec<(&'s str, &'s str)>,
     /// What it takes, in words.
     pub(crate) kind: String,
     /// What it is when it is left out.
@@ -58,6 +60,7 @@ pub(crate) struct Topic<'s> {
 pub(crate) struct Key<'s> {
     pub(crate) name: &'s str,
     pub(crate) descriptions: Vec<&'s str>,
+    pub(crate) values: Vec<(&'s str, &'s str)>,
     pub(crate) kind: String,
     pub(crate) default: Option<&'s Value>,
     pub(crate) is_required: bool,
@@ -217,20 +220,23 @@ impl<'s> Place<'s> {
                 keys.push(Key {
                     name,
                     descriptions: self.descriptions(schema),
+                    values: self.values(schema),
                     kind: kind(self.schema, schema),
                     default: schema.get("default").filter(|value| !value.is_null()),
                     is_required: form.required().contains(&name),
                 });
             }
         }
-        let (descriptions, kind, default) = match &self.node {
+        let (descriptions, values, kind, default) = match &self.node {
             Node::Schema(schema) => (
                 self.descriptions(schema),
+                self.values(schema),
                 kind(self.schema, schema),
                 schema.get("default").filter(|value| !value.is_null()),
             ),
             Node::Variant(form) => (
                 form.description().into_iter().collect(),
+                Vec::new(),
                 format!("map with `type: {}`", form.tag().unwrap_or_default()),
                 None,
             ),
@@ -238,6 +244,7 @@ impl<'s> Place<'s> {
         Topic {
             path: self.path.clone(),
             descriptions,
+            values,
             kind,
             default,
             is_required: self.is_required && !self.path.is_empty(),
@@ -253,6 +260,17 @@ impl<'s> Place<'s> {
         let mut descriptions = Vec::new();
         self.describe(schema, &mut descriptions, 0);
         descriptions
+    }
+
+    /// The words that a schema names, or that of a list's elements, where it says what they mean.
+    fn values(&self, schema: &'s Value) -> Vec<(&'s str, &'s str)> {
+        let mut all = Vec::new();
+        self.with_elements(forms(self.schema, schema), &mut all, 0);
+        let described = all.iter().filter_map(|form| match form.constants().as_slice() {
+            [value] => value.as_str().zip(form.description()),
+            _ => None,
+        });
+        described.collect()
     }
 
     fn describe(&self, schema: &'s Value, into: &mut Vec<&'s str>, depth: usize) {

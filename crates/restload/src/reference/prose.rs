@@ -51,6 +51,15 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
+/// The paragraphs of a text in one line.
+pub(crate) fn in_a_line(text: &str) -> String {
+    let paragraphs = blocks(text).into_iter().filter_map(|block| match block {
+        Block::Paragraph(text) => Some(text),
+        Block::Entry(_) | Block::Code(_) => None,
+    });
+    paragraphs.collect::<Vec<_>>().join(" ")
+}
+
 /// The first sentence of a text, without its full stop.
 pub(crate) fn first_sentence(text: &str) -> String {
     let Some(Block::Paragraph(paragraph)) = blocks(text).into_iter().next() else {
