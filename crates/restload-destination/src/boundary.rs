@@ -9,9 +9,14 @@ use crate::error::DestinationError;
 use crate::writers::Param;
 
 impl Destination {
-    /// Those of the ids that the tables of an appended resource have. None when its rows are to go: what is there now is
-    /// not there when the load has ended.
-    pub async fn rows_there(&mut self, resource: &str, ids: &[String]) -> Result<BTreeSet<String>, DestinationError> {
+    /// Those of the ids that the tables of an appended resource have of loads whose ids sort before `before`. None when
+    /// its rows are to go: what is there now is not there when the load has ended.
+    pub async fn rows_there(
+        &mut self,
+        resource: &str,
+        ids: &[String],
+        before: &str,
+    ) -> Result<BTreeSet<String>, DestinationError> {
         let mut there = BTreeSet::new();
         if ids.is_empty() || self.starts_over(resource) {
             return Ok(there);
@@ -35,9 +40,13 @@ impl Destination {
             let names: Vec<&str> = tables.iter().map(String::as_str).collect();
             let described = writer.describe(&names).await?;
             for table in tables.iter().filter(|table| described.contains_key(*table)) {
-                let sql = writer.dialect().known_ids(table);
+                let sql = writer.dialect().known_rows(table);
                 let rows = writer.rows(sql, &[Param::List(&ids)]).await?;
-                there.extend(rows.into_iter().flatten().flatten());
+                // Compared here: how a database orders texts is its own affair.
+                there.extend(rows.into_iter().filter_map(|row| match <[_; 2]>::try_from(row) {
+                    Ok([Some(id), Some(load)]) if load.as_str() < before => Some(id),
+                    _ => None,
+                }));
             }
             writer.commit().await
         };

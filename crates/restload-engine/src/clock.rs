@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A moment in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(i64);
+pub struct Moment(pub(crate) i64);
 
 impl Moment {
     /// This one.
@@ -49,9 +49,14 @@ impl Moment {
 
 /// An id for a load: the moment it starts, then chance, of fixed width, so that ids sort by time.
 pub fn new_load_id(start: Moment) -> String {
-    let digits: String = start.to_iso().chars().filter(char::is_ascii_digit).collect();
     let chance: String = std::iter::repeat_with(fastrand::alphanumeric).take(6).collect();
-    format!("{:0<20}-{}", digits.get(..20).unwrap_or(&digits), chance.to_lowercase())
+    format!("{}-{}", load_ids_from(start), chance.to_lowercase())
+}
+
+/// What sorts before the ids of loads that begin at a moment or later, and after those of earlier ones.
+pub(crate) fn load_ids_from(start: Moment) -> String {
+    let digits: String = start.to_iso().chars().filter(char::is_ascii_digit).collect();
+    format!("{:0<20}", digits.get(..20).unwrap_or(&digits))
 }
 
 #[cfg(test)]
@@ -66,6 +71,10 @@ mod tests {
         assert!(
             whole.starts_with("20231114221320000000-") && later.starts_with("20231114221320000001-"),
             "{whole} {later}"
+        );
+        assert!(
+            whole < load_ids_from(Moment(1_700_000_000_000_001))
+                && load_ids_from(Moment(1_700_000_000_000_000)) < whole
         );
     }
 }

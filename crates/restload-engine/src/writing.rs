@@ -43,10 +43,11 @@ pub(crate) enum Message {
 /// A question about what is stored of a resource; it is answered before what comes after it is written.
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// Which of these rows there are.
+    /// Which of these rows loads have added whose ids sort before that.
     Rows {
         resource: Arc<str>,
         ids: Vec<String>,
+        before: String,
         answer: oneshot::Sender<BTreeSet<String>>,
     },
     /// Where these partitions stand, as they are stored.
@@ -154,8 +155,13 @@ impl Writer {
     /// Answers; whoever has asked may have been told to stop.
     async fn answer(&mut self, question: Question) -> Result<(), DestinationError> {
         match question {
-            Question::Rows { resource, ids, answer } => {
-                let there = self.destination.rows_there(&resource, &ids).await?;
+            Question::Rows {
+                resource,
+                ids,
+                before,
+                answer,
+            } => {
+                let there = self.destination.rows_there(&resource, &ids, &before).await?;
                 if let Some(recorder) = self.recorder.as_ref().filter(|_| !there.is_empty()) {
                     recorder.keep_state([StoredState {
                         resource: resource.to_string(),

@@ -37,6 +37,17 @@ impl Dialect {
         self.in_list(sql, "$1")
     }
 
+    /// The rows of the ids in a bound list that a table has: id, and the load that has added it.
+    pub(crate) fn known_rows(&self, table: &str) -> Sql {
+        let sql = Sql::new("SELECT ")
+            .list(&[ROW_ID, LOAD_ID], ", ", |sql, column| sql.name(column))
+            .text(" FROM ")
+            .push(&self.table(table))
+            .text(" WHERE ")
+            .name(ROW_ID);
+        self.in_list(sql, "$1")
+    }
+
     /// The ids of the child rows of the root rows in a bound list.
     pub(crate) fn known_children(&self, table: &str) -> Sql {
         let sql = Sql::new("SELECT ")

@@ -69,7 +69,7 @@ pub(super) fn normalise(
     taken: Taken<'_>,
 ) -> Result<Outcome, ExtractError> {
     let mut taken = taken;
-    let added_before = added_before(shared, &taken);
+    let added_before = added_before(shared, progress, &taken);
     let records = &mut taken.records;
     if let Some(remaining) = &shared.remaining {
         let before = remaining.fetch_sub(records.len() as i64, Ordering::Relaxed);
@@ -83,10 +83,7 @@ pub(super) fn normalise(
     });
     let is_replayed = page <= shared.replayed.pages(partition, progress);
     let spawned = shared.children.iter().enumerate().map(|(index, child)| {
-        // Of a page that an interrupted load has stored, any row may be that load's own. A child that goes on with it
-        // knows what was begun for them; one that begins anew wants all of them.
-        let takes_all = is_replayed && !child.is_resumable;
-        let is_left_out = |index: usize| !takes_all && added_before.get(index).is_some_and(|before| *before);
+        let is_left_out = |index: usize| added_before.get(index).is_some_and(|before| *before);
         let given = records.iter().enumerate().filter(|(index, _)| !is_left_out(*index));
         let partitions =
             given.flat_map(|(_, record)| partitions_for(&child.links, &shared.plan.name, record, &progress.parents));
