@@ -4,6 +4,10 @@
 //! is used. [`forms`] resolves all that into a flat list, so that the checks see plain forms only: an object with its
 //! keys, a list with its elements, a scalar with its range.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 
 /// References and choices nested deeper than this lead in a circle.
@@ -13,6 +17,29 @@ const DEEPEST_NESTING: usize = 32;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Form<'s> {
     parts: Vec<&'s Map<String, Value>>,
+}
+
+/// The forms of a document's schemas, each found out once: the elements of a list have the same.
+pub(crate) struct Forms<'s> {
+    root: &'s Value,
+    known: RefCell<HashMap<*const Value, Rc<[Form<'s>]>>>,
+}
+
+impl<'s> Forms<'s> {
+    /// Of the schemas below a root, to which they refer.
+    pub(crate) fn of(root: &'s Value) -> Self {
+        Self {
+            root,
+            known: RefCell::default(),
+        }
+    }
+
+    /// The forms that a schema allows.
+    pub(crate) fn get(&self, schema: &'s Value) -> Rc<[Form<'s>]> {
+        let mut known = self.known.borrow_mut();
+        let found = known.entry(schema).or_insert_with(|| forms(self.root, schema).into());
+        Rc::clone(found)
+    }
 }
 
 /// The forms that a schema allows.

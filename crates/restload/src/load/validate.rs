@@ -11,12 +11,12 @@ use restload_model::diagnostics::{Diagnostics, KeyPath, Segment, did_you_mean};
 use serde_json::{Map, Value};
 
 use super::masking;
-use super::schema::{Additional, Form, forms, type_name};
+use super::schema::{Additional, Form, Forms, type_name};
 
 /// Notes every mistake in a document's value.
 pub(crate) fn validate(value: &Value, schema: &Value, diagnostics: &mut Diagnostics) {
     let mut check = Check {
-        schema,
+        forms: &Forms::of(schema),
         enclosing: Vec::new(),
         diagnostics,
     };
@@ -25,7 +25,7 @@ pub(crate) fn validate(value: &Value, schema: &Value, diagnostics: &mut Diagnost
 
 /// One walk over a document.
 struct Check<'s, 'd> {
-    schema: &'s Value,
+    forms: &'d Forms<'s>,
     /// The maps around the one being checked, outermost first, with the keys they know.
     enclosing: Vec<(KeyPath, Vec<&'s str>)>,
     diagnostics: &'d mut Diagnostics,
@@ -33,7 +33,7 @@ struct Check<'s, 'd> {
 
 impl<'s> Check<'s, '_> {
     fn value(&mut self, value: &Value, schema: &'s Value, path: &KeyPath) {
-        let forms = forms(self.schema, schema);
+        let forms = self.forms.get(schema);
         let Some(form) = self.choose(value, &forms, path) else {
             return;
         };
@@ -147,7 +147,7 @@ impl<'s> Check<'s, '_> {
         for form in forms {
             let mut found = Diagnostics::default();
             let mut trial = Check {
-                schema: self.schema,
+                forms: self.forms,
                 enclosing: Vec::new(),
                 diagnostics: &mut found,
             };
@@ -278,9 +278,8 @@ impl<'s> Check<'s, '_> {
     fn key_below(&self, key: &str, form: &Form<'s>) -> Option<&'s str> {
         form.keys().into_iter().find(|holder| {
             form.property(holder).is_some_and(|schema| {
-                forms(self.schema, schema)
-                    .iter()
-                    .any(|form| form.property(key).is_some())
+                let below = self.forms.get(schema);
+                below.iter().any(|form| form.property(key).is_some())
             })
         })
     }
