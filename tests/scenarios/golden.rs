@@ -173,7 +173,7 @@ pub(crate) fn is_update() -> bool {
 }
 
 /// The lines that differ, with those around them, by the longest common subsequence.
-fn difference(golden: &str, found: &str) -> String {
+pub(crate) fn difference(golden: &str, found: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), found.lines().collect());
     let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {

@@ -13,9 +13,11 @@
 //! The same folders hold what recordings promise (see [`recorded`]).
 //! A folder that `restload run --record` has written is a scenario, too: `restload test` runs it, with no server.
 //! Other files of a folder (further configs, `secrets.toml`) are put beside the config.
+//! Configs that break a rule stand elsewhere, and need no server (see [`mistakes`]).
 
 mod api;
 mod golden;
+mod mistakes;
 mod recorded;
 mod run;
 mod script;
@@ -33,7 +35,7 @@ fn main() {
         .filter(|path| path.is_dir())
         .collect();
     scenarios.sort();
-    let mut trials = Vec::new();
+    let mut trials = mistakes::trials();
     for scenario in scenarios {
         let name = scenario.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if recorded::takes(&name) {
