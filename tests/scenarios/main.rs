@@ -19,6 +19,7 @@ mod api;
 mod golden;
 mod mistakes;
 mod recorded;
+mod rules;
 mod run;
 mod script;
 mod tables;

@@ -9,7 +9,7 @@
 //! | `# env SHOP_TOKEN=abc` | a variable of the environment |
 //! | `# file secrets.toml: shop_token = "abc"` | a line of a file beside the config |
 //!
-//! `UPDATE=1` writes the reports instead of comparing them.
+//! `UPDATE=1` writes the reports instead of comparing them. That each rule has a report is what [`crate::rules`] looks at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use std::process::Command;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::golden;
+use crate::{golden, rules};
 
 /// What the comments at the beginning of a config ask for.
 #[derive(Default)]
@@ -53,6 +53,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             Some(alone) => Err(format!("tests/mistakes/{alone}.txt has no config beside it").into()),
             None => Ok(()),
         }
+    }));
+    trials.push(Trial::test("mistakes::each rule has its config", || {
+        rules::without_a_report().map_err(Failed::from)
     }));
     trials
 }
