@@ -8,6 +8,8 @@ use restload_model::DataType;
 use restload_model::batch::{Cell, ColumnBuffer, TableBatch};
 use restload_model::schema::{Column, ROW_ID};
 
+use crate::error::Cause;
+
 /// The rows to write, every cell of its column's type or NULL.
 pub(crate) struct Rows<'a> {
     pub(crate) columns: Vec<(Arc<str>, DataType)>,
@@ -43,6 +45,19 @@ impl<'a> Rows<'a> {
                 .collect(),
             chunks,
         }
+    }
+
+    /// Whether every cell is of its column's type, for a writer that takes them as they are.
+    pub(crate) fn check_types(&self) -> Result<(), Cause> {
+        for chunk in &self.chunks {
+            for ((name, data_type), buffer) in self.columns.iter().zip(&chunk.buffers) {
+                let own = buffer.and_then(ColumnBuffer::data_type).unwrap_or(*data_type);
+                if own != *data_type && buffer.is_some_and(ColumnBuffer::has_values) {
+                    return Err(Cause::new(format!("column `{name}` takes {data_type}, not {own}")));
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn names(&self) -> Vec<Arc<str>> {

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::ops::Deref;
 
+use arrayvec::ArrayString;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -21,20 +22,20 @@ const LENGTH: usize = 14;
 
 /// A row id. It takes no memory of its own: there is one for every row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RowId([u8; LENGTH]);
+pub struct RowId(ArrayString<LENGTH>);
 
 impl RowId {
     fn of_digest(digest: [u8; DIGEST_LENGTH]) -> Self {
         let mut id = [b'A'; LENGTH];
         let written = STANDARD_NO_PAD.encode_slice(digest, &mut id);
         debug_assert_eq!(written, Ok(LENGTH), "10 bytes are 14 characters");
-        Self(id)
+        // All of it is ASCII.
+        Self(ArrayString::from_byte_string(&id).unwrap_or_default())
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        // All of it is ASCII.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 
@@ -177,10 +178,10 @@ pub struct PageIds {
     children: Counted,
 }
 
-/// Ids that follow each other.
+/// Ids that follow each other: the last four bytes are counted, which are the last six characters.
 #[derive(Debug)]
 struct Counted {
-    base: [u8; DIGEST_LENGTH],
+    prefix: ArrayString<LENGTH>,
     next: u32,
 }
 
@@ -212,17 +213,24 @@ impl PageIds {
 
 impl From<[u8; DIGEST_LENGTH]> for Counted {
     fn from(base: [u8; DIGEST_LENGTH]) -> Self {
-        Self { base, next: 0 }
+        let mut prefix = RowId::of_digest(base).0;
+        prefix.truncate(LENGTH - 6);
+        let next = u32::from_be_bytes([base[6], base[7], base[8], base[9]]);
+        Self { prefix, next }
     }
 }
 
 impl Counted {
     fn next_id(&mut self) -> RowId {
-        let mut id = self.base;
-        let low = u32::from_be_bytes([id[6], id[7], id[8], id[9]]).wrapping_add(self.next);
-        id[6..].copy_from_slice(&low.to_be_bytes());
-        self.next += 1;
-        RowId::of_digest(id)
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut id = self.prefix;
+        // Base64 of 32 bits.
+        let bits = u64::from(self.next) << 4;
+        for sextet in (0..6).rev() {
+            id.push(char::from(LETTERS[(bits >> (6 * sextet)) as usize & 63]));
+        }
+        self.next = self.next.wrapping_add(1);
+        RowId(id)
     }
 }
 
@@ -279,6 +287,20 @@ mod tests {
             assert_eq!(of_record(&Value::from(json)), id);
         }
         assert_eq!(of_child("xckkyP06CR5now", "dim_test__c2", 0), "DVp8ashfqPeSOA");
+    }
+
+    #[test]
+    fn ids_that_are_counted_equal_those_of_their_digests() {
+        for base in [[0; 10], [255; 10], [1, 2, 3, 4, 5, 6, 255, 255, 255, 254]] {
+            let mut counted = Counted::from(base);
+            let mut low = u32::from_be_bytes([base[6], base[7], base[8], base[9]]);
+            for _ in 0..70 {
+                let mut digest = base;
+                digest[6..].copy_from_slice(&low.to_be_bytes());
+                assert_eq!(counted.next_id(), RowId::of_digest(digest));
+                low = low.wrapping_add(1);
+            }
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub enum Value<'a> {
     Double(f64),
     /// The text of a number that the two above would round.
     Number(Cow<'a, str>),
-    /// A string.
+    /// A string. It is borrowed only where the page's JSON has it between quotes as it is: without control characters.
     Text(Cow<'a, str>),
     /// An array.
     List(Vec<Value<'a>>),

@@ -235,6 +235,7 @@ impl Postgres {
     }
 
     async fn copy(&mut self, statement: &str, rows: &Rows<'_>) -> Result<(), Cause> {
+        rows.check_types()?;
         let mut copy = self.connection.copy_in_raw(statement).await?;
         let mut buffer = Vec::with_capacity(2 * CHUNK_BYTES + CHUNK_BYTES / 4);
         copy::write_header(&mut buffer);

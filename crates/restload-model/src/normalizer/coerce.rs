@@ -33,11 +33,9 @@ pub(super) fn coerce(
     let misfit = || misfit(value, data_type);
     match data_type {
         DataType::Text => {
-            let text = value.to_text();
-            let clean = if text.as_bytes().contains(&0) {
-                without_nul(&text).into()
-            } else {
-                text
+            let clean = match value {
+                Value::Text(text) => without_nul(text),
+                other => other.to_text(),
             };
             if let Some(most) = rule.precision {
                 let length = clean.chars().count();

@@ -1,5 +1,7 @@
 //! Values on their way into a column whose type follows from them.
 
+use std::borrow::Cow;
+
 use super::coerce::plain_decimal;
 use crate::DataType;
 use crate::batch::{Cell, ColumnBuffer};
@@ -14,8 +16,7 @@ pub(super) fn infer(column: &mut ColumnBuffer, row: usize, value: &Value<'_>, sc
         Value::Integer(number) => column.put(row, Cell::Bigint(*number)),
         Value::Double(number) => column.put(row, Cell::Double(*number)),
         Value::Number(text) => infer_number(column, row, text),
-        Value::Text(text) if text.as_bytes().contains(&0) => infer_text(column, row, &without_nul(text)),
-        Value::Text(text) => infer_text(column, row, text),
+        Value::Text(text) => infer_text(column, row, &without_nul(text)),
         Value::List(_) | Value::Object(_) => {
             scratch.clear();
             value.write_json(scratch);
@@ -59,12 +60,17 @@ fn infer_text(column: &mut ColumnBuffer, row: usize, text: &str) {
 }
 
 /// Postgres has no NUL in text, and many tools end a text there; both destinations get the replacement character.
-pub(super) fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+#[expect(clippy::ptr_arg, reason = "whether the text is borrowed is what counts")]
+pub(super) fn without_nul<'t>(text: &'t Cow<'_, str>) -> Cow<'t, str> {
+    match text {
+        Cow::Owned(owned) if owned.as_bytes().contains(&0) => owned.replace('\0', "\u{fffd}").into(),
+        // In JSON a NUL is spelled as an escape, and what holds an escape is not borrowed.
+        Cow::Owned(_) | Cow::Borrowed(_) => Cow::Borrowed(text),
+    }
 }
 
 /// The same inside JSON, where a NUL is spelled as an escape.
-pub(super) fn json_without_nul(json: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn json_without_nul(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u0000") {
         return json.into();
     }

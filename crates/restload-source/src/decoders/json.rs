@@ -21,7 +21,7 @@ const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 /// Decodes a document.
 pub(super) fn decode(body: &[u8], exact: bool) -> Result<Value<'_>, DecodeError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let text = std::str::from_utf8(body).map_err(|error| DecodeError {
+    let text = simdutf8::compat::from_utf8(body).map_err(|error| DecodeError {
         message: format!("it is not UTF-8 (byte {})", error.valid_up_to() + 1),
     })?;
     if text.trim_ascii().is_empty() {
