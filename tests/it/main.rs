@@ -24,7 +24,6 @@ mod init;
 mod kill;
 #[cfg(target_os = "linux")]
 mod memory;
-mod mistakes;
 mod posts;
 mod proxy;
 mod pushover;
