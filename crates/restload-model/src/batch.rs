@@ -126,6 +126,15 @@ pub struct ColumnBuffer {
     initial_type: Option<DataType>,
     data: ColumnData,
     valid: Vec<bool>,
+    expected: Size,
+}
+
+/// What cells take.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    rows: usize,
+    /// Of texts and bytes.
+    bytes: usize,
 }
 
 /// One cell, as a writer sees it.
@@ -204,6 +213,16 @@ impl TextBuffer {
         self.ends.truncate(len);
         self.text.truncate(self.ends.last().copied().unwrap_or(0));
     }
+
+    fn reserve(&mut self, rows: usize, bytes: usize) {
+        self.ends.reserve_exact(rows);
+        self.text.reserve_exact(bytes);
+    }
+
+    fn shrink_to_fit(&mut self) {
+        self.ends.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -240,6 +259,31 @@ impl ColumnBuffer {
             initial_type: data_type,
             data,
             valid: Vec::new(),
+            expected: Size::default(),
+        }
+    }
+
+    /// Says that there will be about as many cells as another column has, of the same size.
+    pub(crate) fn expect_like(&mut self, other: &Self) {
+        self.expected = Size {
+            rows: other.valid.len(),
+            bytes: other.data.text_bytes(),
+        };
+    }
+
+    /// Makes room at once for what is expected: growing step by step would take up to twice as much.
+    pub(crate) fn make_room(&mut self) {
+        let Size { rows, bytes } = self.expected;
+        self.valid.reserve_exact(rows);
+        // Texts are seldom of the same length.
+        self.data.reserve(rows, bytes + bytes / 16);
+    }
+
+    /// Gives back room for more than twice of what is there.
+    pub(crate) fn fit(&mut self) {
+        if self.valid.capacity() > 2 * self.valid.len() {
+            self.valid.shrink_to_fit();
+            self.data.shrink_to_fit();
         }
     }
 
@@ -253,6 +297,7 @@ impl ColumnBuffer {
             initial_type: Some(DataType::Text),
             data: ColumnData::Repeated(text),
             valid: vec![true; row_count],
+            expected: Size::default(),
         }
     }
 
@@ -371,6 +416,7 @@ impl ColumnBuffer {
                     initial_type: None,
                     data: narrow,
                     valid: std::mem::take(&mut self.valid),
+                    expected: Size::default(),
                 };
                 for row in 0..len {
                     wide.push_with(|out| match wider {
@@ -586,6 +632,65 @@ impl ColumnData {
             }
             Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells) => cells.truncate(len),
             Self::Binary(cells) => cells.truncate(len),
+        }
+    }
+
+    /// The bytes of texts and of bytes.
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Untyped | Self::Repeated(_) | Self::Bool(_) | Self::Bigint(_) | Self::Double(_) => 0,
+            Self::Text(texts)
+            | Self::Numeric(texts)
+            | Self::Json(texts)
+            | Self::Timestamp(_, texts)
+            | Self::TimestampNtz(_, texts)
+            | Self::Date(_, texts)
+            | Self::Time(_, texts) => texts.text.len(),
+            Self::Binary(cells) => cells.bytes.len(),
+        }
+    }
+
+    fn reserve(&mut self, rows: usize, bytes: usize) {
+        match self {
+            Self::Untyped | Self::Repeated(_) => {}
+            Self::Bool(cells) => cells.reserve_exact(rows),
+            Self::Bigint(cells) => cells.reserve_exact(rows),
+            Self::Double(cells) => cells.reserve_exact(rows),
+            Self::Timestamp(cells, texts) | Self::TimestampNtz(cells, texts) | Self::Time(cells, texts) => {
+                cells.reserve_exact(rows);
+                texts.reserve(rows, bytes);
+            }
+            Self::Date(cells, texts) => {
+                cells.reserve_exact(rows);
+                texts.reserve(rows, bytes);
+            }
+            Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells) => cells.reserve(rows, bytes),
+            Self::Binary(cells) => {
+                cells.ends.reserve_exact(rows);
+                cells.bytes.reserve_exact(bytes);
+            }
+        }
+    }
+
+    fn shrink_to_fit(&mut self) {
+        match self {
+            Self::Untyped | Self::Repeated(_) => {}
+            Self::Bool(cells) => cells.shrink_to_fit(),
+            Self::Bigint(cells) => cells.shrink_to_fit(),
+            Self::Double(cells) => cells.shrink_to_fit(),
+            Self::Timestamp(cells, texts) | Self::TimestampNtz(cells, texts) | Self::Time(cells, texts) => {
+                cells.shrink_to_fit();
+                texts.shrink_to_fit();
+            }
+            Self::Date(cells, texts) => {
+                cells.shrink_to_fit();
+                texts.shrink_to_fit();
+            }
+            Self::Text(cells) | Self::Numeric(cells) | Self::Json(cells) => cells.shrink_to_fit(),
+            Self::Binary(cells) => {
+                cells.ends.shrink_to_fit();
+                cells.bytes.shrink_to_fit();
+            }
         }
     }
 

@@ -177,6 +177,9 @@ impl Normalizer {
                 }
             }
         }
+        for table in &mut self.tables {
+            table.make_room();
+        }
     }
 
     /// Says which record of the page comes next, counted from 1, where not all of them come here.

@@ -81,6 +81,21 @@ impl TableBuilder {
         }
     }
 
+    /// Makes room for a page like the last one.
+    pub(super) fn make_room(&mut self) {
+        for column in &mut self.columns {
+            column.make_room();
+        }
+        for column in [
+            &mut self.ids,
+            &mut self.parent_ids,
+            &mut self.root_ids,
+            &mut self.list_indexes,
+        ] {
+            column.make_room();
+        }
+    }
+
     pub(super) fn truncate(&mut self, rows: usize) {
         self.rows = rows;
         for column in &mut self.columns {
@@ -135,7 +150,9 @@ fn take_column(column: &mut ColumnBuffer, fixed: Option<DataType>, row_count: us
         fixed.or(column.initial_type()),
     );
     empty.declared = column.declared;
+    empty.expect_like(column);
     let mut filled = std::mem::replace(column, empty);
     filled.pad(row_count);
+    filled.fit();
     filled
 }
