@@ -68,7 +68,7 @@ impl Destination {
         .await?;
         let shown = options.url.redacted();
         let stored = Box::pin(read_stored(&mut writer, &options, &shown)).await;
-        let (catalog, chains, tables) = match stored {
+        let (memory, tables) = match stored {
             Ok(stored) => stored,
             Err(error) => {
                 writer.rollback().await;
@@ -83,11 +83,7 @@ impl Destination {
             targets: Vec::new(),
             full_refresh: false,
             start_over: None,
-            memory: Memory {
-                catalog,
-                chains,
-                ..Memory::default()
-            },
+            memory,
             tables,
             state: StateView::default(),
         })
@@ -368,7 +364,8 @@ fn remember(tables: &mut Vec<Table>, table: Table) {
     }
 }
 
-type Stored = (Catalog, Chains, Vec<Table>);
+/// What a load begins with, and the pipeline's tables.
+type Stored = (Memory, Vec<Table>);
 
 /// Makes what is missing, tidies up after earlier loads, and reads the rest.
 async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) -> Result<Stored, DestinationError> {
@@ -413,7 +410,11 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
     if is_new {
         // Nothing stands in tables that were just made.
         writer.commit().await.map_err(act("commit to"))?;
-        return Ok(Stored::default());
+        let memory = Memory {
+            is_bare: is_empty,
+            ..Memory::default()
+        };
+        return Ok((memory, Vec::new()));
     }
     let sql = writer.dialect().read_schema(SCHEMA);
     let rows = writer.rows(sql, &[]).await.map_err(act("read the stored schema of"))?;
@@ -443,7 +444,12 @@ async fn read_stored(writer: &mut Writer, options: &OpenOptions, shown: &str) ->
         }
         depth
     });
-    Ok((catalog, chains, tables))
+    let memory = Memory {
+        catalog,
+        chains,
+        ..Memory::default()
+    };
+    Ok((memory, tables))
 }
 
 /// A table without the columns that somebody dropped, with types that somebody widened.
@@ -498,11 +504,9 @@ impl Transaction<'_> {
     /// first request.
     async fn prepare(&mut self) -> Result<StepReport, DestinationError> {
         let targets: Vec<&Target> = self.targets.iter().filter(|one| one.share != Share::Divided).collect();
-        let mut families = Vec::with_capacity(targets.len());
-        for target in &targets {
-            let family = self.family(target);
-            self.describe(&family).await?;
-            families.push(family);
+        let families: Vec<Vec<Arc<str>>> = targets.iter().map(|target| self.family(target)).collect();
+        if !self.memory.is_bare {
+            self.describe(&families.concat()).await?;
         }
         if let Some(start_over) = self.start_over {
             self.refuse_foreign_tables(start_over)?;

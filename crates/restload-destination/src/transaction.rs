@@ -21,6 +21,8 @@ use crate::writers::{Param, Writer};
 /// What a destination knows between transactions. Each works on a copy, which is kept when it is committed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
+    /// The dataset was made for this load: no table of anybody's stood in it then.
+    pub(crate) is_bare: bool,
     /// Every table of the dataset, as restload left it.
     pub(crate) catalog: Catalog,
     /// The resources that this load has started over with.
