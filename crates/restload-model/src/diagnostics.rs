@@ -132,6 +132,12 @@ impl Diagnostics {
         self.push(Severity::Warning, path, Anchor::Value, message.to_string(), help);
     }
 
+    /// Notes something about a key that does not stop a run, with what to do about it.
+    pub fn key_warning(&mut self, path: &KeyPath, message: impl fmt::Display, help: impl fmt::Display) {
+        let help = Some(help.to_string());
+        self.push(Severity::Warning, path, Anchor::Key, message.to_string(), help);
+    }
+
     fn push(&mut self, severity: Severity, path: &KeyPath, anchor: Anchor, message: String, help: Option<String>) {
         let diagnostic = Diagnostic {
             severity,

@@ -254,10 +254,11 @@ impl Template {
         for filter in filters(text).into_iter().filter(|name| !is_filter(name)) {
             sound = false;
             let message = format_args!("`{shown}` uses the filter `{filter}`, which is unknown");
-            match did_you_mean(&filter, USUAL_FILTERS) {
-                Some(near) => diagnostics.error_with_help(path, message, format_args!("did you mean `{near}`?")),
-                None => diagnostics.error(path, message),
-            }
+            let help = match did_you_mean(&filter, USUAL_FILTERS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("usual filters: {}", USUAL_FILTERS.join(", ")),
+            };
+            diagnostics.error_with_help(path, message, help);
         }
         let extra_roots = match roots {
             Roots::Known(extra) => extra,
@@ -410,7 +411,7 @@ pub fn to_value(value: impl serde::Serialize) -> Value {
 /// The tests that are named for a misspelt one.
 const USUAL_TESTS: [&str; 6] = ["defined", "in", "none", "number", "string", "true"];
 
-/// The filters that a misspelt one is compared with.
+/// The filters that are named for a misspelt one.
 const USUAL_FILTERS: [&str; 18] = [
     "abs",
     "date",

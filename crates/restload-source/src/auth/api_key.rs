@@ -92,7 +92,9 @@ impl Location {
             Self::Cookie => http::HeaderName::try_from(name.to_lowercase()).is_ok(),
             Self::Query | Self::Param => !name.is_empty(),
         };
-        if !is_sound {
+        if name.is_empty() {
+            diagnostics.error(path, "the name is empty");
+        } else if !is_sound {
             let what = match self {
                 Self::Header => "a header name",
                 Self::Cookie => "a cookie name",

@@ -25,7 +25,7 @@ use super::{ApplyError, Binding, LoginError};
 use crate::decoders::decode_json;
 use crate::extraction::status_text;
 use crate::json_path::JsonPath;
-use crate::plan::{JsonTemplate, parse_url};
+use crate::plan::{JsonTemplate, WHOLE_URL, parse_url};
 use crate::request::{Draft, DraftBody, Request, Response, join_url};
 use crate::template::{RenderError, Template, scalar_text, to_value};
 
@@ -265,7 +265,7 @@ impl LoginPlan {
         let url = match parse_url(&whole) {
             Ok(url) => url,
             Err(reason) => {
-                diagnostics.error_with_help(path, reason, "a whole URL begins with `https://`");
+                diagnostics.error_with_help(path, reason, WHOLE_URL);
                 return Ok(None);
             }
         };

@@ -432,7 +432,7 @@ fn mistakes_are_found_before_anything_is_sent() {
     auth.private_key: the private key does not fit `ES256`: WrongAlgorithm (check `algorithm`; `openssl pkcs8 -topk8 -nocrypt -in OLD.pem -out NEW.pem` converts a key of an older format)
     auth.private_key: the private key is encrypted (give its passphrase: `private_key_passphrase: "{secrets.my_passphrase}"`)
     auth.private_key: the private key cannot be decrypted: PKCS#5 decryption failed (check `private_key_passphrase`; a key with an old cipher is renewed by `openssl pkcs8 -topk8`)
-    auth.access_token_url: `auth.test/token` is not a URL: relative URL without a base (a whole URL begins with `https://`)
+    auth.access_token_url: `auth.test/token` is not a whole URL (a whole URL begins with `https://`)
     auth.client_id: `resources` has no value here: these credentials are the same for all records (a key of a parent's record goes with `api_key` or `bearer` in the endpoint's `auth`)
     auth.placements[0].value: `acces_token` is not captured (did you mean `{session.access_token}`?)
     auth.access_token_request_headers.a b: `a b` is not a header name

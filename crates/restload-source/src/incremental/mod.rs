@@ -419,10 +419,10 @@ fn compile_convert(
     let (key, filter) = match (&config.convert, &config.transform) {
         (Some(filter), _) => ("convert", filter),
         (None, Some(filter)) => {
-            diagnostics.warning(
+            diagnostics.key_warning(
                 &path.key("transform"),
                 "`transform` is a former name",
-                Some("write `convert`".to_owned()),
+                "write `convert`",
             );
             ("transform", filter)
         }
@@ -584,20 +584,18 @@ fn given_range(
         };
         let ordering = compare(&initial.0, &end.0);
         let holds_its_ends = config.range_start == RangeBound::Closed && config.range_end == RangeBound::Closed;
-        let message = format_args!(
-            "the range from {} until {} holds nothing",
-            initial.0.to_text(),
-            end.0.to_text()
-        );
+        let (from, until) = (initial.0.to_text(), end.0.to_text());
         if ordering == Some(forward) || (ordering == Some(Ordering::Equal) && holds_its_ends) {
             return Some((initial, end));
         }
         // A scheduler's hours are empty where the cursor has days, but for the last one of each day, and so are its
         // ranges outside of the config's: nothing is wrong then, and nothing is missed.
         if config.allow_external_schedulers && [Some(backward), Some(Ordering::Equal)].contains(&ordering) {
+            let message =
+                format_args!("the scheduler's range holds nothing for this cursor: from {from} until {until}");
             diagnostics.warning(path, message, None);
         } else {
-            diagnostics.error(path, message);
+            diagnostics.error(path, format_args!("the range from {from} until {until} holds nothing"));
             return None;
         }
     }

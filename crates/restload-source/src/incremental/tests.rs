@@ -486,7 +486,7 @@ fn a_range_of_a_scheduler_may_hold_nothing() {
         ),
         (
             json!({"initial_value": "2024-01-01"}),
-            "2024-02-01..2024-02-01, the range from 2024-02-01 until 2024-02-01 holds nothing",
+            "2024-02-01..2024-02-01, the scheduler's range holds nothing for this cursor: from 2024-02-01 until 2024-02-01",
         ),
         (
             json!({"initial_value": "2024-01-01", "range_end": "closed"}),
@@ -494,11 +494,11 @@ fn a_range_of_a_scheduler_may_hold_nothing() {
         ),
         (
             json!({"initial_value": "2024-03-01"}),
-            "2024-03-01..2024-02-01, the range from 2024-03-01 until 2024-02-01 holds nothing",
+            "2024-03-01..2024-02-01, the scheduler's range holds nothing for this cursor: from 2024-03-01 until 2024-02-01",
         ),
         (
             json!({"initial_value": "2024-03-01", "range_end": "closed"}),
-            "2024-03-01..2024-02-01, the range from 2024-03-01 until 2024-02-01 holds nothing",
+            "2024-03-01..2024-02-01, the scheduler's range holds nothing for this cursor: from 2024-03-01 until 2024-02-01",
         ),
     ] {
         let mut block = json!({"cursor_path": "at", "allow_external_schedulers": true});

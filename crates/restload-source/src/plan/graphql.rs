@@ -80,7 +80,8 @@ pub(super) fn compile(
     for (name, value) in config.variables.iter().flatten() {
         let path = variables_path.key(name.clone());
         if !document.variables.contains(name) {
-            diagnostics.key_error(&path, unknown_variable(name), Some(document.advice(name)));
+            let help = advice(name, &document.variables);
+            diagnostics.key_error(&path, unknown_variable(name), Some(help));
         }
         variables.push((constant(name), JsonTemplate::compile(value, roots, &path, diagnostics)?));
     }
@@ -136,7 +137,7 @@ impl GraphqlPlan {
             };
             let name = variable.split('.').next().unwrap_or(variable);
             if !self.variables.contains(name) {
-                diagnostics.error(&path, unknown_variable(name));
+                diagnostics.error_with_help(&path, unknown_variable(name), advice(name, &self.variables));
             }
         }
     }
@@ -305,15 +306,16 @@ impl Document {
             }
         }
     }
+}
 
-    fn advice(&self, name: &str) -> String {
-        match did_you_mean(name, self.variables.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if self.variables.is_empty() => format!("declare it: `query (${name}: …) {{ … }}`"),
-            None => {
-                let known: Vec<&str> = self.variables.iter().map(String::as_str).collect();
-                format!("it has: {}", known.join(", "))
-            }
+/// What to write in the place of a variable that a query does not have.
+fn advice(name: &str, known: &BTreeSet<String>) -> String {
+    match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("declare it: `query (${name}: …) {{ … }}`"),
+        None => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            format!("it has: {}", known.join(", "))
         }
     }
 }

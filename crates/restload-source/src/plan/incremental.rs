@@ -43,7 +43,7 @@ pub(super) fn take(
     if let (Some((path, _)), Some((param, _))) = (&block, &in_param) {
         diagnostics.warning(
             path,
-            format_args!("the one in `{param}` counts, as it does in dlt"),
+            format_args!("`incremental` stands here and in `{param}`, which counts, as it does in dlt"),
             Some("keep one of the two".to_owned()),
         );
     }
@@ -66,7 +66,7 @@ pub(super) fn take(
             diagnostics.warning(
                 &path.key("params").key(param.clone()),
                 "`incremental` writes this parameter, so that the value here is never sent",
-                None,
+                Some("leave it out".to_owned()),
             );
         }
     }

@@ -191,7 +191,7 @@ impl Rules<'_, '_> {
             self.diagnostics.error_with_help(
                 &self.path.key("deduplicated"),
                 "`deduplicated` is of `delete-insert`",
-                "leave it out",
+                "set `strategy: delete-insert`, or leave it out",
             );
         }
         if !options.delete_missing {

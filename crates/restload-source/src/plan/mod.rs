@@ -20,7 +20,7 @@ use indexmap::{IndexMap, IndexSet};
 use jiff::tz::TimeZone;
 use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
-use restload_model::secret::{Redactor, Secret};
+use restload_model::secret::{MASK, Redactor, Secret};
 
 use crate::auth::{Binding, Exchange, Exchanges};
 use crate::config::{ClientConfig, ResourceConfig};
@@ -30,8 +30,8 @@ use crate::template::{Context, Template, to_value};
 
 pub use batches::BatchPlan;
 pub(crate) use body::JsonTemplate;
-pub(crate) use endpoint::parse_url;
 pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
+pub(crate) use endpoint::{WHOLE_URL, parse_url};
 pub use estimate::Estimate;
 pub use incremental::RunRange;
 pub use parents::ParentLink;
@@ -252,6 +252,14 @@ pub fn plan(
         .into_iter()
         .filter_map(|(_, resource, plan)| Some((resource.name.clone(), plan?)))
         .collect();
+    // The mask stands for a secret that is not there in a plan that is only shown.
+    if !base.contains(MASK) && plans.values().any(ResourcePlan::uses_base) {
+        if base.is_empty() {
+            diagnostics.error_with_help(&base_path, "`base_url` is empty", WHOLE_URL);
+        } else if let Err(reason) = parse_url(&base) {
+            diagnostics.error_with_help(&base_path, reason, WHOLE_URL);
+        }
+    }
     if base.contains(['?', '#']) && plans.values().any(ResourcePlan::continues_base) {
         diagnostics.error_with_help(
             &base_path,
@@ -639,21 +647,22 @@ pub fn bind(
                     Some(value) => {
                         env.insert(name.to_owned(), value);
                     }
-                    None if options.offline => {
-                        diagnostics.warning(
-                            template.path(),
-                            format_args!("environment variable {name} is not set"),
-                            None,
-                        );
+                    None => {
+                        let message = format_args!("environment variable {name} is not set");
+                        let help = format!("set it, or write `{name}=…` into a file `.env` beside the config");
+                        if options.offline {
+                            diagnostics.warning(template.path(), message, Some(help));
+                        } else {
+                            diagnostics.error_with_help(template.path(), message, help);
+                        }
                     }
-                    None => diagnostics.error(template.path(), format_args!("environment variable {name} is not set")),
                 }
             }
         }
     }
     // A plan that is only shown has a mask where the secret would be.
     let shown = by_path(secrets.iter().map(|(name, secret)| {
-        let shown = secret.as_ref().map_or(restload_model::secret::MASK, Secret::expose);
+        let shown = secret.as_ref().map_or(MASK, Secret::expose);
         (name.as_str(), shown)
     }));
     let context = Context::default()

@@ -271,7 +271,7 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
                 diagnostics.error_with_help(
                     &link.origin,
                     format_args!("`{}` is not among the parents of `{name}`", link.resource),
-                    "the endpoint, or that of a parent, refers to a parent: `{resources.parent.field}`",
+                    format_args!("refer to it in the endpoint: `{{resources.{}.field}}`", link.resource),
                 );
             }
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::batches::BatchPlan;
 use super::body::JsonTemplate;
-use super::endpoint::{ClientPlan, DraftError, EndpointPlan};
+use super::endpoint::{ClientPlan, DraftError, EndpointPlan, WHOLE_URL, parse_url};
 use super::incremental;
 use super::parents::{ParentLink, compile_parents};
 use super::target::{self, Stored};
@@ -130,10 +130,10 @@ pub(super) fn compile(
         diagnostics.error(&path.key("name"), "the name is empty");
     }
     for (key, reason) in config.without_effect() {
-        diagnostics.warning(
+        diagnostics.key_warning(
             &path.key(key),
             format_args!("`{key}` has no effect: {reason}"),
-            Some("leave it out".to_owned()),
+            "leave it out",
         );
     }
     let endpoint_path = path.key("endpoint");
@@ -295,8 +295,13 @@ impl ResourcePlan {
 
     /// Whether its requests go below the base URL.
     pub(super) fn continues_base(&self) -> bool {
+        self.uses_base() && !self.path_text.is_empty()
+    }
+
+    /// Whether its address is surely one that `base_url` begins.
+    pub(super) fn uses_base(&self) -> bool {
         let is_elsewhere = ["http", "{"].iter().any(|start| self.path_text.starts_with(start));
-        matches!(self.source, RecordSource::Endpoint(_)) && !self.path_text.is_empty() && !is_elsewhere
+        matches!(self.source, RecordSource::Endpoint(_)) && !is_elsewhere
     }
 
     /// Takes over what is known only once the run is.
@@ -312,18 +317,11 @@ impl ResourcePlan {
             RecordSource::Endpoint(endpoint) => {
                 let endpoint_path = path.key("endpoint");
                 endpoint.exchange_credentials(binding, client, exchanges, &endpoint_path, diagnostics);
-                if let Err(reason) = endpoint.finish(binding, client) {
-                    let own = self.path_text.starts_with("http");
-                    let path = if own {
-                        endpoint_path.key("path")
-                    } else {
-                        KeyPath::root().key("client").key("base_url")
-                    };
-                    if reason.contains("relative URL without a base") {
-                        diagnostics.error_with_help(&path, reason, "a whole URL begins with `https://`");
-                    } else {
-                        diagnostics.error(&path, reason);
-                    }
+                endpoint.finish(binding, client);
+                let is_whole = endpoint.has_constant_path() && self.path_text.starts_with("http");
+                if let (true, Err(reason)) = (is_whole, parse_url(&self.path_text)) {
+                    let path = endpoint_path.key("path");
+                    diagnostics.error_with_help(&path, reason, WHOLE_URL);
                 }
             }
             RecordSource::Template(GivenTemplate(template)) => match template.render(binding.values) {

@@ -75,7 +75,8 @@ pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut
     for (path, name, column) in columns {
         let normalized: Arc<str> = naming::normalize(&name, MAX_LENGTH).into();
         if hints.iter().any(|hint| hint.name == normalized) {
-            diagnostics.error(&path, format_args!("two columns are named `{normalized}`"));
+            let help = "in the database names are in snake_case; leave one of the two out".to_owned();
+            diagnostics.key_error(&path, format_args!("two columns are named `{normalized}`"), Some(help));
         }
         if column.primary_key == Some(true) && !primary_key.contains(&normalized) {
             primary_key.push(Arc::clone(&normalized));
@@ -84,10 +85,10 @@ pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut
             merge_key.push(Arc::clone(&normalized));
         }
         for (hint, reason) in column.without_effect() {
-            diagnostics.warning(
+            diagnostics.key_warning(
                 &path.key(hint),
                 format_args!("`{hint}` has no effect: {reason}"),
-                Some("leave it out".to_owned()),
+                "leave it out",
             );
         }
         marks.note(&column, &path, diagnostics);

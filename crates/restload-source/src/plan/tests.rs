@@ -631,7 +631,7 @@ fn finds_every_mistake() {
         ),
         (
             json!({"client": {"base_url": "ftp://x"}, "resources": ["a"]}),
-            "client.base_url: `ftp://x/a` is not an http or https URL",
+            "client.base_url: `ftp://x` is not an http or https URL",
         ),
         (
             json!({"client": {"headers": {"a b": "x"}}, "resources": [{"name": "a", "endpoint": {"data_selector": "$.[", "method": "G T"}}]}),

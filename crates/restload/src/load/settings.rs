@@ -231,7 +231,8 @@ pub(crate) fn read_toml(file: &Path) -> Result<Option<Dict>, LoadError> {
                 .map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             // Only the first line of the message is sure to show nothing of the file.
             let reason = error.message().lines().next().unwrap_or_default().to_owned();
-            Err(unparsed(file, line, &format!("not TOML: {reason}")))
+            let help = "a text stands in quotes: `name = \"value\"`".to_owned();
+            Err(unparsed(file, line, &format!("not TOML: {reason}"), Some(help)))
         }
     }
 }
@@ -241,7 +242,7 @@ pub(super) fn read_dotenv(file: &Path) -> Result<Option<BTreeMap<String, Secret>
     let Some(text) = read(file)? else { return Ok(None) };
     match dotenv::parse(&text) {
         Ok(values) => Ok(Some(values)),
-        Err((line, reason)) => Err(unparsed(file, Some(line), reason)),
+        Err((line, reason)) => Err(unparsed(file, Some(line), reason, None)),
     }
 }
 
@@ -254,7 +255,7 @@ fn read(file: &Path) -> Result<Option<String>, LoadError> {
 }
 
 /// The line is named and not shown, as it may hold a secret.
-fn unparsed(file: &Path, line: Option<usize>, reason: &str) -> LoadError {
+fn unparsed(file: &Path, line: Option<usize>, reason: &str, help: Option<String>) -> LoadError {
     let span = line.map(|line| Span {
         line,
         column: 1,
@@ -262,7 +263,7 @@ fn unparsed(file: &Path, line: Option<usize>, reason: &str) -> LoadError {
     });
     LoadError {
         source: Source::unseen(&file.display().to_string()),
-        problems: vec![Problem::error(reason, None, span)],
+        problems: vec![Problem::error(reason, help, span)],
     }
 }
 
@@ -344,12 +345,14 @@ mod tests {
 
     1 error in configs/restload.toml
     ");
-        assert_snapshot!(load(&[("restload.toml", "a = 1\nto = postgres://me:s3cret@host")], &[], &none), @r"
+        assert_snapshot!(load(&[("restload.toml", "a = 1\nto = postgres://me:s3cret@host")], &[], &none), @r#"
     error: not TOML: invalid string
      --> configs/restload.toml:2:1
+      |
+      = help: a text stands in quotes: `name = "value"`
 
     1 error in configs/restload.toml
-    ");
+    "#);
         assert_snapshot!(load(&[("restload.toml", "to = 51423")], &[], &none), @r"
     error: setting `to` is not a string
 

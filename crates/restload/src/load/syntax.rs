@@ -66,7 +66,8 @@ fn explain(source: &Source, message: &Message<'_>, place: Option<Span>, began: O
         );
     }
     if problem.starts_with("did not find expected node content") {
-        return ("expected a value".to_owned(), None, place);
+        let help = "write one, or the `}` or `]` that ends the map or list";
+        return ("expected a value".to_owned(), Some(help.to_owned()), place);
     }
     if problem.starts_with("unknown anchor") || context.contains("alias") {
         let help = "text that begins with `*` must be in quotes; an alias needs its anchor `&name` further up";
@@ -90,7 +91,8 @@ fn explain(source: &Source, message: &Message<'_>, place: Option<Span>, began: O
         return ("this is nested too deeply".to_owned(), Some(help.to_owned()), place);
     }
     if problem.contains("repetition limit exceeded") {
-        return ("aliases of aliases make this too large".to_owned(), None, place);
+        let help = "name a value of aliases no more than once".to_owned();
+        return ("aliases of aliases make this too large".to_owned(), Some(help), place);
     }
     let words = if context.is_empty() {
         problem.to_owned()

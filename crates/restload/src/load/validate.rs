@@ -208,7 +208,7 @@ impl<'s> Check<'s, '_> {
             let message = match length {
                 0 => match last_name(path) {
                     Some(key) => format!("`{key}` must not be empty"),
-                    None => "must not be empty".to_owned(),
+                    None => "an empty text cannot stand here".to_owned(),
                 },
                 _ => format!("expected at least {}", counted(least, "character")),
             };
@@ -256,10 +256,13 @@ impl<'s> Check<'s, '_> {
             .copied()
             .filter(|known| !map.contains_key(*known))
             .collect();
-        let elsewhere = form
+        let below = form
             .and_then(|form| self.key_below(key, form))
-            .map(|holder| format!("`{key}` belongs under `{holder}`"))
-            .or_else(|| self.key_above(key));
+            .map(|holder| format!("`{key}` belongs under `{holder}`"));
+        let elsewhere = match (self.key_above(key), below) {
+            (Some(above), Some(below)) => Some(format!("{above}; or {below}")),
+            (above, below) => below.or(above),
+        };
         let advice = form.and_then(|form| form.advice(key)).map(str::to_owned);
         let elsewhere = advice.or(elsewhere);
         let near = did_you_mean(key, absent.iter().copied()).filter(|_| elsewhere.is_none());

@@ -53,9 +53,15 @@ pub(super) fn sound_path(path: &str) -> Result<String, String> {
     Ok(format!("{path}{query}").replace(EMPTY, ""))
 }
 
+/// What to do about a text that is no URL.
+pub(crate) const WHOLE_URL: &str = "a whole URL begins with `https://`";
+
 /// An absolute http or https URL.
 pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => format!("`{text}` is not a whole URL"),
+        error => format!("`{text}` is not a URL: {error}"),
+    })?;
     if matches!(url.scheme(), "http" | "https") && url.has_host() {
         Ok(url)
     } else {

@@ -21,7 +21,7 @@ use crate::request::{Draft, DraftBody, Request, blocked_body_path, join_url};
 use crate::response_actions::ResponseAction;
 use crate::template::{Reference, RenderError, Template, scalar_text};
 
-pub(crate) use address::parse_url;
+pub(crate) use address::{WHOLE_URL, parse_url};
 pub(super) use client::ClientPlan;
 pub use headers::HeaderTemplate;
 
@@ -217,17 +217,13 @@ impl EndpointPlan {
     }
 
     /// Takes over what is known only once the run is: the base URL and the client's headers and credentials.
-    pub(super) fn finish(&mut self, binding: &Binding<'_>, client: &ClientPlan) -> Result<(), String> {
+    pub(super) fn finish(&mut self, binding: &Binding<'_>, client: &ClientPlan) {
         binding.base_url.clone_into(&mut self.base_url);
         self.trusted_hosts.clone_from(&client.trusted_hosts);
-        if self.path.is_constant() {
-            let joined = join_url(
-                binding.base_url,
-                &self.path.text(&Computed::from(())).unwrap_or_default(),
-            );
-            parse_url(&joined)?;
-        }
-        Ok(())
+    }
+
+    pub(super) fn has_constant_path(&self) -> bool {
+        self.path.is_constant()
     }
 
     /// Takes over the exchange that its credentials take, its own or the client's. `path` is the endpoint's.

@@ -163,7 +163,7 @@ fn a_syntax_error_beside_a_secret_does_not_show_it() {
      --> shop.yaml:1:26
       |
     1 | auth: {token: ***, x: ]}
-      |                       ^
+      |                       ^ write one, or the `}` or `]` that ends the map or list
 
     1 error in shop.yaml
     ");
