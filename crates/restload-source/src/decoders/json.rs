@@ -62,8 +62,8 @@ fn explain(error: &serde_json::Error) -> String {
 struct Seen {
     /// A number may have been rounded.
     rounded: bool,
-    /// How many members the last object at each depth had. The next one most often has as many.
-    members: [u8; DEPTHS],
+    /// How many members the last two objects at each depth had. The next one most often has as many as one of them.
+    members: [[u8; 2]; DEPTHS],
 }
 
 /// How deep objects are told apart.
@@ -142,12 +142,13 @@ impl<'de> Visitor<'de> for Quick<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value<'de>, A::Error> {
-        let mut object = Object(Vec::with_capacity(self.seen.members[self.depth].into()));
+        let [last, before] = self.seen.members[self.depth];
+        let mut object = Object(Vec::with_capacity(last.max(before).into()));
         while let Some(key) = members.next_key_seed(Key)? {
             let value = members.next_value_seed(self.inner())?;
             object.0.push((key, value));
         }
-        self.seen.members[self.depth] = object.0.len().min(MOST_EXPECTED.into()) as u8;
+        self.seen.members[self.depth] = [object.0.len().min(MOST_EXPECTED.into()) as u8, last];
         Ok(Value::Object(object))
     }
 }
