@@ -130,8 +130,17 @@ impl Slices {
                     step: *span,
                 }
             }
-            (_, other, _) => {
-                return Err(format!("windows of such a step cannot start at {}", other.to_json()));
+            (Step::Time(_), other, _) => {
+                return Err(format!(
+                    "windows of time cannot start at {}, which is no moment",
+                    other.to_json()
+                ));
+            }
+            (Step::Number(_), other, _) => {
+                let start = other.to_json();
+                return Err(format!(
+                    "a step that is a number cannot start at {start}; write a time, such as 1d"
+                ));
             }
         };
         let slices = Self {
@@ -341,7 +350,7 @@ mod tests {
                 "5",
                 json!("2024-03-02"),
                 json!("2024-03-05"),
-                "windows of such a step cannot start at \"2024-03-02\"",
+                "a step that is a number cannot start at \"2024-03-02\"; write a time, such as 1d",
             ),
             ("0d", json!(0), json!(0), "a window of `0d` never comes to an end"),
             (

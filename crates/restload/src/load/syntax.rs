@@ -32,6 +32,11 @@ fn explain(source: &Source, message: &Message<'_>, place: Option<Span>, began: O
         let help = "text that holds `: ` must be in quotes; a key must begin in the column of its neighbours";
         return ("a `:` cannot stand here".to_owned(), Some(help.to_owned()), place);
     }
+    // libyaml's own spelling.
+    if problem.contains("escape") || problem.contains("hexdecimal") {
+        let help = "in double quotes write `\\\\` for a backslash; in single quotes it stands for itself";
+        return ("this escape is unknown".to_owned(), Some(help.to_owned()), place);
+    }
     if context.contains("quoted scalar") {
         let help = "close it, or put the text in the other kind of quotes";
         return (
@@ -72,6 +77,12 @@ fn explain(source: &Source, message: &Message<'_>, place: Option<Span>, began: O
     if problem.starts_with("unknown anchor") || context.contains("alias") {
         let help = "text that begins with `*` must be in quotes; an alias needs its anchor `&name` further up";
         return ("this alias has no anchor".to_owned(), Some(help.to_owned()), place);
+    }
+    for (kind, first) in [("anchor", '&'), ("tag", '!')] {
+        if context.ends_with(&format!("scanning an {kind}")) || context.ends_with(&format!("scanning a {kind}")) {
+            let help = format!("text that begins with `{first}` must be in quotes");
+            return (format!("this {kind} is not complete"), Some(help), began.or(place));
+        }
     }
     if problem.contains(" as u128") || problem.contains(" as i128") {
         let help = "put it in quotes if it is an identifier";
