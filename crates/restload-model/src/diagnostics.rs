@@ -1,13 +1,14 @@
 //! Mistakes in a config: each with the path of the key it is about, collected so that all are shown at once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Where in the config something stands: `resources[0].endpoint.path`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPath(Vec<Segment>);
 
 /// One step of a [`KeyPath`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// A key of a map.
     Key(String),
@@ -103,7 +104,10 @@ pub struct Diagnostic {
 
 /// The mistakes found so far.
 #[derive(Debug, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    found: Vec<Diagnostic>,
+    left_out: BTreeSet<KeyPath>,
+}
 
 impl Diagnostics {
     /// Notes a mistake in a value.
@@ -146,19 +150,61 @@ impl Diagnostics {
             message,
             help,
         };
-        if !self.0.contains(&diagnostic) {
-            self.0.push(diagnostic);
+        if !self.found.contains(&diagnostic) {
+            self.found.push(diagnostic);
         }
+    }
+
+    /// Notes that a value is not looked at any further, because of a mistake that is told: what misses it, or what it
+    /// would have named, is no mistake of its own.
+    pub fn leave_out(&mut self, path: &KeyPath) {
+        self.left_out.insert(path.clone());
+    }
+
+    /// Whether a value is missing because of a mistake that is told, in it or around it.
+    pub fn is_left_out(&self, path: &KeyPath) -> bool {
+        let segments = path.segments();
+        let mut left_out = self.left_out.iter();
+        left_out.any(|left_out| segments.starts_with(left_out.segments()))
+    }
+
+    /// Whether a value is missing, or not whole, because of a mistake that is told.
+    pub fn has_left_out(&self, path: &KeyPath) -> bool {
+        let mut left_out = self.left_out.iter();
+        self.is_left_out(path) || left_out.any(|left_out| left_out.segments().starts_with(path.segments()))
+    }
+
+    /// What is left out, wherever it stands.
+    pub fn left_out(&self) -> impl Iterator<Item = &KeyPath> {
+        self.left_out.iter()
     }
 
     /// Whether anything stops the run.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.found
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// The keys of a map that are left out, or something in them.
+    pub fn left_out_in(&self, map: &KeyPath) -> impl Iterator<Item = &str> {
+        let below = move |path: &'_ KeyPath| path.segments().starts_with(map.segments());
+        let depth = map.segments().len();
+        let left_out = self.left_out.iter().filter(move |path| below(path));
+        left_out.filter_map(move |path| match path.segments().get(depth) {
+            Some(Segment::Key(key)) => Some(key.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Takes them out, in the order found; what is left out stays so.
+    pub fn take(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.found)
     }
 
     /// All of them, in the order found.
     pub fn into_vec(self) -> Vec<Diagnostic> {
-        self.0
+        self.found
     }
 }
 
@@ -190,6 +236,17 @@ mod tests {
         assert_eq!(did_you_mean("cursor_pth", names), Some("cursor_path"));
         assert_eq!(did_you_mean("Cursor_Path", names), Some("cursor_path"));
         assert_eq!(did_you_mean("limit", names), None);
+    }
+
+    #[test]
+    fn what_is_left_out_takes_along_what_is_in_it() {
+        let endpoint = KeyPath::root().key("resources").index(0).key("endpoint");
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.leave_out(&endpoint.key("params"));
+        assert!(diagnostics.is_left_out(&endpoint.key("params").key("id")));
+        assert!(!diagnostics.is_left_out(&endpoint.key("path")));
+        assert!(!diagnostics.is_left_out(&endpoint) && diagnostics.has_left_out(&endpoint));
+        assert!(!diagnostics.has_left_out(&endpoint.key("path")));
     }
 
     #[test]

@@ -182,13 +182,14 @@ fn parse_statuses(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
 impl ResponseActionConfig {
     /// Compiles the action; mistakes are noted. `can_skip` says whether the paginator can leave a page out.
     pub fn compile(&self, can_skip: bool, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<ResponseAction> {
-        if self.status_code.is_none() && self.content.is_none() && self.json.is_none() && self.header.is_none() {
+        let is_without =
+            self.status_code.is_none() && self.content.is_none() && self.json.is_none() && self.header.is_none();
+        if is_without && !diagnostics.has_left_out(path) {
             diagnostics.error_with_help(
                 path,
                 "an action without a condition would meet every answer",
                 "give one of status_code, content, json, header",
             );
-            return None;
         }
         if self.action == Action::SkipPage && !can_skip {
             diagnostics.error(
@@ -212,10 +213,10 @@ impl ResponseActionConfig {
             Some(condition) => condition.compile(&path.key("status_code"), diagnostics),
             None => Vec::new(),
         };
-        let json = match &self.json {
-            None => None,
-            Some(config) => Some(config.compile(&path.key("json"), diagnostics)?),
-        };
+        let json = self
+            .json
+            .as_ref()
+            .map(|config| config.compile(&path.key("json"), diagnostics));
         let message = match &self.message {
             None => None,
             Some(text) => Some(Template::compile(
@@ -224,6 +225,10 @@ impl ResponseActionConfig {
                 &path.key("message"),
                 diagnostics,
             )?),
+        };
+        let json = match json {
+            None => None,
+            Some(compiled) => Some(compiled?),
         };
         Some(ResponseAction {
             statuses,

@@ -148,6 +148,15 @@ impl Template {
     }
 
     fn compile_with(text: &str, roots: Roots<'_>, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let compiled = Self::read(text, roots, path, diagnostics);
+        // What it would have named is no mistake of its own.
+        if compiled.is_none() {
+            diagnostics.leave_out(path);
+        }
+        compiled
+    }
+
+    fn read(text: &str, roots: Roots<'_>, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mut template = Self {
             parts: Vec::new(),
             variables: BTreeSet::new(),

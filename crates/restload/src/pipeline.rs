@@ -1,5 +1,6 @@
 //! From a config file to a plan: read, validate, expand, plan, with every mistake shown at its line.
 
+mod remainder;
 mod resolved;
 
 use std::cell::RefCell;
@@ -7,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use restload_destination::{DestinationUrl, UrlError};
 use restload_engine::Moment;
-use restload_model::diagnostics::{Anchor, Diagnostic, Diagnostics, KeyPath, Segment, did_you_mean};
-use restload_model::secret::Secret;
+use restload_model::diagnostics::{Diagnostic, Diagnostics, KeyPath, did_you_mean};
+use restload_model::secret::{MASK, Secret};
 use restload_replay::pseudonym;
 use restload_source::config::{ResourceConfig, expand_resource, merge_defaults};
 use restload_source::plan::{Lookup, NoTimeZone, Plan, PlanOptions, RunRange, SourceConfig, bind, plan};
 use restload_source::template::Template;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::cli::ConfigArgs;
@@ -26,6 +29,7 @@ use crate::load::time_zone::time_zone;
 use crate::load::validate::validate;
 use crate::terminal::Terminal;
 
+use remainder::Remainder;
 pub(crate) use resolved::{Leaf, Node};
 
 /// A config that was read, and is sound as far as its text goes.
@@ -35,8 +39,9 @@ pub(crate) struct Pipeline {
     destination: Option<DestinationConfig>,
     destination_path: KeyPath,
     secrets: Secrets,
-    /// Mistakes in the shape of the document that leave the rest of it readable: unknown keys.
+    /// Mistakes in the shape of the document, and what is left of it without them.
     shape: Vec<Diagnostic>,
+    remainder: Remainder,
     diagnostics: Diagnostics,
     /// Resources that the command line adds, with their paths.
     added: BTreeMap<String, String>,
@@ -137,18 +142,24 @@ impl Pipeline {
         let document = Document::read_changed(config, change).map_err(refused)?;
         let folder = folder_of(config);
         let secrets = Secrets::open(&folder).map_err(refused)?;
-        let mut shape = Diagnostics::default();
-        validate(document.value(), schema(), &mut shape);
-        let shape = shape.into_vec();
         let mut diagnostics = Diagnostics::default();
-        let Some(root) = typed(without_unknown_keys(document.value(), &shape), &shape, &mut diagnostics) else {
-            let found = [shape, diagnostics.into_vec()].concat();
-            return Err(Refused::new(&document, &found, terminal));
+        validate(document.value(), schema(), &mut diagnostics);
+        let (remainder, shape) = Remainder::of(document.value(), schema(), &mut diagnostics);
+        let root = match RootConfig::deserialize(&remainder.value) {
+            Ok(root) => root,
+            // What fits the schema can be read; a message of serde's own is the safety net.
+            Err(error) => {
+                if shape.is_empty() {
+                    diagnostics.error(&KeyPath::root(), error);
+                }
+                let found = [shape, diagnostics.into_vec()].concat();
+                return Err(Refused::new(&document, &found, terminal));
+            }
         };
         let name = root.name.clone().unwrap_or_else(|| stem_of(config));
         let secrets = secrets.for_pipeline(&name);
         let vars = root.vars.clone().unwrap_or_default();
-        let (resources, unreadable) = expand(&root, &shape, &mut diagnostics);
+        let (resources, unreadable) = expand(&root, &mut diagnostics);
         let (destination, destination_path) = destination(&root);
         let source = SourceConfig {
             name,
@@ -164,6 +175,7 @@ impl Pipeline {
             destination_path,
             secrets,
             shape,
+            remainder,
             diagnostics,
             added: BTreeMap::new(),
         })
@@ -321,8 +333,10 @@ impl Pipeline {
         let destination = self.bind_destination(&options, overrides.elsewhere, terminal, &mut diagnostics);
         self.diagnostics = diagnostics;
         let failed = self.diagnostics.has_errors() || !self.shape.is_empty();
-        let mut found = self.diagnostics.into_vec();
-        found.retain(|further| !follows_from(further, &self.shape));
+        let meaning = self.diagnostics.into_vec().into_iter();
+        let mut found: Vec<Diagnostic> = meaning
+            .filter_map(|mistake| self.remainder.in_document(mistake))
+            .collect();
         found.extend(self.shape);
         match planned {
             Some(plan) if !failed => {
@@ -345,8 +359,9 @@ impl Pipeline {
         }
     }
 
-    /// The destination with its placeholders filled in; none when it has none or they cannot be filled in. Neither a
-    /// simulator nor a recording takes its place, so its secrets are the real ones.
+    /// The destination with its placeholders filled in; none when it has none or they cannot be filled in. One that is no
+    /// database of ours is a mistake, as far as its address is known. Neither a simulator nor a recording takes its
+    /// place, so its secrets are the real ones.
     fn bind_destination(
         &self,
         options: &PlanOptions,
@@ -363,16 +378,24 @@ impl Pipeline {
         let overrides = Overrides::default();
         let lookup = Surroundings::new(&self.secrets, &overrides, terminal);
         let bound = bind(&self.source.vars, options, &lookup, &[&template], diagnostics);
-        if options.offline || diagnostics.has_errors() {
-            return None;
-        }
-        match template.text(&bound.context.to_value()) {
-            Ok(url) => Some(DestinationConfig { url, ..destination }),
+        let is_known = bound.knows(&template);
+        let url = match template.text(&bound.context.to_value()) {
+            Ok(url) => url,
             Err(error) => {
-                diagnostics.error(path, error);
-                None
+                if is_known {
+                    diagnostics.error(path, error);
+                }
+                return None;
             }
+        };
+        match DestinationUrl::parse(&url) {
+            Err(error @ UrlError::UnknownScheme { .. }) if is_known || !url.starts_with(MASK) => {
+                diagnostics.error(path, error);
+            }
+            Err(error) if is_known => diagnostics.error(path, error),
+            _ => {}
         }
+        is_known.then_some(DestinationConfig { url, ..destination })
     }
 }
 
@@ -461,50 +484,11 @@ impl Replayed {
     }
 }
 
-/// The document without the keys that nobody knows, so that the rest of it can be looked at in the same go.
-fn without_unknown_keys(document: &Value, mistakes: &[Diagnostic]) -> Value {
-    let mut rest = document.clone();
-    for mistake in mistakes.iter().filter(|mistake| mistake.anchor == Anchor::Key) {
-        let Some((Segment::Key(key), above)) = mistake.path.segments().split_last() else {
-            continue;
-        };
-        let map = above.iter().try_fold(&mut rest, |value, segment| match segment {
-            Segment::Key(key) => value.get_mut(key),
-            Segment::Index(index) => value.get_mut(index),
-        });
-        if let Some(Value::Object(members)) = map {
-            members.remove(key);
-        }
-    }
-    rest
-}
-
-/// Whether a mistake is likely to come from an unknown key beside it: the key that it misses may be the one mistyped.
-fn follows_from(further: &Diagnostic, shape: &[Diagnostic]) -> bool {
-    shape.iter().filter_map(|mistake| mistake.path.parent()).any(|map| {
-        let place = further.path.segments();
-        place.starts_with(map.segments())
-    })
-}
-
-/// The typed root. A document without mistakes fits; then a message of serde's own is the safety net.
-fn typed(document: Value, mistakes: &[Diagnostic], diagnostics: &mut Diagnostics) -> Option<RootConfig> {
-    match serde_json::from_value(document) {
-        Ok(root) => Some(root),
-        Err(error) => {
-            if mistakes.is_empty() {
-                diagnostics.error(&KeyPath::root(), error);
-            }
-            None
-        }
-    }
-}
-
 /// Resources with their places, and the names of those that cannot be read.
 type Expanded = (Vec<(KeyPath, ResourceConfig)>, Vec<String>);
 
 /// The resources, written out in full and with the defaults merged in.
-fn expand(root: &RootConfig, shape: &[Diagnostic], diagnostics: &mut Diagnostics) -> Expanded {
+fn expand(root: &RootConfig, diagnostics: &mut Diagnostics) -> Expanded {
     let mut resources = Vec::new();
     let mut unreadable = Vec::new();
     for (index, resource) in root.resources.iter().enumerate() {
@@ -524,10 +508,7 @@ fn expand(root: &RootConfig, shape: &[Diagnostic], diagnostics: &mut Diagnostics
             }
             Err(error) => {
                 unreadable.extend(name);
-                // With mistakes of shape this one has been told at its place.
-                if shape.is_empty() {
-                    diagnostics.error(&path, error);
-                }
+                diagnostics.error(&path, error);
             }
         }
     }

@@ -61,6 +61,7 @@ impl CaptureConfig {
                 (Some(text), None, None) => (text, path.key("json")),
                 (None, Some(name), None) => return Some(Capture::Header(name.clone())),
                 (None, None, Some(name)) => return Some(Capture::Cookie(name.clone())),
+                (None, None, None) if diagnostics.has_left_out(path) => return None,
                 _ => {
                     diagnostics.error(path, "a capture has exactly one of `json`, `header` and `cookie`");
                     return None;

@@ -76,7 +76,8 @@ impl OAuth2RefreshTokenConfig {
         let client_id = Credential::compile(self.client_id.as_deref(), "client_id", path, diagnostics);
         let client_secret = Credential::optional(self.client_secret.as_deref(), "client_secret", path, diagnostics);
         let token = Credential::compile(self.refresh_token.as_deref(), "refresh_token", path, diagnostics);
-        if self.client_authentication == ClientAuthentication::Basic && self.client_secret.is_none() {
+        let has_no_secret = self.client_secret.is_none() && !diagnostics.is_left_out(&path.key("client_secret"));
+        if self.client_authentication == ClientAuthentication::Basic && has_no_secret {
             diagnostics.error_with_help(
                 &path.key("client_authentication"),
                 "`basic` needs a `client_secret`",

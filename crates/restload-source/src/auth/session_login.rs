@@ -113,7 +113,11 @@ impl SessionLoginConfig {
                 Some((name.clone(), capture.compile(&path, diagnostics)?))
             })
             .collect();
-        let names: Vec<&str> = self.capture.keys().map(String::as_str).collect();
+        // One that has a mistake in it can be referred to.
+        let captures_path = path.key("capture");
+        let left_out: Vec<String> = diagnostics.left_out_in(&captures_path).map(ToOwned::to_owned).collect();
+        let names = self.capture.keys().chain(&left_out);
+        let names: Vec<&str> = names.map(String::as_str).collect();
         let placements = Placement::compile_all(&self.placements, &names, &path.key("placements"), diagnostics);
         let expires_in = self.expires_in_path.as_deref().map(|text| {
             let path = path.key("expires_in_path");

@@ -117,11 +117,12 @@ impl IncrementalPlan {
     /// Compiles the block of a resource; mistakes are noted.
     pub fn compile(
         config: &IncrementalConfig,
-        resource: &ResourceConfig,
+        resource: (&KeyPath, &ResourceConfig),
         run: RunFacts<'_>,
         path: &KeyPath,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
+        let (resource_path, resource) = resource;
         let cursor = match JsonPath::parse(&config.cursor_path) {
             Ok(cursor) => Some(cursor),
             Err(_) if config.cursor_path.trim().is_empty() => {
@@ -136,15 +137,22 @@ impl IncrementalPlan {
         };
         let convert = compile_convert(config, path, diagnostics);
         check_bounds(config, path, diagnostics);
-        let window = match &config.window {
-            Some(window) => Some(compile_window(window, config, path, diagnostics)?),
-            None => None,
-        };
+        let window = config
+            .window
+            .as_ref()
+            .map(|window| compile_window(window, config, path, diagnostics));
         let scheduled = config
             .allow_external_schedulers
             .then(|| scheduled_range(run.schedule, config, path, diagnostics));
         let given = scheduled.as_ref().unwrap_or(run.range);
-        let (initial, end) = given_range(given, config, path, diagnostics)?;
+        let range = given_range(given, config, path, diagnostics);
+        warn_of_repeated_rows(config, resource, path, diagnostics);
+        refuse_absence_as_deletion(resource, resource_path, path, diagnostics);
+        let window = match window {
+            Some(window) => Some(window?),
+            None => None,
+        };
+        let (initial, end) = range?;
         let is_backfill = !end.is_none() || given.is_given();
         let run_started = restload_model::iso_time::parse_timestamp(run.started_at).unwrap_or_default();
         if let Some(window) = &window
@@ -152,8 +160,6 @@ impl IncrementalPlan {
         {
             check_window_bounds(window, &initial, &end, run_started, path, diagnostics);
         }
-        warn_of_repeated_rows(config, resource, path, diagnostics);
-        refuse_absence_as_deletion(resource, path, diagnostics);
         Some(Self {
             resource: resource.name.as_str().into(),
             cursor: cursor?,
@@ -446,7 +452,11 @@ fn check_bounds(config: &IncrementalConfig, path: &KeyPath, diagnostics: &mut Di
     if config.end_value.is_null() {
         return;
     }
-    if config.initial_value.is_null() {
+    let has_no_start = config.initial_value.is_null();
+    if has_no_start && diagnostics.is_left_out(&path.key("initial_value")) {
+        return;
+    }
+    if has_no_start {
         diagnostics.error_with_help(
             &path.key("end_value"),
             "`end_value` needs `initial_value`: a load with an end has a start",
@@ -484,8 +494,10 @@ fn compile_window(
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) -> Option<WindowPlan> {
+    let initial_path = path.key("initial_value");
+    let end_path = path.key("end_value");
     let path = path.key("window");
-    if config.initial_value.is_null() {
+    if config.initial_value.is_null() && !diagnostics.is_left_out(&initial_path) {
         diagnostics.error_with_help(
             &path,
             "`window` needs `initial_value`: windows begin somewhere",
@@ -497,7 +509,7 @@ fn compile_window(
     }
     let step = match &window.step {
         StepLength::Number(number) if *number > 0.0 => {
-            if config.end_value.is_null() {
+            if config.end_value.is_null() && !diagnostics.is_left_out(&end_path) {
                 diagnostics.error_with_help(
                     &path.key("step"),
                     "a step that is a number needs `end_value`: nothing else says where the last window ends",
@@ -632,7 +644,12 @@ fn warn_of_repeated_rows(
 }
 
 /// A load of what is new says nothing of what it leaves out.
-fn refuse_absence_as_deletion(resource: &ResourceConfig, path: &KeyPath, diagnostics: &mut Diagnostics) {
+fn refuse_absence_as_deletion(
+    resource: &ResourceConfig,
+    resource_path: &KeyPath,
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) {
     let Some(options) = resource.write_disposition.options() else {
         return;
     };
@@ -642,6 +659,10 @@ fn refuse_absence_as_deletion(resource: &ResourceConfig, path: &KeyPath, diagnos
             Some(ColumnsConfig::List(columns)) => columns.iter().any(|column| column.merge_key == Some(true)),
             None => false,
         };
+    let may_have_groups = ["merge_key", "columns"]
+        .iter()
+        .any(|key| diagnostics.has_left_out(&resource_path.key(*key)));
+    let has_groups = has_groups || may_have_groups;
     let taker = if options.delete_missing {
         "`delete_missing` would delete"
     } else if options.strategy == Some(Strategy::Scd2) && !has_groups {
@@ -656,9 +677,15 @@ fn refuse_absence_as_deletion(resource: &ResourceConfig, path: &KeyPath, diagnos
     );
 }
 
-/// Notes placeholders that `incremental` and `window` have no value for. `has_windows` is none for a place that no
-/// `incremental` belongs to.
-pub fn check_placeholders(template: &Template, is_incremental: bool, has_windows: bool, diagnostics: &mut Diagnostics) {
+/// Notes placeholders that `incremental` and `window` have no value for. `endpoint` is the path of the endpoint that the
+/// block would be in.
+pub fn check_placeholders(
+    template: &Template,
+    is_incremental: bool,
+    has_windows: bool,
+    endpoint: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) {
     for variable in template.variables() {
         let mut parts = variable.split('.');
         let (root, attribute) = (parts.next().unwrap_or_default(), parts.next());
@@ -667,7 +694,8 @@ pub fn check_placeholders(template: &Template, is_incremental: bool, has_windows
             "window" => (&WINDOW_ATTRIBUTES, has_windows, "incremental.window"),
             _ => continue,
         };
-        if !is_there {
+        let is_missing = !is_there && diagnostics.has_left_out(&endpoint.key("incremental"));
+        if !is_there && !is_missing {
             diagnostics.error_with_help(
                 template.path(),
                 format_args!("`{{{variable}}}` has no value here: there is no `{block}`"),

@@ -33,7 +33,7 @@ fn compiled_at(started_at: &str, block: &Json, resource: &Json, range: &RunRange
         schedule: &schedule(None, None),
     };
     let path = KeyPath::root().key("incremental");
-    let plan = IncrementalPlan::compile(&config, &resource, facts, &path, &mut diagnostics);
+    let plan = IncrementalPlan::compile(&config, (&KeyPath::root(), &resource), facts, &path, &mut diagnostics);
     let found = diagnostics.into_vec();
     if found
         .iter()
@@ -514,7 +514,13 @@ fn a_range_of_a_scheduler_may_hold_nothing() {
             range: &RunRange::default(),
             schedule: &schedule(Some("2024-02-01T09:00:00Z"), Some("2024-02-01T10:00:00Z")),
         };
-        let plan = IncrementalPlan::compile(&config, &resource, facts, &KeyPath::root(), &mut diagnostics);
+        let plan = IncrementalPlan::compile(
+            &config,
+            (&KeyPath::root(), &resource),
+            facts,
+            &KeyPath::root(),
+            &mut diagnostics,
+        );
         let plan = plan.unwrap_or_else(|| panic!("{bounds}: {diagnostics:?}"));
         assert!(plan.is_backfill(), "{bounds}");
         assert!(!diagnostics.has_errors(), "{bounds}");

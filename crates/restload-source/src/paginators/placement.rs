@@ -52,6 +52,9 @@ impl PlacementOptions<'_> {
             [] => match self.default_param {
                 Some(name) => Some(Placement::Param(name.to_owned())),
                 None => {
+                    if diagnostics.has_left_out(path) {
+                        return None;
+                    }
                     diagnostics.error(
                         path,
                         format_args!(

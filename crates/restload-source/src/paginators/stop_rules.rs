@@ -96,7 +96,8 @@ impl StopOptions<'_> {
         let total = self.compile_total(path, diagnostics);
         let has_more = compile_optional_path("has_more_path", self.has_more_path, path, diagnostics);
         let (maximum_key, maximum) = self.maximum;
-        let never_tells_total = *self.total_path == TotalPath::Nowhere && self.total_header.is_none();
+        let never_tells_total =
+            *self.total_path == TotalPath::Nowhere && self.total_header.is_none() && !diagnostics.has_left_out(path);
         if never_tells_total
             && self.has_more_path.is_none()
             && maximum.is_none()

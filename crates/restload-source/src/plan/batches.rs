@@ -4,6 +4,7 @@ use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use serde_json::Value;
 
+use super::parents;
 use super::resource::ResourcePlan;
 use crate::config::{ParentBatch, ParentsPerRequest, ResourceConfig};
 use crate::parent_fields::{Fields, Parents};
@@ -84,6 +85,9 @@ pub(super) fn check(plan: &ResourcePlan, config: &ResourceConfig, path: &KeyPath
     let own = path.key("parents_per_request");
     let mut direct = plan.direct_parents();
     let (Some(parent), second) = (direct.next(), direct.next()) else {
+        if parents::may_be_missing(&path.key("endpoint"), diagnostics) {
+            return;
+        }
         diagnostics.error_with_help(
             &own,
             format_args!(
@@ -113,7 +117,7 @@ pub(super) fn check(plan: &ResourcePlan, config: &ResourceConfig, path: &KeyPath
         );
     }
     let in_path = !plan.source.path_references().is_empty();
-    if batch.separator.is_none() && in_path {
+    if batch.separator.is_none() && in_path && !diagnostics.is_left_out(&own.key("separator")) {
         diagnostics.error_with_help(
             &own.key("separator"),
             "a path has one place for all values, so that they need something between them",
@@ -128,6 +132,7 @@ pub(super) fn check(plan: &ResourcePlan, config: &ResourceConfig, path: &KeyPath
         .sum();
     let includes = config.include_from_parent.iter().flatten().next().is_some();
     match &batch.matched_by {
+        None if includes && diagnostics.is_left_out(&own.key("matched_by")) => {}
         None if includes => diagnostics.error_with_help(
             &path.key("include_from_parent"),
             "a record that comes of a request for several parents' records does not say whose it is",
@@ -140,6 +145,7 @@ pub(super) fn check(plan: &ResourcePlan, config: &ResourceConfig, path: &KeyPath
             ),
             "refer to one field of the parent, or leave out `matched_by` and `include_from_parent`",
         ),
+        Some(_) if !includes && diagnostics.has_left_out(&path.key("include_from_parent")) => {}
         Some(_) if !includes => diagnostics.warning(
             &own.key("matched_by"),
             "nothing is included from the parent, so that this says nothing",

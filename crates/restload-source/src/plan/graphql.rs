@@ -57,14 +57,12 @@ pub(super) fn compile(
         );
     }
     let path = path.key("graphql");
-    let document = match Document::read(&config.query) {
-        Ok(document) => document,
-        Err(reason) => {
-            diagnostics.error(&path.key("query"), reason);
-            return None;
-        }
-    };
-    let kind = document.choose(config.operation_name.as_deref(), &path, diagnostics);
+    let document = Document::read(&config.query)
+        .map_err(|reason| diagnostics.error(&path.key("query"), reason))
+        .ok();
+    let kind = document
+        .as_ref()
+        .and_then(|document| document.choose(config.operation_name.as_deref(), &path, diagnostics));
     if kind == Some(Kind::Subscription) {
         diagnostics.error(
             &path.key("query"),
@@ -79,17 +77,18 @@ pub(super) fn compile(
     let mut variables = Vec::new();
     for (name, value) in config.variables.iter().flatten() {
         let path = variables_path.key(name.clone());
-        if !document.variables.contains(name) {
+        if let Some(document) = document.as_ref().filter(|document| !document.variables.contains(name)) {
             let help = advice(name, &document.variables);
             diagnostics.key_error(&path, unknown_variable(name), Some(help));
         }
-        variables.push((constant(name), JsonTemplate::compile(value, roots, &path, diagnostics)?));
+        let value = JsonTemplate::compile(value, roots, &path, diagnostics);
+        variables.extend(value.map(|value| (constant(name), value)));
     }
     members.push((constant("variables"), JsonTemplate::Object(variables)));
     let plan = GraphqlPlan {
         allow_partial_data: config.allow_partial_data,
         writes: kind? == Kind::Mutation,
-        variables: document.variables,
+        variables: document?.variables,
     };
     Some((plan, JsonTemplate::Object(members)))
 }
@@ -118,7 +117,9 @@ impl GraphqlPlan {
             PaginatorConfig::Keyset(_) => Some("key_body_path: variables.after"),
             _ => None,
         };
-        if let Some(spelling) = writes_param.filter(|_| paginator.body_paths().is_empty()) {
+        let writes_param =
+            writes_param.filter(|_| paginator.body_paths().is_empty() && !diagnostics.has_left_out(path));
+        if let Some(spelling) = writes_param {
             diagnostics.error_with_help(
                 path,
                 "the paginator writes a query parameter, which a GraphQL query does not see",

@@ -3,6 +3,7 @@
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use serde_json::Value;
 
+use super::parents;
 use super::resource::ResourcePlan;
 use crate::config::{EndpointConfig, IncrementalConfig, ParamValue};
 use crate::extraction::{ExtractError, Progress};
@@ -86,6 +87,7 @@ fn take_param(
         .filter(|(_, value)| is_incremental(value))
         .map(|(name, _)| name.clone())
         .collect();
+    let block = path.key("incremental");
     let path = path.key("params");
     let name = match names.as_slice() {
         [] => return None,
@@ -97,6 +99,7 @@ fn take_param(
                 "an endpoint has one cursor",
             );
             params.retain(|_, value| !is_incremental(value));
+            diagnostics.leave_out(&block);
             return None;
         }
     };
@@ -112,6 +115,7 @@ fn take_param(
                 format_args!("a parameter takes the start only, so that `{key}` has no place in it"),
                 "write the block `incremental` in the endpoint instead",
             );
+            diagnostics.leave_out(&block);
             return None;
         }
     }
@@ -123,18 +127,23 @@ fn take_param(
         }
         Err(error) => {
             diagnostics.error(&path, error);
+            diagnostics.leave_out(&block);
             None
         }
     }
 }
 
-/// Checks what the placeholders of a resource refer to, and that windows reach the API.
-pub(super) fn check(plan: &ResourcePlan, path: &KeyPath, diagnostics: &mut Diagnostics) {
+/// Checks what the placeholders of a resource refer to, and that windows reach the API. `block` is the path of its
+/// `incremental`.
+pub(super) fn check(plan: &ResourcePlan, endpoint: &KeyPath, block: &KeyPath, diagnostics: &mut Diagnostics) {
     let has_windows = plan.incremental.as_ref().is_some_and(IncrementalPlan::has_windows);
     for template in plan.own_templates() {
-        check_placeholders(template, plan.incremental.is_some(), has_windows, diagnostics);
+        check_placeholders(template, plan.incremental.is_some(), has_windows, endpoint, diagnostics);
     }
-    if !has_windows {
+    let params = ["start_param", "end_param"].map(|key| block.key(key));
+    let is_unknown =
+        parents::may_be_missing(endpoint, diagnostics) || params.iter().any(|key| diagnostics.is_left_out(key));
+    if !has_windows || is_unknown {
         return;
     }
     let is_sent = |name: &str| {
@@ -146,7 +155,7 @@ pub(super) fn check(plan: &ResourcePlan, path: &KeyPath, diagnostics: &mut Diagn
     for name in ["window.start", "window.end"] {
         if !is_sent(name) {
             diagnostics.error_with_help(
-                &path.key("window"),
+                &block.key("window"),
                 format_args!("the request does not say `{{{name}}}`, so that every window would ask for the same"),
                 "put it into a parameter, or name `start_param` and `end_param`",
             );

@@ -58,7 +58,9 @@ pub(super) fn compile(
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) -> (WriteDisposition, Merging) {
+    let missing = ["primary_key", "merge_key", "columns"].map(|key| path.key(key));
     let mut rules = Rules {
+        knows_keys: !missing.iter().any(|key| diagnostics.has_left_out(key)),
         keys,
         merge_key_path: match &keys.marks.merge_key {
             Some(column) if config.merge_key.is_none() => column.clone(),
@@ -83,6 +85,8 @@ pub(super) fn compile(
 
 struct Rules<'r, 'k> {
     keys: &'r MergeKeys<'k>,
+    /// Whether none of them is left out for a mistake.
+    knows_keys: bool,
     merge_key_path: KeyPath,
     path: KeyPath,
     diagnostics: &'r mut Diagnostics,
@@ -133,7 +137,7 @@ impl Rules<'_, '_> {
             Some(Strategy::Scd2) => {}
             Some(strategy @ (Strategy::Upsert | Strategy::InsertOnly)) => {
                 let name = name(strategy);
-                if !has_primary {
+                if !has_primary && self.knows_keys {
                     self.diagnostics.error_with_help(
                         &self.path.key("strategy"),
                         format_args!("`{name}` needs a `primary_key`: without one no record can be told from another"),
@@ -149,7 +153,7 @@ impl Rules<'_, '_> {
                 }
             }
             None | Some(Strategy::DeleteInsert) => {
-                if !has_primary && !has_merge {
+                if !has_primary && !has_merge && self.knows_keys {
                     self.diagnostics.error_with_help(
                         &self.path,
                         "`merge` needs a `primary_key`: without one no record can be told from another",
@@ -176,7 +180,7 @@ impl Rules<'_, '_> {
             Some(Strategy::InsertOnly) => "in `insert-only` the first row of a key stays",
             Some(Strategy::Scd2) => "in `scd2` every version stays",
             _ if deduplicated => "with `deduplicated` all rows of a key stay",
-            _ if self.keys.primary.is_empty() => "without a `primary_key` all rows stay",
+            _ if self.keys.primary.is_empty() && self.knows_keys => "without a `primary_key` all rows stay",
             _ => return,
         };
         self.diagnostics.error_with_help(
@@ -219,6 +223,9 @@ impl Rules<'_, '_> {
 
     /// The options of `scd2`, where that is the strategy; its options elsewhere are mistakes.
     fn history(&mut self, strategy: Option<Strategy>, options: &DispositionOptions) -> Option<History> {
+        if strategy.is_none() && self.diagnostics.is_left_out(&self.path.key("strategy")) {
+            return None;
+        }
         if strategy != Some(Strategy::Scd2) {
             for key in scd2_options(options) {
                 self.diagnostics.error_with_help(
@@ -279,6 +286,9 @@ impl Rules<'_, '_> {
     /// What is of `merge` has no place in another disposition. The hints on keys and columns are only said to have no
     /// effect: a config may switch its disposition and keep them.
     fn not_merge(&mut self, disposition: Disposition, options: Option<&DispositionOptions>) {
+        if self.diagnostics.is_left_out(&self.path.key("disposition")) {
+            return;
+        }
         let name = match disposition {
             Disposition::Append => "append",
             Disposition::Replace => "replace",

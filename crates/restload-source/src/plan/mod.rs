@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
@@ -34,6 +34,7 @@ pub use endpoint::{DraftError, EndpointPlan, HeaderTemplate};
 pub(crate) use endpoint::{WHOLE_URL, parse_url};
 pub use estimate::Estimate;
 pub use incremental::RunRange;
+use parents::Names;
 pub use parents::ParentLink;
 pub use resource::{MissingFieldPolicy, RecordSource, ResourcePlan};
 
@@ -164,7 +165,8 @@ impl Limits {
     }
 }
 
-/// Compiles a config, whatever it selects, and plans the run. `None` when a mistake was noted.
+/// Compiles a config, whatever it selects, and plans the run. `None` when a mistake was noted: what has one is left out,
+/// and the rest is looked at to the end, so that all mistakes are found in one go.
 pub fn plan(
     config: &SourceConfig,
     options: &PlanOptions,
@@ -173,12 +175,18 @@ pub fn plan(
 ) -> Option<Plan> {
     let client = KeyPath::root().key("client");
     let base_url = Template::compile(&config.client.base_url, &[], &client.key("base_url"), diagnostics);
-    let shared = endpoint::ClientPlan::compile(&config.client, &client, diagnostics).map(Arc::new);
+    let shared = Arc::new(endpoint::ClientPlan::compile(&config.client, &client, diagnostics));
     let retry_path = client.key("retry").key("statuses");
     let retry_statuses = config.client.retry.statuses.compile(&retry_path, diagnostics);
 
     let read = config.resources.iter().map(|(_, resource)| resource.name.as_str());
-    let names: IndexSet<&str> = read.chain(config.unreadable.iter().map(String::as_str)).collect();
+    let names = Names {
+        known: read.chain(config.unreadable.iter().map(String::as_str)).collect(),
+        is_whole: {
+            let mut paths = config.resources.iter().map(|(path, _)| path.key("name"));
+            !paths.any(|name| diagnostics.is_left_out(&name))
+        },
+    };
     let schedule = Schedule::read(lookup);
     let run = RunFacts {
         started_at: &options.started_at,
@@ -186,7 +194,7 @@ pub fn plan(
         schedule: &schedule,
     };
     let mut seen = BTreeSet::new();
-    let mut compiled: Vec<(KeyPath, &ResourceConfig, Option<ResourcePlan>)> = Vec::new();
+    let mut compiled: Vec<Compiled<'_>> = Vec::new();
     for (path, resource) in &config.resources {
         if !seen.insert(resource.name.as_str()) {
             diagnostics.error(
@@ -194,51 +202,47 @@ pub fn plan(
                 format_args!("two resources are named `{}`", resource.name),
             );
         }
-        let plan = resource::compile(resource, shared.as_deref(), &names, run, path, diagnostics);
+        let plan = resource::compile(resource, &shared, &names, run, path, diagnostics);
         compiled.push((path.clone(), resource, plan));
     }
     check_tables(&compiled, diagnostics);
     let order = parents::parents_first(&compiled, diagnostics);
-    if let Some(order) = &order {
-        parents::connect(order, &mut compiled, diagnostics);
-    }
-    check_variables(config, base_url.as_ref(), shared.as_deref(), &compiled, diagnostics);
-    let chosen = choose(config, options, lookup, &compiled, diagnostics);
-    if diagnostics.has_errors() {
-        return None;
-    }
-    let (base_url, shared, order) = (base_url?, shared?, order?);
+    parents::connect(&order, &mut compiled, diagnostics);
+    check_variables(config, base_url.as_ref(), &shared, &compiled, diagnostics);
     let Chosen {
         loaded,
         needed,
         left_out,
-    } = chosen;
-    parents::warn_of_repeated_children(&compiled, &loaded, diagnostics);
+    } = choose(config, options, lookup, &names, &compiled, diagnostics);
+    // What a run would do is of interest when there can be one.
+    if !diagnostics.has_errors() {
+        parents::warn_of_repeated_children(&compiled, &loaded, diagnostics);
+    }
 
-    let mut templates: Vec<&Template> = vec![&base_url];
+    let mut templates: Vec<&Template> = base_url.iter().collect();
     for (_, resource, plan) in &compiled {
         if needed.contains(&resource.name) {
-            templates.extend(plan.as_ref().map(|plan| plan.templates(&shared)).into_iter().flatten());
+            templates.extend(plan.templates(&shared));
         }
     }
     let context = bind(&config.vars, options, lookup, &templates, diagnostics);
-    if diagnostics.has_errors() {
-        return None;
-    }
     let values = context.context.to_value();
     let base_path = client.key("base_url");
-    let base = match &options.base_url {
-        Some(given) => given.clone(),
-        None => base_url
+    let base = match (&options.base_url, &base_url) {
+        (Some(given), _) => Some(given.clone()),
+        (None, Some(template)) if context.knows(template) => template
             .text(&values)
             .map_err(|error| diagnostics.error(&base_path, error))
-            .ok()?,
+            .ok(),
+        _ => None,
     };
+    // Nothing is said of an address that cannot be known.
+    let base = base.unwrap_or_else(|| NO_ADDRESS.to_owned());
     warn_of_plain_http(&base, !secrets_used(&templates).is_empty(), &base_path, diagnostics);
     let mut secrets = context.secrets;
     for auth in shared
         .auths()
-        .chain(compiled.iter().filter_map(|(_, _, plan)| plan.as_ref()?.own_auth()))
+        .chain(compiled.iter().filter_map(|(_, _, plan)| plan.own_auth()))
     {
         secrets.extend(
             auth.secrets(&values)
@@ -250,7 +254,7 @@ pub fn plan(
 
     let mut plans: BTreeMap<String, ResourcePlan> = compiled
         .into_iter()
-        .filter_map(|(_, resource, plan)| Some((resource.name.clone(), plan?)))
+        .map(|(_, resource, plan)| (resource.name.clone(), plan))
         .collect();
     // The mask stands for a secret that is not there in a plan that is only shown.
     if !base.contains(MASK) && plans.values().any(ResourcePlan::uses_base) {
@@ -288,7 +292,7 @@ pub fn plan(
         .iter()
         .map(|(path, resource)| (resource.name.as_str(), path));
     let paths: BTreeMap<&str, &KeyPath> = paths.collect();
-    for name in order.iter().filter(|name| needed.contains(*name)) {
+    for name in order.names.iter().filter(|name| needed.contains(*name)) {
         let Some(mut plan) = plans.remove(name) else { continue };
         plan.is_loaded = loaded.contains(name);
         if let Some(incremental) = &mut plan.incremental
@@ -366,13 +370,21 @@ pub(crate) fn warn_of_plain_http(base: &str, has_secrets: bool, path: &KeyPath, 
     }
 }
 
-type Compiled<'c> = (KeyPath, &'c ResourceConfig, Option<ResourcePlan>);
+type Compiled<'c> = (KeyPath, &'c ResourceConfig, ResourcePlan);
+
+/// Stands for a base URL that has a mistake in it, or a secret that is not there.
+const NO_ADDRESS: &str = "https://restload.invalid";
 
 /// Two resources in one table would replace each other's rows.
 fn check_tables(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) {
     let mut stored: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (path, resource, plan) in all {
-        let Some(plan) = plan else { continue };
+        if ["name", "table_name"]
+            .iter()
+            .any(|key| diagnostics.is_left_out(&path.key(*key)))
+        {
+            continue;
+        }
         let table = &*plan.target.table;
         let earlier = stored.entry(table).or_default();
         if let Some(other) = earlier.iter().find(|other| **other != resource.name) {
@@ -398,20 +410,16 @@ fn check_tables(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) {
 fn check_variables(
     config: &SourceConfig,
     base_url: Option<&Template>,
-    shared: Option<&endpoint::ClientPlan>,
+    shared: &endpoint::ClientPlan,
     all: &[Compiled<'_>],
     diagnostics: &mut Diagnostics,
 ) {
     let mut templates: Vec<&Template> = base_url.into_iter().collect();
-    templates.extend(shared.map(endpoint::ClientPlan::templates).into_iter().flatten());
+    templates.extend(shared.templates());
     for template in &templates {
         incremental::check_outside(template, diagnostics);
     }
-    templates.extend(
-        all.iter()
-            .filter_map(|(_, _, plan)| plan.as_ref())
-            .flat_map(ResourcePlan::own_templates),
-    );
+    templates.extend(all.iter().flat_map(|(_, _, plan)| plan.own_templates()));
     for template in templates {
         for name in template
             .variables()
@@ -426,6 +434,9 @@ fn check_variables(
 }
 
 fn unknown_var(name: &str, path: &KeyPath, vars: &IndexMap<String, serde_json::Value>, diagnostics: &mut Diagnostics) {
+    if diagnostics.is_left_out(&KeyPath::root().key("vars").key(name)) {
+        return;
+    }
     let help = match did_you_mean(name, vars.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("add it: `vars: {{ {name}: … }}`"),
@@ -444,6 +455,7 @@ fn choose(
     config: &SourceConfig,
     options: &PlanOptions,
     lookup: &dyn Lookup,
+    known: &Names<'_>,
     all: &[Compiled<'_>],
     diagnostics: &mut Diagnostics,
 ) -> Chosen {
@@ -454,7 +466,7 @@ fn choose(
     };
     let names = || all.iter().map(|(_, resource, _)| resource.name.as_str());
     for wanted in &options.select {
-        if !names().any(|name| name == wanted) {
+        if !names().any(|name| name == wanted) && known.is_whole {
             let help = match did_you_mean(wanted, names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the config has: {}", names().collect::<Vec<_>>().join(", ")),
@@ -468,13 +480,14 @@ fn choose(
     }
     for (path, resource, plan) in all {
         let is_named = options.select.contains(&resource.name);
-        let refused = plan.as_ref().and_then(ResourcePlan::refuses_side_effects);
+        let refused = plan.refuses_side_effects();
         // Who names what to load knows that the rest is not.
         if !options.select.is_empty() && !is_named {
             continue;
         }
         let reason = reason_to_leave_out(config, resource, path, is_named, lookup, diagnostics);
-        let is_incremental = plan.as_ref().is_some_and(|plan| plan.incremental.is_some());
+        let is_incremental =
+            plan.incremental.is_some() || diagnostics.has_left_out(&path.key("endpoint").key("incremental"));
         let reason = reason.or_else(|| {
             if !options.range.is_given() || is_incremental {
                 return None;
@@ -517,7 +530,7 @@ fn choose(
     let mut next: Vec<String> = chosen.loaded.iter().cloned().collect();
     while let Some(name) = next.pop() {
         let plan = all.iter().find(|(_, resource, _)| resource.name == name);
-        let parents = plan.and_then(|(_, _, plan)| plan.as_ref()).map(|plan| &plan.parents);
+        let parents = plan.map(|(_, _, plan)| &plan.parents);
         if chosen.needed.insert(name) {
             next.extend(parents.into_iter().flatten().map(|link| link.resource.clone()));
         }
@@ -597,6 +610,15 @@ pub struct Bound {
     pub context: Context,
     /// The secrets that were found, by name.
     pub secrets: Vec<(String, Secret)>,
+    /// What was looked up and is not there: `secrets.token`, `env.HOME`.
+    missing: BTreeSet<String>,
+}
+
+impl Bound {
+    /// Whether everything that a template takes from the surroundings is there.
+    pub fn knows(&self, template: &Template) -> bool {
+        !template.variables().any(|variable| self.missing.contains(variable))
+    }
 }
 
 /// The places that a secret was looked for in, a line each.
@@ -622,11 +644,17 @@ pub fn bind(
 ) -> Bound {
     let mut secrets: BTreeMap<String, Option<Secret>> = BTreeMap::new();
     let mut env: BTreeMap<String, String> = BTreeMap::new();
+    let mut missing = BTreeSet::new();
     for template in templates {
         for variable in template.variables() {
             if let Some(name) = variable.strip_prefix("secrets.") {
                 let value = secrets.entry(name.to_owned()).or_insert_with(|| lookup.secret(name));
+                // A key of the credentials that has a mistake in it is there.
+                let is_told = |key: &str| diagnostics.is_left_out(&template.path().key(key));
                 if value.is_none() {
+                    missing.insert(variable.to_owned());
+                }
+                if value.is_none() && !name.strip_prefix(CREDENTIALS).is_some_and(is_told) {
                     let places = places(&lookup.secret_places(name));
                     // What the config leaves out of `auth` is looked for in the same places.
                     let (message, help) = match name.strip_prefix(CREDENTIALS) {
@@ -643,7 +671,11 @@ pub fn bind(
                     }
                 }
             } else if let Some(name) = variable.strip_prefix("env.") {
-                match lookup.env(name) {
+                let found = lookup.env(name);
+                if found.is_none() {
+                    missing.insert(variable.to_owned());
+                }
+                match found {
                     Some(value) => {
                         env.insert(name.to_owned(), value);
                     }
@@ -674,7 +706,11 @@ pub fn bind(
         .into_iter()
         .filter_map(|(name, secret)| Some((name, secret?)))
         .collect();
-    Bound { context, secrets }
+    Bound {
+        context,
+        secrets,
+        missing,
+    }
 }
 
 /// Values by dotted names as expressions look them up: `{secrets.shop.key}` is the `key` of `shop`.

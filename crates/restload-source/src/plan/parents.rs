@@ -33,10 +33,24 @@ pub struct ParentLink {
     origin: KeyPath,
 }
 
+/// The names of a config's resources.
+pub(super) struct Names<'n> {
+    pub(super) known: IndexSet<&'n str>,
+    /// Whether none of them is left out for a mistake.
+    pub(super) is_whole: bool,
+}
+
+/// Whether a place that may name a parent is left out, so that nobody knows all of them. `endpoint` is the path of a
+/// resource's endpoint.
+pub(super) fn may_be_missing(endpoint: &KeyPath, diagnostics: &Diagnostics) -> bool {
+    const PLACES: [&str; 7] = ["path", "params", "headers", "json", "data", "graphql", "auth"];
+    PLACES.iter().any(|key| diagnostics.has_left_out(&endpoint.key(*key)))
+}
+
 /// The parents that placeholders name.
 pub(super) fn compile_parents(
     source: &RecordSource,
-    names: &IndexSet<&str>,
+    names: &Names<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<ParentLink> {
     let mut links: Vec<ParentLink> = Vec::new();
@@ -44,11 +58,14 @@ pub(super) fn compile_parents(
     for template in source.own_templates() {
         for reference in template.references() {
             let parent = reference.resource.as_str();
-            if !names.contains(parent) {
-                let help = match did_you_mean(parent, names.iter().copied()) {
+            if !names.known.contains(parent) && !names.is_whole {
+                continue;
+            }
+            if !names.known.contains(parent) {
+                let help = match did_you_mean(parent, names.known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => {
-                        let all: Vec<&str> = names.iter().copied().collect();
+                        let all: Vec<&str> = names.known.iter().copied().collect();
                         format!("the config has: {}", all.join(", "))
                     }
                 };
@@ -74,6 +91,7 @@ fn include(
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
 ) {
+    let may_have_parents = may_be_missing(&path.key("endpoint"), diagnostics);
     let path = path.key("include_from_parent");
     for (index, wanted) in config.include_from_parent.iter().flatten().enumerate() {
         let path = path.index(index);
@@ -84,11 +102,9 @@ fn include(
             (None, [parent]) => (parent.as_str(), wanted.as_str()),
             (None, []) => {
                 // A parent that is misspelt is a mistake of its own.
-                if plan
-                    .own_templates()
-                    .iter()
-                    .all(|template| template.references().is_empty())
-                {
+                let templates = plan.own_templates();
+                let mut references = templates.iter().flat_map(|template| template.references());
+                if references.next().is_none() && !may_have_parents {
                     diagnostics.error_with_help(
                         &path,
                         format_args!("`{}` has no parent to include fields from", config.name),
@@ -121,7 +137,6 @@ pub(super) fn warn_of_repeated_children(
 ) {
     let places = places(compiled);
     for (path, resource, plan) in compiled {
-        let Some(plan) = plan else { continue };
         // Its own cursor tells what was appended before.
         let recognises_rows = plan.incremental.as_ref().is_some_and(IncrementalPlan::recognises_rows);
         let is_appended = plan.target.write_disposition == WriteDisposition::Append && !recognises_rows;
@@ -129,9 +144,7 @@ pub(super) fn warn_of_repeated_children(
             continue;
         }
         for link in plan.direct_parents() {
-            let parent = places
-                .get(&*link.resource)
-                .and_then(|place| compiled[*place].2.as_ref());
+            let parent = places.get(&*link.resource).map(|place| &compiled[*place].2);
             // One that is replaced is loaded whole in every load.
             let parent = parent.filter(|parent| parent.target.write_disposition != WriteDisposition::Replace);
             let incremental = parent.and_then(|parent| parent.incremental.as_ref());
@@ -178,67 +191,86 @@ fn places<'c>(all: &[Compiled<'c>]) -> BTreeMap<&'c str, usize> {
     places
 }
 
-/// The resources' names in an order in which parents come first, or a circle.
-pub(super) fn parents_first(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
+/// The resources' names in an order in which parents come first.
+pub(super) struct Order {
+    pub(super) names: Vec<String>,
+    /// Those that refer to each other in a circle, which has no such order.
+    circular: BTreeSet<String>,
+}
+
+/// Puts parents before their children. Circles are noted.
+pub(super) fn parents_first(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) -> Order {
     let places = places(all);
-    let mut order: IndexSet<String> = IndexSet::new();
-    let mut is_sound = true;
-    for (path, resource, _) in all {
-        let mut chain = Vec::new();
-        let plan_of = |name: &str| places.get(name).and_then(|place| all[*place].2.as_ref());
-        if let Err(circle) = visit(&resource.name, &plan_of, &mut chain, &mut order) {
-            is_sound = false;
-            // Told once, at the resource that comes first in the file.
-            if circle.first() == Some(&resource.name) && is_first(&circle, all) {
-                diagnostics.error(
-                    path,
-                    format_args!("resources refer to each other in a circle: {}", circle.join(" -> ")),
-                );
-            }
+    let plan_of = |name: &str| places.get(name).map(|place| &all[*place].2);
+    let mut walk = Walk::default();
+    for (_, resource, _) in all {
+        walk.visit(&resource.name, &plan_of);
+    }
+    let mut circular: BTreeSet<String> = BTreeSet::new();
+    for mut circle in walk.circles {
+        // Told once, at the resource that comes first in the file.
+        let first = circle
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, name)| places.get(name.as_str()));
+        let Some((start, place)) = first.and_then(|(start, name)| Some((start, *places.get(name.as_str())?))) else {
+            continue;
+        };
+        circle.rotate_left(start);
+        circle.push(circle[0].clone());
+        diagnostics.error(
+            &all[place].0,
+            format_args!("resources refer to each other in a circle: {}", circle.join(" -> ")),
+        );
+        circular.extend(circle);
+    }
+    Order {
+        names: walk.order.into_iter().collect(),
+        circular,
+    }
+}
+
+/// A walk from resources to their parents.
+#[derive(Default)]
+struct Walk {
+    /// Those on the way from where the walk began.
+    chain: Vec<String>,
+    order: IndexSet<String>,
+    circles: Vec<Vec<String>>,
+}
+
+impl Walk {
+    /// Puts a resource behind its parents.
+    fn visit<'p>(&mut self, name: &str, plan_of: &impl Fn(&str) -> Option<&'p ResourcePlan>) {
+        if let Some(start) = self.chain.iter().position(|known| known == name) {
+            self.circles.push(self.chain[start..].to_vec());
+            return;
         }
+        if self.order.contains(name) {
+            return;
+        }
+        self.chain.push(name.to_owned());
+        for link in plan_of(name).iter().flat_map(|plan| &plan.parents) {
+            self.visit(&link.resource, plan_of);
+        }
+        self.chain.pop();
+        self.order.insert(name.to_owned());
     }
-    is_sound.then(|| order.into_iter().collect())
-}
-
-/// Puts a resource behind its parents. A circle is given from a resource back to itself.
-fn visit<'p>(
-    name: &str,
-    plan_of: &impl Fn(&str) -> Option<&'p ResourcePlan>,
-    chain: &mut Vec<String>,
-    order: &mut IndexSet<String>,
-) -> Result<(), Vec<String>> {
-    if let Some(start) = chain.iter().position(|known| known == name) {
-        let mut circle = chain.split_off(start);
-        circle.push(name.to_owned());
-        return Err(circle);
-    }
-    if order.contains(name) {
-        return Ok(());
-    }
-    chain.push(name.to_owned());
-    for link in plan_of(name).iter().flat_map(|plan| &plan.parents) {
-        visit(&link.resource, plan_of, chain, order)?;
-    }
-    chain.pop();
-    order.insert(name.to_owned());
-    Ok(())
-}
-
-fn is_first(circle: &[String], all: &[Compiled<'_>]) -> bool {
-    let first = all.iter().find(|(_, resource, _)| circle.contains(&resource.name));
-    first.is_some_and(|(_, resource, _)| Some(&resource.name) == circle.first())
 }
 
 /// Tells direct parents from ancestors further up, and lets every resource carry what its descendants want of its own
-/// ancestors. `order` has the parents first.
-pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &mut Diagnostics) {
+/// ancestors.
+pub(super) fn connect(order: &Order, all: &mut [Compiled<'_>], diagnostics: &mut Diagnostics) {
     let mut ancestors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let names: IndexSet<&str> = all.iter().map(|(_, resource, _)| resource.name.as_str()).collect();
     let places = places(all);
     let place_of = |name: &str| places.get(name).copied();
-    for name in order {
+    // Those of whose ancestors not all are known.
+    let mut uncertain: BTreeSet<String> = BTreeSet::new();
+    for name in &order.names {
         let compiled = place_of(name).map(|place| &mut all[place]);
-        let Some((path, config, Some(plan))) = compiled else {
+        let Some((path, config, plan)) = compiled else {
+            uncertain.insert(name.clone());
             continue;
         };
         let parents: Vec<String> = plan.parents.iter().map(|link| link.resource.clone()).collect();
@@ -247,6 +279,12 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
             above.any(|above| above.contains(upper))
         };
         let nearest: Vec<String> = parents.iter().filter(|name| !is_above(name)).cloned().collect();
+        let is_uncertain = order.circular.contains(name)
+            || may_be_missing(&path.key("endpoint"), diagnostics)
+            || parents.iter().any(|parent| uncertain.contains(parent));
+        if is_uncertain {
+            uncertain.insert(name.clone());
+        }
         include(config, plan, &nearest, &names, path, diagnostics);
         let mut own: BTreeSet<String> = parents.iter().cloned().collect();
         own.extend(
@@ -259,15 +297,15 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
         ancestors.insert(name.clone(), own);
     }
     let is_above = |upper: &str, lower: &str| ancestors.get(lower).is_some_and(|above| above.contains(upper));
-    for name in order.iter().rev() {
+    for name in order.names.iter().rev() {
         let compiled = place_of(name).map(|place| &mut all[place]);
-        let Some((path, config, Some(plan))) = compiled else {
+        let Some((path, config, plan)) = compiled else {
             continue;
         };
         let linked: Vec<String> = plan.parents.iter().map(|link| link.resource.clone()).collect();
         for link in &mut plan.parents {
             link.is_direct = !linked.iter().any(|other| is_above(&link.resource, other));
-            if link.is_direct && !link.is_named {
+            if link.is_direct && !link.is_named && !uncertain.contains(name) {
                 diagnostics.error_with_help(
                     &link.origin,
                     format_args!("`{}` is not among the parents of `{name}`", link.resource),
@@ -275,7 +313,9 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
                 );
             }
         }
-        batches::check(plan, config, path, diagnostics);
+        if !order.circular.contains(name) {
+            batches::check(plan, config, path, diagnostics);
+        }
         let direct: Vec<String> = plan.direct_parents().map(|link| link.resource.clone()).collect();
         let carried: Vec<(String, Fields, KeyPath)> = plan
             .parents
@@ -286,7 +326,7 @@ pub(super) fn connect(order: &[String], all: &mut [Compiled<'_>], diagnostics: &
         for (ancestor, fields, origin) in carried {
             for parent in direct.iter().filter(|parent| is_above(&ancestor, parent)) {
                 let through = place_of(parent).map(|place| &mut all[place]);
-                if let Some((_, _, Some(plan))) = through {
+                if let Some((_, _, plan)) = through {
                     if plan.batch.is_some() {
                         diagnostics.error_with_help(
                             &origin,

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use indexmap::IndexSet;
 use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::schema::Target;
@@ -12,7 +11,7 @@ use super::batches::BatchPlan;
 use super::body::JsonTemplate;
 use super::endpoint::{ClientPlan, DraftError, EndpointPlan, WHOLE_URL, parse_url};
 use super::incremental;
-use super::parents::{ParentLink, compile_parents};
+use super::parents::{Names, ParentLink, compile_parents};
 use super::target::{self, Stored};
 use crate::auth::{Auth, Binding, Exchanges};
 use crate::config::{MissingFieldConfig, MissingFieldWord, OnError, RecordsConfig, ResourceConfig};
@@ -117,15 +116,15 @@ impl RecordSource {
 #[derive(Debug)]
 pub struct GivenTemplate(JsonTemplate);
 
-/// Compiles a resource; mistakes are noted.
+/// Compiles a resource; mistakes are noted, and what has one is left out, so that the rest is looked at too.
 pub(super) fn compile(
     config: &ResourceConfig,
-    client: Option<&ClientPlan>,
-    names: &IndexSet<&str>,
+    client: &ClientPlan,
+    names: &Names<'_>,
     run: RunFacts<'_>,
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
-) -> Option<ResourcePlan> {
+) -> ResourcePlan {
     if config.name.trim().is_empty() {
         diagnostics.error(&path.key("name"), "the name is empty");
     }
@@ -146,25 +145,30 @@ pub(super) fn compile(
             }
             compile_records(records, &path.key("records"), diagnostics)
         }
-        None => EndpointPlan::compile(&endpoint_config, &config.name, client, &endpoint_path, diagnostics)
-            .map(|endpoint| RecordSource::Endpoint(Box::new(endpoint))),
+        None => {
+            let endpoint = EndpointPlan::compile(&endpoint_config, &config.name, client, &endpoint_path, diagnostics);
+            RecordSource::Endpoint(Box::new(endpoint))
+        }
     };
     let steps = config.processing_steps.iter().flatten().enumerate();
     let steps: Vec<Step> = steps
         .flat_map(|(index, step)| step.compile(index + 1, &path.key("processing_steps").index(index), diagnostics))
         .collect();
     let stored = target::compile(config, path, diagnostics);
-    let source = source?;
-    let incremental = match &incremental_config {
-        Some((path, block)) => Some(IncrementalPlan::compile(block, config, run, path, diagnostics)?),
-        None => None,
-    };
+    let resource_path = path;
+    let incremental = incremental_config.as_ref().and_then(|(path, block)| {
+        let compiled = IncrementalPlan::compile(block, (resource_path, config), run, path, diagnostics);
+        if compiled.is_none() {
+            diagnostics.leave_out(&endpoint_path.key("incremental"));
+        }
+        compiled
+    });
     let parents = compile_parents(&source, names, diagnostics);
     let Stored {
         mut target,
         table_name,
         exact_numbers,
-    } = stored?;
+    } = stored;
     target.meets_records_again = incremental.is_some();
     target.finds_rows_by_id = incremental.as_ref().is_some_and(IncrementalPlan::recognises_rows);
     let plan = ResourcePlan {
@@ -190,22 +194,20 @@ pub(super) fn compile(
         path_text: endpoint_config.path.unwrap_or_else(|| config.name.clone()),
         client: OnceLock::new(),
     };
-    let block_path = incremental_config.map_or_else(|| endpoint_path.clone(), |(path, _)| path);
-    incremental::check(&plan, &block_path, diagnostics);
-    Some(plan)
+    let block_path = incremental_config.map_or_else(|| endpoint_path.key("incremental"), |(path, _)| path);
+    incremental::check(&plan, &endpoint_path, &block_path, diagnostics);
+    plan
 }
 
-fn compile_records(records: &RecordsConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<RecordSource> {
+fn compile_records(records: &RecordsConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> RecordSource {
     let value = match records {
         RecordsConfig::Given(records) => Value::Array(records.clone()),
         RecordsConfig::Placeholder(text) => Value::String(text.clone()),
     };
-    Some(RecordSource::Template(GivenTemplate(JsonTemplate::compile(
-        &value,
-        &[],
-        path,
-        diagnostics,
-    )?)))
+    match JsonTemplate::compile(&value, &[], path, diagnostics) {
+        Some(template) => RecordSource::Template(GivenTemplate(template)),
+        None => RecordSource::Given(Vec::new()),
+    }
 }
 
 impl ResourcePlan {

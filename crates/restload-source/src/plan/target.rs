@@ -22,12 +22,15 @@ pub(super) struct Stored {
 }
 
 /// Compiles where a resource's records go; mistakes are noted.
-pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Stored> {
+pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Stored {
     let named = config.table_name.as_deref().unwrap_or(&config.name);
     let table_path = path.key("table_name");
     let template = config.table_name.as_deref().filter(|text| TableName::is_template(text));
-    let table_name = template.map(|text| TableName::compile(text, config.max_tables, &table_path, diagnostics));
-    let (table, share) = if table_name.is_some() {
+    let table_name = template.and_then(|text| TableName::compile(text, config.max_tables, &table_path, diagnostics));
+    if template.is_some() && table_name.is_none() {
+        diagnostics.leave_out(&table_path);
+    }
+    let (table, share) = if template.is_some() {
         (named.to_owned(), Share::Divided)
     } else {
         (naming::normalize(named, MAX_LENGTH), Share::Whole)
@@ -60,6 +63,7 @@ pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut
                 let path = path.key("columns").index(index);
                 match &column.name {
                     Some(name) => Some((path, name.clone(), column.clone())),
+                    None if diagnostics.is_left_out(&path.key("name")) => None,
                     None => {
                         diagnostics.error(&path, "a column in a list needs a `name`");
                         None
@@ -121,14 +125,11 @@ pub(super) fn compile(config: &ResourceConfig, path: &KeyPath, diagnostics: &mut
         finds_rows_by_id: false,
         meets_records_again: false,
     };
-    Some(Stored {
+    Stored {
         target,
-        table_name: match table_name {
-            Some(compiled) => Some(compiled?),
-            None => None,
-        },
+        table_name,
         exact_numbers: exact,
-    })
+    }
 }
 
 /// What is said of one column; what contradicts itself is noted.
@@ -137,6 +138,7 @@ fn compile_hint(name: Arc<str>, column: &ColumnConfig, path: &KeyPath, diagnosti
     match (column.timezone, data_type) {
         (Some(false), Some(DataType::Timestamp)) => data_type = Some(DataType::TimestampNtz),
         (Some(_), Some(DataType::Timestamp)) | (None, _) => {}
+        (Some(_), None) if diagnostics.is_left_out(&path.key("data_type")) => {}
         (Some(_), _) => diagnostics.error_with_help(
             &path.key("timezone"),
             format_args!("`timezone` says nothing of column `{name}`, which is no timestamp"),
@@ -144,6 +146,7 @@ fn compile_hint(name: Arc<str>, column: &ColumnConfig, path: &KeyPath, diagnosti
         ),
     }
     match (column.precision, column.scale) {
+        (None, Some(_)) if diagnostics.is_left_out(&path.key("precision")) => {}
         (None, Some(_)) => diagnostics.error_with_help(
             &path.key("scale"),
             "`scale` needs a `precision`: the digits in all, of which those after the point are a part",

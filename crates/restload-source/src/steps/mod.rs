@@ -139,7 +139,7 @@ pub struct StepError {
 impl StepConfig {
     /// Compiles the step's actions; mistakes are noted.
     pub fn compile(&self, number: usize, path: &KeyPath, diagnostics: &mut Diagnostics) -> Vec<Step> {
-        if self.0.is_empty() {
+        if self.0.is_empty() && !diagnostics.has_left_out(path) {
             diagnostics.error_with_help(
                 path,
                 "this step does nothing",

@@ -256,16 +256,29 @@ impl<'s> Check<'s, '_> {
             .copied()
             .filter(|known| !map.contains_key(*known))
             .collect();
-        let below = form
-            .and_then(|form| self.key_below(key, form))
-            .map(|holder| format!("`{key}` belongs under `{holder}`"));
-        let elsewhere = match (self.key_above(key), below) {
+        let below = form.and_then(|form| self.key_below(key, form));
+        let above = self.key_above(key);
+        let advice = form.and_then(|form| form.advice(key)).map(str::to_owned);
+        let is_elsewhere = below.is_some() || above.is_some() || advice.is_some();
+        let near = did_you_mean(key, absent.iter().copied()).filter(|_| !is_elsewhere);
+        // The key that was meant is not missing; without a near name it may be any.
+        let meant = below.map(|holder| path.key(holder).key(key));
+        let meant = meant.into_iter().chain(above.iter().map(|(above, _)| above.clone()));
+        meant.for_each(|meant| self.diagnostics.leave_out(&meant));
+        match near {
+            Some(near) => self.diagnostics.leave_out(&path.key(near)),
+            None if is_elsewhere => {}
+            None => absent
+                .iter()
+                .for_each(|absent| self.diagnostics.leave_out(&path.key(*absent))),
+        }
+        let below = below.map(|holder| format!("`{key}` belongs under `{holder}`"));
+        let above = above.map(|(_, help)| help);
+        let elsewhere = match (above, below) {
             (Some(above), Some(below)) => Some(format!("{above}; or {below}")),
             (above, below) => below.or(above),
         };
-        let advice = form.and_then(|form| form.advice(key)).map(str::to_owned);
         let elsewhere = advice.or(elsewhere);
-        let near = did_you_mean(key, absent.iter().copied()).filter(|_| elsewhere.is_none());
         let help = match (elsewhere, near) {
             (Some(elsewhere), _) => elsewhere,
             (None, Some(near)) => format!("did you mean `{near}`?"),
@@ -287,15 +300,17 @@ impl<'s> Check<'s, '_> {
         })
     }
 
-    /// The nearest map around this one that has the key: its line is indented too far.
-    fn key_above(&self, key: &str) -> Option<String> {
+    /// The nearest map around this one that has the key, and what to say: its line is indented too far.
+    fn key_above(&self, key: &str) -> Option<(KeyPath, String)> {
         // The last one is the map itself.
         let around = self.enclosing.iter().rev().skip(1);
         let (path, _) = around.into_iter().find(|(_, known)| known.contains(&key))?;
-        if path.segments().is_empty() {
-            return Some(format!("`{key}` belongs at the top of the file"));
-        }
-        Some(format!("`{key}` belongs in `{path}`, further left"))
+        let help = if path.segments().is_empty() {
+            format!("`{key}` belongs at the top of the file")
+        } else {
+            format!("`{key}` belongs in `{path}`, further left")
+        };
+        Some((path.key(key), help))
     }
 
     fn unknown_tag(&mut self, tag: &str, forms: &[&Form<'s>], path: &KeyPath) {

@@ -7,36 +7,39 @@ use crate::config::EndpointConfig;
 use crate::plan::body::JsonTemplate;
 use crate::template::Template;
 
-pub(super) type Body = (Option<JsonTemplate>, Option<Vec<(String, Template)>>, Option<Template>);
+/// The body of a request: at most one of them.
+#[derive(Default)]
+pub(super) struct Body {
+    pub(super) json: Option<JsonTemplate>,
+    pub(super) form: Option<Vec<(String, Template)>>,
+    pub(super) text: Option<Template>,
+}
 
 pub(super) fn compile_body(
     config: &EndpointConfig,
     roots: &[&str],
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
-) -> Option<Body> {
+) -> Body {
     let (json, data) = config.bodies();
     if json.is_some() && data.is_some() {
         diagnostics.error(
             &path.key("data"),
             "`json` and `data` exclude each other: a request has one body",
         );
-        return None;
     }
-    let json = match json {
-        None => None,
-        Some(json) => Some(JsonTemplate::compile(json, roots, &path.key("json"), diagnostics)?),
+    let mut body = Body {
+        json: json.and_then(|json| JsonTemplate::compile(json, roots, &path.key("json"), diagnostics)),
+        ..Body::default()
     };
     let path = path.key("data");
     match data {
-        None => Some((json, None, None)),
-        Some(Value::String(text)) => Some((json, None, Some(Template::compile(text, roots, &path, diagnostics)?))),
+        Some(Value::String(text)) => body.text = Template::compile(text, roots, &path, diagnostics),
         Some(Value::Object(members)) => {
             let fields = members
                 .iter()
                 .map(|(name, value)| (name, value, path.key(name.clone())));
-            let form = compile_form(fields, roots, diagnostics)?;
-            Some((json, (!form.is_empty()).then_some(form), None))
+            body.form = compile_form(fields, roots, diagnostics);
         }
         Some(Value::Array(pairs)) => {
             let mut fields = Vec::new();
@@ -51,22 +54,20 @@ pub(super) fn compile_body(
                     ),
                 }
             }
-            let is_sound = fields.len() == pairs.len();
-            let form = compile_form(fields.into_iter(), roots, diagnostics)?;
-            is_sound.then(|| (json, (!form.is_empty()).then_some(form), None))
+            body.form = compile_form(fields.into_iter(), roots, diagnostics);
         }
-        Some(_) => None,
+        _ => {}
     }
+    body
 }
 
-/// The fields of a form: a null is left out, and a list gives its field several times.
+/// The fields of a form: a null is left out, and a list gives its field several times. None for a form without any.
 fn compile_form<'f>(
     fields: impl Iterator<Item = (&'f String, &'f Value, KeyPath)>,
     roots: &[&str],
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<(String, Template)>> {
     let mut form = Vec::new();
-    let mut is_sound = true;
     for (name, value, path) in fields {
         let values = match value {
             Value::Array(values) => values.as_slice(),
@@ -77,13 +78,11 @@ fn compile_form<'f>(
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            match Template::compile(&text, roots, &path, diagnostics) {
-                Some(template) => form.push((name.clone(), template)),
-                None => is_sound = false,
-            }
+            let template = Template::compile(&text, roots, &path, diagnostics);
+            form.extend(template.map(|template| (name.clone(), template)));
         }
     }
-    is_sound.then_some(form)
+    (!form.is_empty()).then_some(form)
 }
 
 /// How many keys of a dotted path lead to a value of the body that is no object, and has no placeholder that might

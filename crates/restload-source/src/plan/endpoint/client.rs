@@ -12,7 +12,7 @@ use crate::config::ClientConfig;
 use crate::paginators::PaginatorConfig;
 use crate::template::Template;
 
-/// The client's part of every request.
+/// The client's part of every request. What has a mistake in it is left out.
 #[derive(Debug)]
 pub(in crate::plan) struct ClientPlan {
     pub(super) headers: Vec<HeaderTemplate>,
@@ -22,26 +22,28 @@ pub(in crate::plan) struct ClientPlan {
 }
 
 impl ClientPlan {
-    pub(in crate::plan) fn compile(
-        config: &ClientConfig,
-        path: &KeyPath,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Self> {
+    pub(in crate::plan) fn compile(config: &ClientConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Self {
         let headers = compile_headers(config.headers.as_ref(), &[], &path.key("headers"), diagnostics);
         let auth = match &config.auth {
-            Some(AuthChoice::Enabled(auth)) => Some(auth.compile(&path.key("auth"), diagnostics)?),
+            Some(AuthChoice::Enabled(auth)) => auth.compile(&path.key("auth"), diagnostics),
             _ => None,
         };
-        if let Some(paginator) = &config.paginator {
-            paginator.compile(&path.key("paginator"), diagnostics)?;
-        }
+        let paginator_path = path.key("paginator");
+        // A mistake in it is told here, and not once more in every resource.
+        let paginator = config.paginator.clone().filter(|paginator| {
+            let is_sound = paginator.compile(&paginator_path, diagnostics).is_some();
+            if !is_sound {
+                diagnostics.leave_out(&paginator_path);
+            }
+            is_sound
+        });
         let trusted_hosts = config.trusted_hosts.iter().map(|host| host.to_lowercase()).collect();
-        Some(Self {
+        Self {
             headers,
             auth,
-            paginator: config.paginator.clone(),
+            paginator,
             trusted_hosts,
-        })
+        }
     }
 
     pub(in crate::plan) fn templates(&self) -> Vec<&Template> {

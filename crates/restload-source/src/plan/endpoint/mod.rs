@@ -26,7 +26,7 @@ pub(super) use client::ClientPlan;
 pub use headers::HeaderTemplate;
 
 use address::{names_one_record, path_value, sound_path, trusts};
-use body::{blocked_at, compile_body};
+use body::{Body, blocked_at, compile_body};
 use headers::compile_headers;
 use params::ParamTemplate;
 
@@ -86,23 +86,24 @@ pub enum DraftError {
 }
 
 impl EndpointPlan {
-    /// Compiles an endpoint; mistakes are noted.
+    /// Compiles an endpoint; mistakes are noted, and what has one is left out, so that the rest is looked at too.
     pub(super) fn compile(
         config: &EndpointConfig,
         resource: &str,
-        client: Option<&ClientPlan>,
+        client: &ClientPlan,
         path: &KeyPath,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Self> {
+    ) -> Self {
         let method = compile_method(config, path, diagnostics);
         let path_text = config.path.as_deref().unwrap_or(resource);
         let path_path = path.key("path");
         let param_names: Vec<&str> = config.params.iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let url_path = Template::compile(path_text, &param_names, &path_path, diagnostics);
-        // What the path takes by its name can be referred to everywhere else, too.
+        let url_path = compile_path(path_text, &param_names, path, diagnostics);
+        // What the path takes by its name can be referred to everywhere else, too. Of a path that cannot be read nobody
+        // knows what it takes.
         let is_bound = |name: &str| {
             let template = url_path.as_ref();
-            template.is_some_and(|template| template.variables().any(|used| used == name))
+            template.is_none_or(|template| template.variables().any(|used| used == name))
         };
         let roots: Vec<&str> = param_names.iter().copied().filter(|name| is_bound(name)).collect();
         let mut bindings = Vec::new();
@@ -112,7 +113,7 @@ impl EndpointPlan {
             let in_path = is_bound(name);
             let roots: &[&str] = if in_path { &[] } else { &roots };
             let is_resolve = value.0.is_object();
-            if is_resolve && !in_path && url_path.is_some() {
+            if is_resolve && !in_path && !diagnostics.is_left_out(&path_path) {
                 diagnostics.error_with_help(
                     &param_path,
                     format_args!("the path has no `{{{name}}}` for this value"),
@@ -128,27 +129,39 @@ impl EndpointPlan {
             }
         }
         let headers = compile_headers(config.headers.as_ref(), &roots, &path.key("headers"), diagnostics);
-        let (graphql, (json, form, text)) = match &config.graphql {
-            None => (None, compile_body(config, &roots, path, diagnostics)?),
+        let (graphql, body) = match &config.graphql {
+            None => (None, compile_body(config, &roots, path, diagnostics)),
             Some(graphql) => {
-                let (graphql, body) = graphql::compile(config, graphql, &roots, path, diagnostics)?;
-                (Some(graphql), (Some(body), None, None))
+                let compiled = graphql::compile(config, graphql, &roots, path, diagnostics);
+                let (graphql, json) = compiled.unzip();
+                let body = Body {
+                    json,
+                    ..Body::default()
+                };
+                (graphql, body)
             }
         };
         let auth = match &config.auth {
             None => OwnAuth::Inherit,
             Some(AuthChoice::Disabled) => OwnAuth::None,
-            Some(AuthChoice::Enabled(auth)) => OwnAuth::Own(auth.compile(&path.key("auth"), diagnostics)?),
+            Some(AuthChoice::Enabled(auth)) => auth
+                .compile(&path.key("auth"), diagnostics)
+                .map_or(OwnAuth::None, OwnAuth::Own),
         };
-        let url_path = url_path?;
         let is_single = config.graphql.is_none() && names_one_record(path_text, config.params.as_ref());
         let paginator_config = config
             .paginator
             .clone()
             .or_else(|| is_single.then(|| PaginatorConfig::SinglePage(NoOptions::default())))
-            .or_else(|| client.and_then(|client| client.paginator.clone()))
+            .or_else(|| client.paginator.clone())
             .unwrap_or(PaginatorConfig::Auto(NoOptions::default()));
-        let paginator = paginator_config.compile(&path.key("paginator"), diagnostics);
+        let paginator_path = path.key("paginator");
+        let paginator = paginator_config
+            .compile(&paginator_path, diagnostics)
+            .unwrap_or_else(|| {
+                diagnostics.leave_out(&paginator_path);
+                Paginator::SinglePage
+            });
         let selector = match config.data_selector.as_deref().filter(|text| !text.is_empty()) {
             None if is_single => JsonPath::parse("$").ok(),
             None => None,
@@ -161,9 +174,8 @@ impl EndpointPlan {
                 }
             },
         };
-        let paginator = paginator?;
         if let Some(graphql) = &graphql {
-            graphql.check_paginator(&paginator_config, &paginator, &path.key("paginator"), diagnostics);
+            graphql.check_paginator(&paginator_config, &paginator, &paginator_path, diagnostics);
         }
         for body_path in paginator.body_paths() {
             let (json, data) = config.bodies();
@@ -177,24 +189,23 @@ impl EndpointPlan {
                 diagnostics.error(&path.key("json"), reason);
             }
         }
-        let actions = config
-            .response_actions
-            .iter()
-            .flatten()
-            .enumerate()
+        // Of a paginator that cannot be read, the client's too, nobody knows whether it counts.
+        let client_paginator = KeyPath::root().key("client").key("paginator");
+        let is_unread = diagnostics.is_left_out(&paginator_path)
+            || (config.paginator.is_none() && diagnostics.is_left_out(&client_paginator));
+        let can_skip = paginator.counts() || is_unread;
+        let actions = config.response_actions.iter().flatten().enumerate();
+        let actions = actions
             .filter_map(|(index, action)| {
-                action.compile(
-                    paginator.counts(),
-                    &path.key("response_actions").index(index),
-                    diagnostics,
-                )
-            });
-        let actions = actions.collect();
-        let (method, writes) = method?;
+                action.compile(can_skip, &path.key("response_actions").index(index), diagnostics)
+            })
+            .collect();
+        let (method, writes) = method;
         let writes = writes || graphql.as_ref().is_some_and(|graphql| graphql.writes);
-        Some(Self {
+        let Body { json, form, text } = body;
+        Self {
             method,
-            path: url_path,
+            path: url_path.unwrap_or_else(|| Template::constant("")),
             bindings,
             params,
             headers,
@@ -213,7 +224,7 @@ impl EndpointPlan {
             refused: config.allow_side_effects == Some(false) || (writes && config.allow_side_effects.is_none()),
             base_url: String::new(),
             trusted_hosts: Vec::new(),
-        })
+        }
     }
 
     /// Takes over what is known only once the run is: the base URL and the client's headers and credentials.
@@ -420,19 +431,40 @@ impl EndpointPlan {
     }
 }
 
+/// Compiles the path. `params` are the names that it may take values by; `path` is the endpoint's.
+fn compile_path(text: &str, params: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Template> {
+    let params_path = path.key("params");
+    if diagnostics.is_left_out(&params_path) {
+        // Any name in it may be one of those.
+        let mut silent = Diagnostics::default();
+        let template = Template::compile(text, params, &path.key("path"), &mut silent);
+        if template.is_none() {
+            diagnostics.leave_out(&path.key("path"));
+        }
+        return template;
+    }
+    let left_out: Vec<String> = diagnostics.left_out_in(&params_path).map(ToOwned::to_owned).collect();
+    let names: Vec<&str> = params
+        .iter()
+        .copied()
+        .chain(left_out.iter().map(String::as_str))
+        .collect();
+    Template::compile(text, &names, &path.key("path"), diagnostics)
+}
+
 /// The verb, and whether it is one that changes something by its nature.
-fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<(Method, bool)> {
+fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Diagnostics) -> (Method, bool) {
     let usual = if config.graphql.is_some() { "POST" } else { "GET" };
     let written = config.method.as_deref().unwrap_or(usual);
     let text = written.trim().to_uppercase();
     match Method::from_bytes(text.as_bytes()) {
         Ok(method) if !text.is_empty() => {
             let reads = ["GET", "HEAD", "POST", "OPTIONS", "QUERY"].contains(&text.as_str());
-            Some((method, !reads))
+            (method, !reads)
         }
         _ => {
             diagnostics.error(&path.key("method"), format_args!("`{written}` is not an HTTP method"));
-            None
+            (Method::GET, false)
         }
     }
 }
