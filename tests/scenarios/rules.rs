@@ -46,7 +46,7 @@ pub(crate) fn without_a_report() -> Result<(), String> {
         .collect();
     let mut messages = Vec::new();
     for folder in SOURCES {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+        let folder = crates().join(folder);
         let mut files = code(&folder);
         files.push(folder.with_extension("rs"));
         for file in files.iter().filter(|file| file.is_file()) {
@@ -71,6 +71,10 @@ pub(crate) fn without_a_report() -> Result<(), String> {
         "no report in tests/mistakes has these messages, or one has it that is said never to be shown:\n  {}",
         missing.join("\n  ")
     ))
+}
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// The files of a folder and of those in it, but for those with tests alone.
@@ -104,7 +108,8 @@ fn messages_of(file: &Path) -> Vec<Message> {
                 let made = before.and_then(|before| text[before..at].split(";\n").next()?.split_once(" = "));
                 texts = made.map(|(_, value)| self::texts(value)).unwrap_or_default();
             }
-            let place = format!("{}:{}", file.display(), text[..at].matches('\n').count() + 1);
+            let name = file.strip_prefix(crates()).unwrap_or(file).display();
+            let place = format!("crates/{name}:{}", text[..at].matches('\n').count() + 1);
             found.extend(texts.into_iter().map(|parts| Message {
                 place: place.clone(),
                 parts,

@@ -66,7 +66,7 @@ impl ExplodeConfig {
         if let (Some(index), ElementPlace::Field(name)) = (&self.index, &element)
             && index == name
         {
-            diagnostics.error(&path.key("index"), "the element and its place name the same field");
+            diagnostics.error(&path.key("index"), "the element and its `index` have the same name");
             return None;
         }
         Some(Explode {

@@ -110,11 +110,17 @@ fn note_load_error(program: &str, error: LoadError<&str>, path: &KeyPath, diagno
             Some(line) => format!("`{}`", line.chars().take(20).collect::<String>()),
         };
         let message = format!("{}: expected {expected}, found {shown}", place(program, found));
-        diagnostics.error(path, message);
+        if found.starts_with('\'') {
+            diagnostics.error_with_help(path, message, "a text in jq stands in double quotes");
+        } else {
+            diagnostics.error(path, message);
+        }
     };
     match error {
+        // What is around the first place ends too early for the same reason.
         LoadError::Lex(errors) => errors
             .iter()
+            .take(1)
             .for_each(|(expected, found)| note(expected.as_str(), found)),
         LoadError::Parse(errors) => errors
             .iter()

@@ -386,7 +386,7 @@ fn explode() {
         (
             json!([{"explode": {"field": "a", "index": "a"}}]),
             "[]",
-            "error: the element and its place name the same field",
+            "error: the element and its `index` have the same name",
         ),
     ]);
 }
