@@ -13,7 +13,6 @@ mod certificates;
 mod checklist;
 mod cli;
 mod config;
-mod diagnostics;
 mod docs;
 mod explain;
 mod exploring;

@@ -9,7 +9,8 @@
 //! | `# env SHOP_TOKEN=abc` | a variable of the environment |
 //! | `# file secrets.toml: shop_token = "abc"` | a line of a file beside the config |
 //!
-//! `UPDATE=1` writes the reports instead of comparing them. That each rule has a report is what [`crate::rules`] looks at.
+//! `s3cr3t` stands for a secret: a report that shows it fails. `UPDATE=1` writes the reports instead of comparing them.
+//! That each rule has a report is what [`crate::rules`] looks at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,6 +20,9 @@ use std::process::Command;
 use libtest_mimic::{Failed, Trial};
 
 use crate::{golden, rules};
+
+/// Stands for a secret in configs and variables: no report may show it.
+const SECRET: &str = "s3cr3t";
 
 /// What the comments at the beginning of a config ask for.
 #[derive(Default)]
@@ -91,6 +95,9 @@ fn check(config: &Path) -> Result<(), String> {
     let is_said = |line: &str| line.starts_with("error: ") || line.starts_with("warning: ");
     if !report.lines().any(is_said) {
         return Err(format!("nothing is said about this config:\n{report}"));
+    }
+    if report.contains(SECRET) {
+        return Err(format!("a secret is shown:\n{report}"));
     }
     let file = config.with_extension("txt");
     let golden = std::fs::read_to_string(&file).unwrap_or_default();
