@@ -7,10 +7,12 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::field::{Blocked, Field};
 use super::{Misfit, shown};
 
 /// Turn a list in each record into one record per element, with the record's other fields beside it. A record whose
-/// list is empty, null or missing gives none.
+/// list is empty, null or missing gives none. `order.lines` is a field within an object; of a list in each element of a
+/// list, the outer one is to be exploded first.
 ///
 /// ```yaml
 /// processing_steps: [ { explode: { field: reactions, as: reaction } } ]
@@ -37,15 +39,15 @@ pub struct ExplodeConfig {
 
 #[derive(Debug)]
 pub(super) struct Explode {
-    field: String,
+    field: Field,
     element: ElementPlace,
-    index: Option<String>,
+    index: Option<Field>,
     keep_empty: bool,
 }
 
 #[derive(Debug)]
 enum ElementPlace {
-    Field(String),
+    Field(Field),
     Beside { prefix: String },
 }
 
@@ -60,19 +62,19 @@ impl ExplodeConfig {
         }
         let element = match (&self.prefix, &self.element_field) {
             (Some(prefix), _) => ElementPlace::Beside { prefix: prefix.clone() },
-            (None, Some(name)) => ElementPlace::Field(name.clone()),
-            (None, None) => ElementPlace::Field(self.field.clone()),
+            (None, Some(name)) => ElementPlace::Field(Field::new(name)),
+            (None, None) => ElementPlace::Field(Field::new(&self.field)),
         };
-        if let (Some(index), ElementPlace::Field(name)) = (&self.index, &element)
-            && index == name
+        if let (Some(index), ElementPlace::Field(field)) = (&self.index, &element)
+            && *index == field.name
         {
             diagnostics.error(&path.key("index"), "the element and its `index` have the same name");
             return None;
         }
         Some(Explode {
-            field: self.field.clone(),
+            field: Field::new(&self.field),
             element,
-            index: self.index.clone(),
+            index: self.index.as_deref().map(Field::new),
             keep_empty: self.keep_empty,
         })
     }
@@ -81,7 +83,7 @@ impl ExplodeConfig {
 impl Explode {
     pub(super) fn apply<'a>(&self, mut record: Value<'a>, out: &mut Vec<Value<'a>>) -> Result<(), Misfit> {
         let found = match &mut record {
-            Value::Object(members) => members.remove(&self.field),
+            Value::Object(members) => self.field.take(members).map_err(|blocked| self.blocked(&blocked))?,
             other => {
                 return Err(Misfit::new(
                     format!("it is {}, not an object", other.kind()),
@@ -94,15 +96,20 @@ impl Explode {
             Some(Value::List(elements)) => elements,
             Some(other) => {
                 return Err(Misfit::new(
-                    format!("`{}` is {}, not a list: {}", self.field, other.kind(), shown(&other)),
+                    format!(
+                        "`{}` is {}, not a list: {}",
+                        self.field.name,
+                        other.kind(),
+                        shown(&other)
+                    ),
                     "name a field that holds a list; `unpivot` takes an object whose keys are data",
                 ));
             }
         };
         if elements.is_empty() {
             if self.keep_empty {
-                if let (ElementPlace::Field(name), Value::Object(members)) = (&self.element, &mut record) {
-                    members.set(name.clone(), Value::Null);
+                if let (ElementPlace::Field(field), Value::Object(members)) = (&self.element, &mut record) {
+                    field.set(members, Value::Null)?;
                 }
                 out.push(record);
             }
@@ -125,7 +132,7 @@ impl Explode {
             return Ok(record);
         };
         match (&self.element, element) {
-            (ElementPlace::Field(name), element) => members.set(name.clone(), element),
+            (ElementPlace::Field(field), element) => field.set(members, element)?,
             (ElementPlace::Beside { prefix }, Value::Object(fields)) => {
                 for (name, value) in fields.0 {
                     let name: Cow<'a, str> = match prefix.as_str() {
@@ -136,7 +143,7 @@ impl Explode {
                         return Err(Misfit::new(
                             format!(
                                 "`{name}` is a field of the record and of an element of `{}`",
-                                self.field
+                                self.field.name
                             ),
                             "tell them apart with `prefix`, or take the element whole with `as`",
                         ));
@@ -148,7 +155,7 @@ impl Explode {
                 return Err(Misfit::new(
                     format!(
                         "an element of `{}` is {}, not an object: {}",
-                        self.field,
+                        self.field.name,
                         other.kind(),
                         shown(&other)
                     ),
@@ -156,9 +163,21 @@ impl Explode {
                 ));
             }
         }
-        if let Some(name) = &self.index {
-            members.set(name.clone(), Value::Integer(index as i64));
+        if let Some(field) = &self.index {
+            field.set(members, Value::Integer(index as i64))?;
         }
         Ok(record)
+    }
+
+    fn blocked(&self, blocked: &Blocked) -> Misfit {
+        let message = format!(
+            "`{}` is {}, not an object that has `{}`",
+            blocked.at, blocked.kind, self.field.name
+        );
+        if blocked.is_list {
+            Misfit::new(message, format!("explode `{}` first", blocked.at))
+        } else {
+            Misfit::new(message, "name a field that holds a list")
+        }
     }
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Misfit;
 use super::field::Field;
 use crate::template::Template;
 
@@ -39,7 +40,7 @@ pub(super) struct Hash {
     salt: Option<Template>,
     /// Keyed where there is a salt; cloned for every value.
     keyed: Option<Hmac<Sha256>>,
-    digest_field: Option<String>,
+    digest_field: Option<Field>,
 }
 
 impl HashConfig {
@@ -56,7 +57,7 @@ impl HashConfig {
             fields: self.fields.iter().map(|name| Field::new(name)).collect(),
             salt,
             keyed: None,
-            digest_field: self.digest_field.clone(),
+            digest_field: self.digest_field.as_deref().map(Field::new),
         })
     }
 }
@@ -77,7 +78,7 @@ impl Hash {
         }
     }
 
-    pub(super) fn apply<'a>(&self, mut record: Value<'a>) -> Value<'a> {
+    pub(super) fn apply<'a>(&self, mut record: Value<'a>) -> Result<Value<'a>, Misfit> {
         let Some(target) = &self.digest_field else {
             for field in &self.fields {
                 let changed: Result<(), std::convert::Infallible> = field.change(&mut record, &mut |value| {
@@ -88,7 +89,7 @@ impl Hash {
                 });
                 let Ok(()) = changed;
             }
-            return record;
+            return Ok(record);
         };
         let mut values = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
@@ -105,9 +106,9 @@ impl Hash {
         }
         let digest = self.digest(Value::List(values).to_json().as_bytes());
         if let Value::Object(members) = &mut record {
-            members.set(target.clone(), Value::Text(digest.into()));
+            target.set(members, Value::Text(digest.into()))?;
         }
-        record
+        Ok(record)
     }
 
     fn digest(&self, bytes: &[u8]) -> String {

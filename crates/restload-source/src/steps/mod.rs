@@ -205,11 +205,11 @@ impl Step {
             Action::Cast(cast) => out.push(cast.apply(record)?),
             Action::Explode(explode) => explode.apply(record, out)?,
             Action::Unpivot(unpivot) => unpivot.apply(record, taken_along, out)?,
-            Action::Hash(hash) => out.push(hash.apply(record)),
+            Action::Hash(hash) => out.push(hash.apply(record)?),
             Action::Jq(jq) => jq.apply(&record, out)?,
             Action::Select(select) => out.push(select.apply(record)),
             Action::Drop(drop) => out.push(drop.apply(record)),
-            Action::Rename(rename) => out.push(rename.apply(record)),
+            Action::Rename(rename) => out.push(rename.apply(record)?),
         }
         Ok(())
     }

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Misfit;
 use super::expression::RecordTemplate;
+use super::field::Field;
 use crate::template::Template;
 
 /// Give fields values, one after the other: a constant of any type, or a text with placeholders over the record. A
-/// text that is exactly one placeholder takes its value with its type. Names are as in `filter`; a missing field is
+/// text that is exactly one placeholder takes its value with its type. `user.kind` is a field within an object, which is made where
+/// it is missing, or within every object of a list. Names in placeholders are as in `filter`; a missing field is
 /// null, and an error within a longer text. A record that is not an object becomes one, with its value in `value`.
 ///
 /// ```yaml
@@ -27,7 +29,7 @@ pub struct SetConfig(
 );
 
 #[derive(Debug)]
-pub(super) struct Set(Vec<(String, Assigned)>);
+pub(super) struct Set(Vec<(Field, Assigned)>);
 
 #[derive(Debug)]
 enum Assigned {
@@ -44,7 +46,7 @@ impl SetConfig {
             .iter()
             .map(|(name, value)| {
                 let value = Assigned::compile(value, &path.key(name.clone()), diagnostics)?;
-                Some((name.clone(), value))
+                Some((Field::new(name), value))
             })
             .collect();
         fields.into_iter().collect::<Option<_>>().map(Set)
@@ -133,10 +135,10 @@ impl Set {
         if !matches!(record, Value::Object(_)) {
             record = Value::Object(Object(vec![("value".into(), record)]));
         }
-        for (name, value) in &self.0 {
+        for (field, value) in &self.0 {
             let value = value.value(&record)?;
             if let Value::Object(members) = &mut record {
-                members.set(name.clone(), value);
+                field.set(members, value)?;
             }
         }
         Ok(record)

@@ -118,6 +118,48 @@ fn select_drop_and_rename() {
         ),
         (json!([{"rename": {"a": "b"}}]), r#"{"a": 1, "b": 2}"#, r#"[{"b":1}]"#),
         (
+            json!([{"select": ["user.email", "lines.n", "none.x", "id"]}]),
+            r#"{"id": 1, "user": {"email": "e", "x": 1}, "lines": [{"n": 1, "x": 2}, {}, 5], "none": 7}"#,
+            r#"[{"id":1,"user":{"email":"e"},"lines":[{"n":1},{}]}]"#,
+        ),
+        (
+            json!([{"select": ["a.b", "a"]}]),
+            r#"{"a": {"b": 1, "c": 2}}"#,
+            r#"[{"a":{"b":1,"c":2}}]"#,
+        ),
+        (
+            json!([{"select": ["a.b"]}]),
+            r#"{"a.b": 1, "a": {"b": 2}}"#,
+            r#"[{"a.b":1}]"#,
+        ),
+        (
+            json!([{"rename": {"user.email": "user.mail", "lines.n": "lines.no", "user": "person"}}]),
+            r#"{"user": {"email": "e", "mail": "x"}, "lines": [{"n": 1}, {"m": 2}, 3]}"#,
+            r#"[{"person":{"mail":"e"},"lines":[{"no":1},{"m":2},3]}]"#,
+        ),
+        (
+            json!([{"rename": {"user.email": "email", "id": "user.id", "email": "old"}}]),
+            r#"{"id": 1, "email": "o", "user": {"email": "e"}}"#,
+            r#"[{"old":"o","user":{"id":1},"email":"e"}]"#,
+        ),
+        // A user who is no object has no e-mail.
+        (
+            json!([{"rename": {"user.email": "email"}}]),
+            r#"{"user": "u"}"#,
+            r#"[{"user":"u"}]"#,
+        ),
+        (
+            json!([{"rename": {"a.b": "c"}}]),
+            r#"{"a.b": 1, "a": {"b": 2}}"#,
+            r#"[{"c":1,"a":{"b":2}}]"#,
+        ),
+        (
+            json!([{"rename": {"lines.n": "n"}}]),
+            r#"{"lines": [{"n": 1}]}"#,
+            "error: step 1, `rename`, cannot take record 1: `lines.n` lies in each element of a list, `lines` \
+             (leave it within the list, or explode that first)",
+        ),
+        (
             json!([{"rename": {"a": "b", "b": "a"}}]),
             r#"{"a": 1, "b": 2}"#,
             r#"[{"b":1,"a":2}]"#,
@@ -275,6 +317,17 @@ fn set() {
         ),
         (json!([{"set": {"a": 1}}]), r#"["x"]"#, r#"[{"value":"x","a":1}]"#),
         (
+            json!([{"set": {"user.kind": "p", "new.a.b": 1, "lines.n": 2, "none.x": "{user.kind}", "o.p": 3}}]),
+            r#"{"user": {"kind": "o"}, "lines": [{}, {"n": 1}], "none": null, "o.p": 0}"#,
+            r#"[{"user":{"kind":"p"},"lines":[{"n":2},{"n":2}],"none":{"x":"p"},"o.p":3,"new":{"a":{"b":1}}}]"#,
+        ),
+        (
+            json!([{"set": {"a.b": 1}}]),
+            r#"{"a": 5}"#,
+            "error: step 1, `set`, cannot take record 1: `a.b` lies in a number, not an object: 5 (name a field of the \
+             record itself, or one within an object)",
+        ),
+        (
             json!([{"set": {"a": "n-{missing}"}}]),
             r#"[{"missing": 1}, {"id": 1}]"#,
             "error: step 1, `set`, cannot take record 2: `{missing}` has no value (say what stands for a missing value: \
@@ -379,6 +432,28 @@ fn explode() {
              a list; `unpivot` takes an object whose keys are data)",
         ),
         (
+            json!([{"explode": {"field": "order.lines"}}]),
+            r#"[{"id": 1, "order": {"no": 7, "lines": ["a", "b"]}}, {"id": 2, "order": null}]"#,
+            r#"[{"id":1,"order":{"no":7,"lines":"a"}},{"id":1,"order":{"no":7,"lines":"b"}}]"#,
+        ),
+        (
+            json!([{"explode": {"field": "order.lines", "as": "line.text", "index": "line.no"}}]),
+            r#"{"order": {"lines": ["a", "b"]}}"#,
+            r#"[{"order":{},"line":{"text":"a","no":0}},{"order":{},"line":{"text":"b","no":1}}]"#,
+        ),
+        (
+            json!([{"explode": {"field": "orders.lines"}}]),
+            r#"{"orders": [{"lines": [1]}]}"#,
+            "error: step 1, `explode`, cannot take record 1: `orders` is a list, not an object that has `orders.lines` \
+             (explode `orders` first)",
+        ),
+        (
+            json!([{"explode": {"field": "order.lines"}}]),
+            r#"{"order": 5}"#,
+            "error: step 1, `explode`, cannot take record 1: `order` is a number, not an object that has `order.lines` \
+             (name a field that holds a list)",
+        ),
+        (
             json!([{"explode": {"field": "a", "as": "b", "prefix": "c"}}]),
             "[]",
             "error: `as` and `prefix` exclude each other: an element is one field, or its fields are put beside the others",
@@ -411,6 +486,11 @@ fn hash() {
             json!([{"hash": {"fields": ["a", "b"], "as": "key"}}]),
             r#"{"a": "abc"}"#,
             r#"[{"a":"abc","key":"1ff0b6fee47522d61c861a5fae2c7fcffacd156795d65dbfae5780b6cbd678b0"}]"#,
+        ),
+        (
+            json!([{"hash": {"fields": ["a", "b"], "as": "u.key"}}]),
+            r#"{"a": "abc"}"#,
+            r#"[{"a":"abc","u":{"key":"1ff0b6fee47522d61c861a5fae2c7fcffacd156795d65dbfae5780b6cbd678b0"}}]"#,
         ),
         (
             json!([{"hash": {"fields": ["a"], "salt": "{vars.nothing}"}}]),
