@@ -7,10 +7,10 @@ use restload_destination::Settle;
 use restload_model::checkpoint::Checkpoint;
 use restload_source::plan::ResourcePlan;
 
+use crate::family::ancestors;
 use crate::fetch::Fetcher;
 use crate::report::{CursorMove, Outcome, ResourceReport, ResourceStatus};
 use crate::resource::{is_unfinished, note_move, settled, within};
-use crate::run::ancestors;
 
 /// The end of a load.
 pub(crate) struct Ending<'r> {

@@ -12,6 +12,7 @@ mod cookies;
 mod ending;
 mod error;
 mod exchanges;
+mod family;
 mod fetch;
 mod http;
 mod limiter;

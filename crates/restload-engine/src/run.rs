@@ -20,6 +20,7 @@ use crate::clock::Moment;
 use crate::ending::Ending;
 use crate::error::RunError;
 use crate::exchanges::Exchanges;
+use crate::family::ancestors;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
@@ -447,20 +448,6 @@ fn resumption(plan: &ResourcePlan, all: &[Arc<ResourcePlan>], options: &RunOptio
     } else {
         Resumption::Restart
     }
-}
-
-/// The resources that a resource depends on, itself not among them.
-pub(crate) fn ancestors<'p>(plan: &ResourcePlan, all: &'p [Arc<ResourcePlan>]) -> Vec<&'p Arc<ResourcePlan>> {
-    // Parents stand before their children, so that one pass backwards finds all of them.
-    let mut wanted: Vec<&str> = plan.parents.iter().map(|link| link.resource.as_str()).collect();
-    let mut found = Vec::new();
-    for other in all.iter().rev() {
-        if wanted.contains(&&*other.name) {
-            wanted.extend(other.parents.iter().map(|link| link.resource.as_str()));
-            found.push(other);
-        }
-    }
-    found
 }
 
 /// Keeps what is stored of the resources with a recording, and takes it from there again.
