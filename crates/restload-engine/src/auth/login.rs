@@ -188,13 +188,9 @@ impl Renewal<'_> {
         let file = spawn_blocking(move || TokenFile::open(&path)).await;
         let file = file
             .map_err(|error| FetchError::failed(error.to_string()))?
-            .map_err(|reason| FetchError::Failed {
-                error: reason,
-                help: Some(
-                    "name a file that can be written with `token_file` of `auth`; `token_file: null` keeps no tokens, \
-                     if the API never replaces its refresh tokens"
-                        .to_owned(),
-                ),
+            .map_err(|unusable| FetchError::Failed {
+                error: unusable.error,
+                help: Some(unusable.help.to_owned()),
             })?;
         let mut refresh_token = rotation.configured.clone();
         if let Some(kept) = file.get(&rotation.key) {

@@ -59,10 +59,21 @@ pub(super) struct TokenFile {
     _lock: File,
 }
 
+/// Why there is no file to keep tokens in, and what to do about it.
+#[derive(Debug)]
+pub(super) struct Unusable {
+    pub(super) error: String,
+    pub(super) help: &'static str,
+}
+
 impl TokenFile {
     /// Waits for its turn and reads the file. This blocks.
-    pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let failed = |act: &str, error: &std::io::Error| format!("{act} `{}`: {error}", path.display());
+    pub(super) fn open(path: &Path) -> Result<Self, Unusable> {
+        let failed = |act: &str, error: &std::io::Error| Unusable {
+            error: format!("{act} `{}`: {error}", path.display()),
+            help: "name a file that can be written with `token_file` of `auth`; `token_file: null` keeps no tokens, if \
+                   the API never replaces its refresh tokens",
+        };
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -78,9 +89,14 @@ impl TokenFile {
         lock.lock()
             .map_err(|error| failed("tokens cannot be kept in", &error))?;
         let tokens = match std::fs::read(path) {
-            Ok(text) => serde_json::from_slice(&text)
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| Unusable {
                 // The parser's message could show a part of a token.
-                .map_err(|error| format!("`{}` is not a token file (line {})", path.display(), error.line()))?,
+                error: format!("`{}` is not a token file (line {})", path.display(), error.line()),
+                help: "the tokens that it kept are lost, those of other logins in it too. Bring back a copy of it, or \
+                       delete it: the next run logs in with the config's `refresh_token`. If the API refuses that one, \
+                       because it has replaced it since, log in to the API anew and give the new refresh token to the \
+                       config",
+            })?,
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(failed("tokens cannot be read from", &error)),
         };
@@ -190,7 +206,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens.json");
         std::fs::write(&path, "{\n\"a\": s3cret}").unwrap();
-        let error = TokenFile::open(&path).err().unwrap();
-        assert_eq!(error, format!("`{}` is not a token file (line 2)", path.display()));
+        let unusable = TokenFile::open(&path).err().unwrap();
+        assert_eq!(
+            unusable.error,
+            format!("`{}` is not a token file (line 2)", path.display())
+        );
+        assert!(
+            unusable
+                .help
+                .contains("delete it: the next run logs in with the config's `refresh_token`"),
+            "{}",
+            unusable.help
+        );
     }
 }
