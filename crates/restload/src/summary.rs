@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use restload_engine::{CursorMove, Outcome, Report, ResourceReport, ResourceStatus, TableTotals};
-use restload_source::plan::{LeftOut, NOT_SELECTED};
+use restload_source::plan::{LeftOut, NOT_SELECTED, RunRange};
 use serde_json::{Value, json};
 
 use crate::progress::seconds;
@@ -16,6 +16,7 @@ pub(crate) fn as_text(
     destination: &str,
     report: &Report,
     left_out_resources: &[LeftOut],
+    range: &RunRange,
     terminal: &Terminal,
 ) -> String {
     let mut text = String::new();
@@ -100,9 +101,26 @@ pub(crate) fn as_text(
         Outcome::Completed | Outcome::Incomplete => {}
         // Where nothing was loaded there is nothing to go on from.
         Outcome::Failed if tables.is_empty() => {}
-        _ => text.push_str("the next run goes on from here; --full-refresh starts over\n"),
+        _ => {
+            let _ = writeln!(
+                text,
+                "{} goes on from here; --full-refresh starts over",
+                next_run(range)
+            );
+        }
     }
     text
+}
+
+/// The run that goes on from an interrupted one: a range that is given is remembered by itself.
+pub(crate) fn next_run(range: &RunRange) -> String {
+    let bounds = [("--from", &range.from), ("--until", &range.until)];
+    let given = bounds.iter().filter_map(|(flag, bound)| bound.as_ref().map(|_| *flag));
+    let given: Vec<&str> = given.collect();
+    if given.is_empty() {
+        return "the next run".to_owned();
+    }
+    format!("the next run with the same {}", given.join(" and "))
 }
 
 /// How the run ended, in a line.

@@ -97,6 +97,7 @@ struct Loaded {
     name: String,
     destination: String,
     left_out: Vec<LeftOut>,
+    range: RunRange,
     exchanges: Exchanges,
     result: Result<Report, CommandError>,
 }
@@ -224,6 +225,7 @@ async fn prepare_one(
 impl Prepared {
     async fn load(self, options: RunOptions) -> Loaded {
         let left_out = self.plan.left_out.clone();
+        let range = self.plan.range.clone();
         let destination = self.place.url.redacted();
         let name = self.name.clone();
         let exchanges = self.exchanges.clone();
@@ -232,6 +234,7 @@ impl Prepared {
             name,
             destination,
             left_out,
+            range,
             exchanges,
         }
     }
@@ -248,9 +251,10 @@ impl Prepared {
         }));
         let destination = destination.await.map_err(|error| self.place.failed(&error))?;
         let options = RunOptions { load_id, ..options };
+        let next_run = summary::next_run(&self.plan.range);
         let report = Box::pin(run_plan(self.plan, destination, options)).await;
         report.map_err(|error| {
-            let goes_on = "what was committed before stays; the next run goes on from there";
+            let goes_on = format!("what was committed before stays; {next_run} goes on from there");
             CommandError::failed(format!("{}\n{goes_on}", self.place.failed(&error).message))
         })
     }
@@ -260,6 +264,11 @@ impl Loaded {
     fn is_good(&self) -> bool {
         let report = self.result.as_ref();
         report.is_ok_and(|report| report.outcome == RunOutcome::Completed)
+    }
+
+    fn as_text(&self, report: &Report, terminal: &Terminal) -> String {
+        let (name, destination) = (&self.name, &self.destination);
+        summary::as_text(name, destination, report, &self.left_out, &self.range, terminal)
     }
 
     fn as_json(&self) -> Value {
@@ -284,7 +293,7 @@ fn tell(ended: &[Loaded], format: Format, terminal: &Terminal) -> Result<(), Com
             }
             Ok(_) if format == Format::Json => {}
             Ok(report) => {
-                let text = summary::as_text(&loaded.name, &loaded.destination, report, &loaded.left_out, terminal);
+                let text = loaded.as_text(report, terminal);
                 terminal.error(&text);
             }
         }
