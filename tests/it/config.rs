@@ -122,7 +122,6 @@ fn each_value_has_its_place() {
             range_start: closed                 # default
             range_end: open                     # default
             on_cursor_value_missing: raise      # default
-            allow_external_schedulers: false    # default
           auth:
             type: http_basic                    # shop.yaml:20
             username: ada                       # shop.yaml:20

@@ -90,10 +90,11 @@ pub struct IncrementalConfig {
     /// must both be set: a backfill, as `--from` and `--until` give one, of what lies within `initial_value` and
     /// `end_value` too. They are taken in the form of these: beside a number a moment is its seconds since 1970, beside
     /// a day its day, beside a text without an offset what the clock shows. Days and clocks are UTC's, or those of the
-    /// time zone that `DLT_INTERVAL_TIMEZONE` names: `Europe/Berlin`.
-    #[serde(default, deserialize_with = "null::or_default")]
-    #[schemars(with = "Option<bool>")]
-    pub allow_external_schedulers: bool,
+    /// time zone that `DLT_INTERVAL_TIMEZONE` names: `Europe/Berlin`. Where this is not written, the environment variable
+    /// `DLT_ALLOW_EXTERNAL_SCHEDULERS` says it for all resources: a launcher sets it to `true` for the runs that it gives a
+    /// range.
+    #[serde(default)]
+    pub allow_external_schedulers: Option<bool>,
     /// Walk from the start to the end in windows of one step each, several at a time; each is resumed on its own.
     #[serde(default)]
     pub window: Option<WindowConfig>,

@@ -36,7 +36,7 @@ use crate::extraction::ExtractError;
 use crate::json_path::JsonPath;
 use crate::plan::RunRange;
 use crate::template::{RenderError, Template, to_value};
-use scheduled::scheduled_range;
+use scheduled::{is_scheduled, scheduled_range};
 use window::Step;
 
 /// What `{incremental.…}` may name.
@@ -141,11 +141,10 @@ impl IncrementalPlan {
             .window
             .as_ref()
             .map(|window| compile_window(window, config, path, diagnostics));
-        let scheduled = config
-            .allow_external_schedulers
+        let scheduled = is_scheduled(run.schedule, config, path, diagnostics)
             .then(|| scheduled_range(run.schedule, config, path, diagnostics));
         let given = scheduled.as_ref().unwrap_or(run.range);
-        let range = given_range(given, config, path, diagnostics);
+        let range = given_range(given, scheduled.is_some(), config, path, diagnostics);
         warn_of_repeated_rows(config, resource, path, diagnostics);
         refuse_absence_as_deletion(resource, resource_path, path, diagnostics);
         let window = match window {
@@ -209,6 +208,11 @@ impl IncrementalPlan {
     /// Whether the range is given for the run; the stored cursor is then neither read nor moved.
     pub fn is_backfill(&self) -> bool {
         self.is_backfill
+    }
+
+    /// Whether the first load has no start.
+    pub(crate) fn starts_from_nothing(&self) -> bool {
+        self.initial.is_none()
     }
 
     /// A name for the range that is given, under which an interrupted load of it is remembered.
@@ -558,6 +562,7 @@ fn check_window_bounds(
 /// The range of the run: what the command line or a scheduler gives, over what the config says.
 fn given_range(
     given: &RunRange,
+    is_scheduled: bool,
     config: &IncrementalConfig,
     path: &KeyPath,
     diagnostics: &mut Diagnostics,
@@ -602,7 +607,7 @@ fn given_range(
         }
         // A scheduler's hours are empty where the cursor has days, but for the last one of each day, and so are its
         // ranges outside of the config's: nothing is wrong then, and nothing is missed.
-        if config.allow_external_schedulers && [Some(backward), Some(Ordering::Equal)].contains(&ordering) {
+        if is_scheduled && [Some(backward), Some(Ordering::Equal)].contains(&ordering) {
             let message =
                 format_args!("the scheduler's range holds nothing for this cursor: from {from} until {until}");
             diagnostics.warning(path, message, None);

@@ -16,6 +16,7 @@ use crate::plan::{Lookup, NoTimeZone, RunRange};
 const START: &str = "DLT_INTERVAL_START";
 const END: &str = "DLT_INTERVAL_END";
 const TIMEZONE: &str = "DLT_INTERVAL_TIMEZONE";
+const ALLOW: &str = "DLT_ALLOW_EXTERNAL_SCHEDULERS";
 
 /// Seconds since 1970 are within the years that a moment can have, to either side.
 const MOST_SECONDS: f64 = 253_402_300_799.0;
@@ -23,6 +24,8 @@ const MOST_SECONDS: f64 = 253_402_300_799.0;
 /// What a scheduler says in the environment.
 #[derive(Debug)]
 pub struct Schedule {
+    /// Whether its range counts where the config does not say it.
+    pub(super) is_allowed: Result<bool, Mistake>,
     pub(super) start: Option<String>,
     pub(super) end: Option<String>,
     /// Whose clock and days count, or why it is not known which.
@@ -40,12 +43,42 @@ impl Schedule {
     pub fn read(lookup: &dyn Lookup) -> Self {
         let given = |name| lookup.env(name).filter(|value| !value.is_empty());
         Self {
+            is_allowed: given(ALLOW).map_or(Ok(false), |flag| read_flag(&flag)),
             start: given(START),
             end: given(END),
             zone: match given(TIMEZONE) {
                 Some(name) => time_zone(&name, lookup),
                 None => Ok(TimeZone::UTC),
             },
+        }
+    }
+}
+
+/// A flag as dlt reads one.
+fn read_flag(text: &str) -> Result<bool, Mistake> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "t" | "y" | "1" => Ok(true),
+        "false" | "no" | "f" | "n" | "0" => Ok(false),
+        _ => Err(Mistake {
+            message: format!("environment variable {ALLOW} holds `{text}`, which is neither true nor false"),
+            help: "set it to `true` or `false`, or unset it".to_owned(),
+        }),
+    }
+}
+
+/// Whether the range of a scheduler counts: as the config says, else as the environment does.
+pub(super) fn is_scheduled(
+    schedule: &Schedule,
+    config: &IncrementalConfig,
+    path: &KeyPath,
+    diagnostics: &mut Diagnostics,
+) -> bool {
+    match (config.allow_external_schedulers, &schedule.is_allowed) {
+        (Some(is_allowed), _) => is_allowed,
+        (None, Ok(is_allowed)) => *is_allowed,
+        (None, Err(mistake)) => {
+            diagnostics.error_with_help(path, &mistake.message, mistake.help.as_str());
+            false
         }
     }
 }
@@ -430,6 +463,30 @@ mod tests {
             let zone = Some("Europe/Berlin");
             let found = range("2024-01-31T23:00:00Z", "2024-02-29T23:00:00Z", zone, &bounds);
             assert_eq!(found, expected, "{bounds}");
+        }
+    }
+
+    /// As with dlt, the config's own word goes before the launcher's.
+    #[test]
+    fn the_environment_says_it_where_the_config_does_not() {
+        let unclear =
+            "environment variable DLT_ALLOW_EXTERNAL_SCHEDULERS holds `maybe`, which is neither true nor false";
+        for (written, flag, expected) in [
+            (json!(null), "True", Ok(true)),
+            (json!(null), "0", Ok(false)),
+            (json!(null), "", Ok(false)),
+            (json!(false), "true", Ok(false)),
+            (json!(true), "false", Ok(true)),
+            (json!(true), "maybe", Ok(true)),
+            (json!(null), "maybe", Err(unclear)),
+        ] {
+            let schedule = Schedule::read(&Environment(BTreeMap::from([(ALLOW, flag)])));
+            let block = json!({"cursor_path": "at", "allow_external_schedulers": written});
+            let config: IncrementalConfig = serde_json::from_value(block).unwrap();
+            let mut diagnostics = Diagnostics::default();
+            let found = is_scheduled(&schedule, &config, &KeyPath::root(), &mut diagnostics);
+            let told = diagnostics.into_vec().pop().map(|told| told.message);
+            assert_eq!(told.as_deref().map_or(Ok(found), Err), expected, "{written} {flag}");
         }
     }
 

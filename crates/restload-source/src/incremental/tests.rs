@@ -8,6 +8,7 @@ const NOW: &str = "2024-03-01T12:00:00Z";
 
 fn schedule(start: Option<&str>, end: Option<&str>) -> Schedule {
     Schedule {
+        is_allowed: Ok(false),
         start: start.map(ToOwned::to_owned),
         end: end.map(ToOwned::to_owned),
         zone: Ok(jiff::tz::TimeZone::UTC),
