@@ -3,7 +3,10 @@
 //! They are looked at before statuses are, so an action on a status decides whether it is retried. The first that
 //! matches counts. Without a match, a status that the client retries is retried and any other of 300 or more fails.
 
+use std::sync::Arc;
+
 use minijinja::Value as Computed;
+use minijinja::value::{Enumerator, Object};
 use restload_model::Value;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use schemars::JsonSchema;
@@ -38,7 +41,8 @@ pub struct ResponseActionConfig {
     /// What to do.
     pub action: Action,
     /// For `fail`: the message. Placeholders may refer to `response.status`, `response.headers['name']`,
-    /// `response.json` and `response.text`; the filter `reason` writes the texts of an error list or object.
+    /// `response.json` and `response.text`; the filter `reason` writes the texts of an error list or object. What an answer
+    /// does not have is named in its place, and the answer's status and beginning follow.
     #[serde(default)]
     pub message: Option<String>,
 }
@@ -301,13 +305,29 @@ impl ResponseAction {
 
 /// The value that `response` stands for in a message.
 pub fn response_value(response: &Response, body: Option<&Value<'_>>) -> Computed {
-    let headers: std::collections::BTreeMap<&str, &str> = response
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-        .collect();
     let text = String::from_utf8_lossy(&response.body[..response.body.len().min(2_000)]).into_owned();
-    to_value(serde_json::json!({ "status": response.status, "headers": headers, "text": text, "json": body }))
+    let members = [
+        ("status", response.status.into()),
+        ("headers", Computed::from_object(Headers(response.headers.clone()))),
+        ("text", text.into()),
+        ("json", to_value(body)),
+    ];
+    std::collections::BTreeMap::from(members).into()
+}
+
+/// The headers of an answer, by their names in any case.
+#[derive(Debug)]
+struct Headers(http::HeaderMap);
+
+impl Object for Headers {
+    fn get_value(self: &Arc<Self>, key: &Computed) -> Option<Computed> {
+        let value = self.0.get(key.as_str()?)?;
+        value.to_str().ok().map(Computed::from)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|name| Computed::from(name.as_str())).collect())
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod reference;
 mod several;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use minijinja::value::ValueKind;
@@ -341,6 +342,46 @@ impl Template {
             [part @ (Part::Placeholder { .. } | Part::Name { .. })] => part.evaluate(context),
             _ => self.text(context).map(Value::from),
         }
+    }
+
+    /// The same where null leaves something out, or is a value of its own: with a null in it, a longer text is null.
+    pub fn value_or_null(&self, context: &Value) -> Result<Value, RenderError> {
+        if self.parts.len() > 1 {
+            for part in &self.parts {
+                if part.evaluate(context)?.is_none() {
+                    return Ok(Value::from(()));
+                }
+            }
+        }
+        self.value(context)
+    }
+
+    /// Whether it is a longer text that is null as a whole where the value of that name is.
+    pub(crate) fn depends_on(&self, name: &str) -> bool {
+        let needs = |part: &Part| match part {
+            Part::Placeholder { text, .. } => text.strip_prefix(name).is_some_and(reference::needs_value),
+            Part::Literal(_) | Part::Name { .. } => false,
+        };
+        self.parts.len() > 1 && self.parts.iter().any(needs)
+    }
+
+    /// The text with a word in the place of every value that is not there: `(no response.json.code)`. Whether there are
+    /// any is told, too.
+    pub(crate) fn text_with_gaps(&self, context: &Value) -> (String, bool) {
+        let (mut rendered, mut has_gaps) = (String::new(), false);
+        for part in &self.parts {
+            let value = part.evaluate(context).ok().and_then(|value| scalar_text(&value));
+            match (part, value) {
+                (_, Some(text)) => rendered.push_str(&text),
+                (Part::Placeholder { text: name, .. } | Part::Name { name, .. }, None) => {
+                    has_gaps = true;
+                    let name = name.split('|').next().unwrap_or(name).trim();
+                    let _ = write!(rendered, "(no {name})");
+                }
+                (Part::Literal(_), None) => {}
+            }
+        }
+        (rendered, has_gaps)
     }
 
     /// The text. A null inside a longer text is an error: it would read `None`.

@@ -117,10 +117,18 @@ fn refusal(
     for key in context.try_iter().into_iter().flatten() {
         roots.insert(key.to_string(), context.get_item(&key).unwrap_or_default());
     }
-    match template.text(&to_computed(roots)) {
-        Ok(text) => ExtractError::new(text),
-        // A message that needs what this answer does not have must not hide the answer.
-        Err(_) => bad_status(response),
+    let (text, has_gaps) = template.text_with_gaps(&to_computed(roots));
+    if !has_gaps {
+        return ExtractError::new(text);
+    }
+    // A message that needs what this answer does not have must not hide the answer.
+    let usual = bad_status(response);
+    if template.single_placeholder().is_some() {
+        return usual;
+    }
+    ExtractError {
+        message: format!("{text}; {usual}"),
+        ..usual
     }
 }
 

@@ -55,7 +55,7 @@ impl JsonTemplate {
     pub(crate) fn render(&self, context: &Computed) -> Result<Value, RenderError> {
         Ok(match self {
             Self::Constant(value) => value.clone(),
-            Self::Text(template) => serde_json::to_value(template.value(context)?).unwrap_or(Value::Null),
+            Self::Text(template) => serde_json::to_value(template.value_or_null(context)?).unwrap_or(Value::Null),
             Self::List(elements) => Value::Array(
                 elements
                     .iter()

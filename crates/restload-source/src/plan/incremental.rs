@@ -1,6 +1,6 @@
 //! How `incremental` reaches requests: as placeholders, also where the config names parameters.
 
-use restload_model::diagnostics::{Diagnostics, KeyPath};
+use restload_model::diagnostics::{Diagnostics, KeyPath, Segment};
 use serde_json::Value;
 
 use super::parents;
@@ -137,6 +137,13 @@ fn take_param(
 /// `incremental`.
 pub(super) fn check(plan: &ResourcePlan, endpoint: &KeyPath, block: &KeyPath, diagnostics: &mut Diagnostics) {
     let has_windows = plan.incremental.as_ref().is_some_and(IncrementalPlan::has_windows);
+    if plan
+        .incremental
+        .as_ref()
+        .is_some_and(IncrementalPlan::starts_from_nothing)
+    {
+        warn_of_texts_left_out(plan, diagnostics);
+    }
     for template in plan.own_templates() {
         check_placeholders(template, plan.incremental.is_some(), has_windows, endpoint, diagnostics);
     }
@@ -159,6 +166,30 @@ pub(super) fn check(plan: &ResourcePlan, endpoint: &KeyPath, block: &KeyPath, di
                 format_args!("the request does not say `{{{name}}}`, so that every window would ask for the same"),
                 "put it into a parameter, or name `start_param` and `end_param`",
             );
+        }
+    }
+}
+
+/// Says that a longer text is left out of the first load's requests, and what else stands in it with it.
+fn warn_of_texts_left_out(plan: &ResourcePlan, diagnostics: &mut Diagnostics) {
+    const PLACES: [&str; 5] = ["params", "headers", "json", "data", "graphql"];
+    let is_nullable = |template: &Template| {
+        let mut segments = template.path().segments().iter();
+        segments.any(|segment| matches!(segment, Segment::Key(key) if PLACES.contains(&key.as_str())))
+    };
+    for template in plan
+        .own_templates()
+        .into_iter()
+        .filter(|template| is_nullable(template))
+    {
+        for name in ["incremental.start_value", "incremental.last_value"] {
+            if template.depends_on(name) {
+                diagnostics.warning(
+                    template.path(),
+                    format_args!("`{{{name}}}` has no value in the first load, so that all of this text is left out"),
+                    Some("give `incremental` an `initial_value`".to_owned()),
+                );
+            }
         }
     }
 }

@@ -179,7 +179,15 @@ fn makes_requests() {
             "error: `{vars.no}` has no value",
         ),
         (
-            endpoint(json!({"params": {"a": "x{vars.no}"}})),
+            endpoint(json!({"params": {"a": "x{vars.no}", "b": "x{vars.n}"}, "headers": {"c": "x{vars.no}"}})),
+            "GET https://api.test/v1/r?b=x5",
+        ),
+        (
+            endpoint(json!({"data": {"d": "x{vars.no}", "e": 2}, "method": "POST"})),
+            "POST https://api.test/v1/r content-type=application/x-www-form-urlencoded e=2",
+        ),
+        (
+            endpoint(json!({"data": "x{vars.no}", "method": "POST"})),
             "error: `{vars.no}` has no value",
         ),
         (

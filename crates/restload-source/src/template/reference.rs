@@ -82,7 +82,7 @@ pub(super) fn rewrite(text: &str) -> Result<(String, Vec<Reference>), (String, &
 }
 
 /// Whether what follows a reference cannot do without it: nothing, or filters that give no default.
-fn needs_value(rest: &str) -> bool {
+pub(super) fn needs_value(rest: &str) -> bool {
     let rest = rest.trim();
     rest.is_empty() || (rest.starts_with('|') && !rest.contains("default") && !rest.contains("d("))
 }

@@ -341,8 +341,8 @@ impl EndpointPlan {
                 let name = header.name.render(context)?;
                 match &header.value {
                     Some(value) => {
-                        // A header whose one placeholder is null is left out, as a parameter is.
-                        if let Some(text) = scalar_text(&value.value(context)?) {
+                        // A header with a null in it is left out, as a parameter is.
+                        if let Some(text) = scalar_text(&value.value_or_null(context)?) {
                             draft.set_header(name.as_str(), &text).map_err(DraftError::Invalid)?;
                         }
                     }
@@ -423,7 +423,7 @@ impl EndpointPlan {
         let mut fields = Vec::new();
         for (name, value) in form {
             // A null field is left out, as a null parameter is.
-            if let Some(text) = scalar_text(&value.value(context)?) {
+            if let Some(text) = scalar_text(&value.value_or_null(context)?) {
                 fields.push((name.clone(), text));
             }
         }

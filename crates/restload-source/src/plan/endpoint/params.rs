@@ -55,7 +55,7 @@ impl ParamTemplate {
     pub(super) fn computed(&self, context: &Computed) -> Result<Computed, RenderError> {
         match self {
             Self::Constant(value) => Ok(crate::template::to_value(value)),
-            Self::Text(template) => template.value(context),
+            Self::Text(template) => template.value_or_null(context),
             Self::List(elements) => elements
                 .iter()
                 .map(|element| element.computed(context))
