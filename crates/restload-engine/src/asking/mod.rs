@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use restload_model::Value;
 use restload_model::secret::Redactor;
-use restload_source::extraction::{ExtractError, Progress, paired, partitions_for, process};
+use restload_source::extraction::{ExtractError, Progress, fill_in_missing, paired, partitions_for, process};
 use restload_source::parent_fields::Parents;
 use restload_source::plan::{Plan, RecordSource, ResourcePlan};
 use restload_source::template::Context;
@@ -236,7 +236,8 @@ impl Asker {
         let mut partitions: Vec<Progress> = Vec::new();
         for page in &asked.pages {
             for record in &page.records {
-                for partition in partitions_for(&plan.parents, &parent.name, record, &page.parents) {
+                for mut partition in partitions_for(&plan.parents, &parent.name, record, &page.parents) {
+                    fill_in_missing(plan, &mut partition);
                     let is_new = partitions.iter().all(|known| known.parents != partition.parents);
                     if is_new && partitions.len() == most {
                         return Ok((partitions, true));

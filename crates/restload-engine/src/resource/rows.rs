@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use restload_model::batch::RejectKind;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::row_id;
-use restload_source::extraction::{ExtractError, Progress, partitions_for};
+use restload_source::extraction::{ExtractError, Progress, fill_in_missing, partitions_for};
 use restload_source::incremental::{CursorProgress, Taken};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -133,7 +133,8 @@ fn begin(index: usize, child: &Child, partitions: impl Iterator<Item = Progress>
     let mut nameables = Vec::new();
     {
         let mut known = child.known.lock().unwrap_or_else(PoisonError::into_inner);
-        for progress in partitions {
+        for mut progress in partitions {
+            fill_in_missing(&child.plan, &mut progress);
             if !child.plan.is_part(&progress) {
                 nameables.extend(nameable(&child.plan, progress, &mut known).map_err(untold)?);
                 continue;

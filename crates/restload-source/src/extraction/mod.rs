@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::incremental::{CursorProgress, Slice, Taken, Windows};
 use crate::json_path::JsonPath;
-use crate::paginators::{self, Page, PaginateError, Paginator, Position, Step};
+use crate::paginators::{self, Page, PaginateError, Paginator, Position, Repetition, Step};
 use crate::parent_fields::{MissingField, Parents};
 use crate::plan::{DraftError, EndpointPlan, Limits, ResourcePlan};
 use crate::request::{Request, Response};
 
-pub use partitions::{paired, partitions_for, settle_missing};
+pub use partitions::{fill_in_missing, paired, partitions_for, settle_missing};
 pub use processing::process;
 pub use reading::{Reading, read};
 pub use selecting::{USUAL_NAMES, take_records};

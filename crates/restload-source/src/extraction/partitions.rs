@@ -50,6 +50,7 @@ pub fn paired(one: &Progress, other: &Progress) -> Option<Progress> {
 /// Decides what becomes of a partition whose parents' records lack a field: whether it is requested, perhaps with a
 /// value in the field's place, or left out.
 pub fn settle_missing(plan: &ResourcePlan, progress: &mut Progress) -> Result<bool, ExtractError> {
+    fill_in_missing(plan, progress);
     // What the request needs is told before what its records would only take along, as in dlt.
     let is_requested = |missing: &&MissingField| {
         let mut links = plan.parents.iter();
@@ -60,15 +61,20 @@ pub fn settle_missing(plan: &ResourcePlan, progress: &mut Progress) -> Result<bo
         return Ok(true);
     };
     match &plan.on_missing_parent_field {
-        MissingFieldPolicy::Fail => Err(missing_field(first)),
         MissingFieldPolicy::Skip => Ok(false),
-        MissingFieldPolicy::Default(value) => {
-            for missing in std::mem::take(&mut progress.missing) {
-                let fields = progress.parents.entry(missing.resource.clone()).or_default();
-                missing.fill_in(fields, value);
-            }
-            Ok(true)
-        }
+        MissingFieldPolicy::Fail | MissingFieldPolicy::Default(_) => Err(missing_field(first)),
+    }
+}
+
+/// Puts the default, where there is one, in the place of the fields that parents' records lack: before the partition is
+/// named, as with it the request may be one that is made already.
+pub fn fill_in_missing(plan: &ResourcePlan, progress: &mut Progress) {
+    let MissingFieldPolicy::Default(value) = &plan.on_missing_parent_field else {
+        return;
+    };
+    for missing in std::mem::take(&mut progress.missing) {
+        let fields = progress.parents.entry(missing.resource.clone()).or_default();
+        missing.fill_in(fields, value);
     }
 }
 
