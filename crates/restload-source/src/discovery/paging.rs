@@ -8,13 +8,11 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Candidate;
 use crate::json_path::JsonPath;
-use crate::paginators::{Page, Signs, has_next_link, is_about_paging, names, next_url_header, plain_name};
+use crate::paginators::{
+    Page, Signs, counting_header, has_next_link, is_about_paging, names, next_url_header, plain_name,
+};
 use crate::plan::EndpointPlan;
 
-/// Headers with the number of pages.
-const PAGE_HEADERS: [&str; 2] = ["x-total-pages", "x-page-count"];
-/// Headers with the number of records.
-const TOTAL_HEADERS: [&str; 2] = ["x-total-count", "x-total"];
 /// Headers with what to send for the next page, and the parameter that takes it.
 const NEXT_HEADERS: [(&str, &str); 3] = [
     ("x-next-page", "page"),
@@ -153,27 +151,28 @@ impl Search<'_> {
 
     fn counts(&self, all: &mut Vec<Candidate>) {
         let total_pages = self.signs.page_counts.first().map(|path| JsonPath::spell(path));
-        let page_header = self.counted(&PAGE_HEADERS, 1);
+        let page_header = counting_header(&names::PAGE_COUNT, self.page.headers, 1);
         let total = self.signs.totals.first().map(|path| JsonPath::spell(path));
-        let total_header = self.counted(&TOTAL_HEADERS, self.page.record_count as i64);
+        let total_header = counting_header(&names::TOTAL, self.page.headers, self.page.record_count as i64);
         let flag = self.signs.flags.first().map(|path| JsonPath::spell(path));
         if let Some(path) = total_pages {
             let ends = Map::from_iter([("total_path".to_owned(), path.as_str().into())]);
             all.push(self.by_page("page", ends, &format!("`{path}` is a number of pages above one"), false));
         } else if let Some((name, number)) = page_header {
+            let evidence = format!("the header `{name}` says {number} pages");
             let ends = Map::from_iter([("total_header".to_owned(), name.into())]);
-            all.push(self.by_page("page", ends, &format!("the header `{name}` says {number} pages"), false));
+            all.push(self.by_page("page", ends, &evidence, false));
         }
         if !all.is_empty() {
             return;
         }
-        let (mut ends, evidence) = match (&total, total_header, &flag) {
+        let (mut ends, evidence) = match (&total, &total_header, &flag) {
             (Some(path), _, _) => (
                 Map::from_iter([("total_path".to_owned(), path.as_str().into())]),
                 format!("`{path}` is greater than the number of records on the page"),
             ),
             (None, Some((name, number)), _) => (
-                Map::from_iter([("total_header".to_owned(), name.into())]),
+                Map::from_iter([("total_header".to_owned(), name.as_str().into())]),
                 format!(
                     "the header `{name}` says {number} records, and the page has {}",
                     self.page.record_count
@@ -299,14 +298,6 @@ impl Search<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         let value = self.page.headers.get(name)?.to_str().ok()?.trim();
         (!value.is_empty()).then_some(value)
-    }
-
-    /// The first of these headers that has a number greater than that.
-    fn counted(&self, names: &[&'static str], than: i64) -> Option<(&'static str, i64)> {
-        let mut numbers = names
-            .iter()
-            .filter_map(|name| Some((*name, self.header(name)?.parse::<i64>().ok()?)));
-        numbers.find(|(_, number)| *number > than)
     }
 
     fn value_at(&self, path: &[String]) -> Option<&Value<'_>> {

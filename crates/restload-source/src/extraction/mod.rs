@@ -320,7 +320,8 @@ impl Walk {
             notes.extend(endpoint.paginator.doubt(&page));
         }
         if endpoint.paginator.counts() && record_count > 0 {
-            self.refuse_repeated_page(response)?;
+            let repetition = endpoint.paginator.repetition(&self.progress.position, end);
+            notes.extend(self.check_repeated_page(repetition, response)?);
         }
         notes.extend(self.note_gap(endpoint, record_count));
         let is_stored = self.progress.is_stored;
@@ -363,19 +364,31 @@ impl Walk {
         })
     }
 
-    /// A server that does not know the page parameter answers every request alike, and would for ever.
-    fn refuse_repeated_page(&mut self, response: &Response) -> Result<(), ExtractError> {
+    /// A server that does not know the page parameter answers every request alike, and would for ever; where a total
+    /// bounds the walk, pages alike may be what there is.
+    fn check_repeated_page(
+        &mut self,
+        repetition: Repetition,
+        response: &Response,
+    ) -> Result<Option<String>, ExtractError> {
+        const ADVICE: &str = "the API seems to ignore the paginator's parameter; check its name";
         let mut hasher = DefaultHasher::new();
         hasher.write(&response.body);
         let page = hasher.finish();
-        if self.last_page.replace(page) == Some(page) {
-            return Err(ExtractError::new(format!(
-                "{} is the same as the page before it, so the same page would be fetched forever",
-                self.progress.position
-            ))
-            .with_help("the API seems to ignore the paginator's parameter; check its name"));
+        if self.last_page.replace(page) != Some(page) {
+            return Ok(None);
         }
-        Ok(())
+        let repeats = format!("{} is the same as the page before it", self.progress.position);
+        match repetition {
+            Repetition::Bounded => Ok(Some(format!("{repeats}: if more of its pages are, {ADVICE}"))),
+            Repetition::WrongBase => Err(ExtractError::new(repeats).with_help(format!(
+                "if the API counts its pages from 1, write `base_page: 1`; else {ADVICE}"
+            ))),
+            Repetition::Endless => {
+                let error = format!("{repeats}, so the same page would be fetched forever");
+                Err(ExtractError::new(error).with_help(ADVICE))
+            }
+        }
     }
 
     /// Goes to the next page, if there is one and it may be had.

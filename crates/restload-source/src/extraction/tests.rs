@@ -259,7 +259,7 @@ fn judges_answers() {
             400,
             "application/json",
             r#"{"status":0,"request":"r1"}"#,
-            r#"error: the API answered 400 Bad Request: {"status":0,"request":"r1"}"#,
+            r#"error: refused: (no response.json.errors) (request r1); the API answered 400 Bad Request: {"status":0,"request":"r1"}"#,
         ),
         (
             json!({"response_actions": [{"status_code": 404, "action": "ignore"}]}),
@@ -408,6 +408,51 @@ fn refuses_to_go_in_circles() {
         log.iter()
             .any(|line| line.contains("page number 1 is the same as the page before it")),
         "{log:?}"
+    );
+}
+
+/// 24-F8: with a total that bounds the walk, pages alike may be all there is, and it is said that they are.
+#[test]
+fn pages_alike_are_no_circle_where_a_total_bounds_them() {
+    let notes = |paginator: serde_json::Value, body: &str| {
+        let api = api(&json!({"name": "r", "endpoint": {"data_selector": "d", "paginator": paginator}}));
+        let mut walk = Walk::new(Arc::clone(&api.plan), Progress::start(Parents::new()));
+        let response = response(200, "application/json", body);
+        let mut notes = Vec::new();
+        loop {
+            match walk.receive(&response, &api.limits, &api.context) {
+                Ok(Answer::Page(page)) => {
+                    notes.extend(page.notes);
+                    if !page.has_next {
+                        return format!("{} pages, {}", walk.progress().pages, notes.join(" + "));
+                    }
+                }
+                Ok(Answer::Retry(error)) | Err(error) => return error.to_string(),
+            }
+        }
+    };
+    let advice = "if more of its pages are, the API seems to ignore the paginator's parameter; check its name";
+    let by_page = json!({"type": "page_number", "base_page": 1, "total_path": "pages"});
+    assert_eq!(
+        notes(by_page, r#"{"d":[1],"pages":2}"#),
+        format!("2 pages, page number 2 is the same as the page before it: {advice}")
+    );
+    let by_offset = json!({"type": "offset", "limit": 1, "total_path": "total"});
+    assert_eq!(
+        notes(by_offset, r#"{"d":[1],"total":2}"#),
+        format!("2 pages, offset 1 is the same as the page before it: {advice}")
+    );
+    // What is under `total` by chance is a number of records as often as one of pages.
+    let by_chance = json!({"type": "page_number", "base_page": 1});
+    assert_eq!(
+        notes(by_chance, r#"{"d":[1],"total":2}"#),
+        "page number 2 is the same as the page before it, so the same page would be fetched forever"
+    );
+    // An API that counts from 1 may give its first page for page 0: the last one would never be asked for.
+    let from_zero = json!({"type": "page_number", "total_path": "pages"});
+    assert_eq!(
+        notes(from_zero, r#"{"d":[1],"pages":2}"#),
+        "page number 1 is the same as the page before it"
     );
 }
 

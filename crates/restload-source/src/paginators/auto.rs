@@ -73,10 +73,17 @@ pub(super) fn next(page: &Page<'_>) -> Result<Step, PaginateError> {
              first page is all that is wanted"
         )));
     }
-    match signs.unfollowed() {
-        // Later pages of links that ended may well repeat how many there are.
-        Some(error) if *page.position == Position::Start => Err(error),
-        _ => Ok(Step::Done),
+    // Later pages of links that ended may well repeat how many there are.
+    if *page.position != Position::Start {
+        return Ok(Step::Done);
+    }
+    let is_last = signs.is_last || page.headers.contains_key("link");
+    match signs
+        .unfollowed()
+        .or_else(|| unfollowed_header(page).filter(|_| !is_last))
+    {
+        Some(error) => Err(error),
+        None => Ok(Step::Done),
     }
 }
 
@@ -103,6 +110,16 @@ pub(super) fn next_header(headers: &HeaderMap) -> Option<(String, String)> {
         let is_next = NEXT_HEADERS.contains(&plain.strip_prefix('x').unwrap_or(&plain));
         let value = value.to_str().ok()?.trim();
         (is_next && !value.is_empty()).then(|| (name.as_str().to_owned(), value.to_owned()))
+    })
+}
+
+/// The first header of these names, without an `X-` before them, that has a number greater than that.
+pub(crate) fn counting_header(names: &names::Names, headers: &HeaderMap, above: i64) -> Option<(String, i64)> {
+    headers.iter().find_map(|(name, value)| {
+        let plain = plain_name(name.as_str());
+        let is_it = names.is_field(&plain) || plain.strip_prefix('x').is_some_and(|plain| names.is_field(plain));
+        let number: i64 = value.to_str().ok()?.trim().parse().ok()?;
+        (is_it && number > above).then(|| (name.as_str().to_owned(), number))
     })
 }
 
@@ -257,6 +274,38 @@ impl Signs {
             )),
         )
     }
+}
+
+/// That headers tell of more than the page has, and what the config would have to say for it.
+fn unfollowed_header(page: &Page<'_>) -> Option<PaginateError> {
+    let (header, number, what, paginator) = if let Some((header, number)) =
+        counting_header(&names::PAGE_COUNT, page.headers, 1)
+    {
+        (
+            header,
+            number,
+            "pages",
+            "{type: page_number, base_page: …, total_header: HEADER}` (`base_page` is the number of the first page, 0 or 1)",
+        )
+    } else {
+        let above = page.record_count as i64;
+        let (header, number) = counting_header(&names::TOTAL, page.headers, above).filter(|_| above > 0)?;
+        (
+            header,
+            number,
+            "records",
+            "{type: offset, limit: …, total_header: HEADER}`",
+        )
+    };
+    let paginator = paginator.replace("HEADER", &header);
+    Some(
+        PaginateError::new(format!(
+            "the answer's header `{header}` tells of {number} {what}, and the config does not say how to ask for the others"
+        ))
+        .with_help(format!(
+            "write `paginator: {paginator}, or `paginator: single_page` if the first page is all that is wanted"
+        )),
+    )
 }
 
 /// A key without what spellings differ in: `@odata.nextLink`, `next_link` and `nextLink` are `nextlink`.

@@ -43,7 +43,7 @@ pub struct CursorConfig {
     pub page_size: Option<i64>,
     /// JSONPath of a flag that says whether another page follows. It is a boolean, or one of the texts true, yes, t, y,
     /// 1, false, no, f, n and 0 in any case; where it is missing or anything else, that is an error. It can end the
-    /// paging, never prolong it.
+    /// paging, never prolong it: where it is true and there is no cursor, that is an error too.
     #[serde(default)]
     pub has_more_path: Option<String>,
 }
@@ -101,10 +101,10 @@ impl Cursor {
             return Ok(Step::Done);
         }
         let token = match self.path.first(page.body) {
-            None | Some(Value::Null | Value::Bool(false) | Value::Integer(0)) => return Ok(Step::Done),
-            Some(Value::Text(text)) if text.is_empty() => return Ok(Step::Done),
-            Some(Value::List(elements)) if elements.is_empty() => return Ok(Step::Done),
-            Some(Value::Object(members)) if members.0.is_empty() => return Ok(Step::Done),
+            None | Some(Value::Null | Value::Bool(false) | Value::Integer(0)) => return self.end(),
+            Some(Value::Text(text)) if text.is_empty() => return self.end(),
+            Some(Value::List(elements)) if elements.is_empty() => return self.end(),
+            Some(Value::Object(members)) if members.0.is_empty() => return self.end(),
             Some(value) => token_of(value),
         };
         let is_scalar = |token: &serde_json::Value| !token.is_array() && !token.is_object();
@@ -122,6 +122,19 @@ impl Cursor {
             ))
             .with_help("name a single value, or set `cursor_body_path`"))
         }
+    }
+
+    /// What follows a page without a cursor. Where a flag says that more follows, it cannot be the last.
+    fn end(&self) -> Result<Step, PaginateError> {
+        let Some(flag) = &self.has_more else {
+            return Ok(Step::Done);
+        };
+        Err(PaginateError::new(format!(
+            "has_more_path `{}` says that more follows, and cursor_path `{}` holds no cursor to ask for it with",
+            flag.as_str(),
+            self.path.as_str()
+        ))
+        .with_help("correct `cursor_path`; without `has_more_path` a page that names no cursor is the last"))
     }
 
     pub(super) fn body_paths(&self) -> Vec<&str> {

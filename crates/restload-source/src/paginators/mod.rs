@@ -26,7 +26,7 @@ use crate::json_path::JsonPath;
 use crate::request::Draft;
 
 pub use auto::plain_name;
-pub(crate) use auto::{Signs, is_about_paging};
+pub(crate) use auto::{Signs, counting_header, is_about_paging};
 pub use cursor::CursorConfig;
 pub use header_cursor::HeaderCursorConfig;
 pub use header_link::HeaderLinkConfig;
@@ -299,6 +299,16 @@ impl Paginator {
         matches!(self, Self::PageNumber(_) | Self::Offset(_))
     }
 
+    /// What a page means that is the same as the one before it. `end` is what pages have told.
+    pub fn repetition(&self, position: &Position, end: Option<i64>) -> Repetition {
+        match self {
+            Self::PageNumber(paginator) if paginator.is_second_from_zero(position) => Repetition::WrongBase,
+            Self::PageNumber(paginator) if paginator.trusts_total() && end.is_some() => Repetition::Bounded,
+            Self::Offset(_) if end.is_some() => Repetition::Bounded,
+            _ => Repetition::Endless,
+        }
+    }
+
     /// What may be wrong with a page that is the only one.
     pub fn doubt(&self, page: &Page<'_>) -> Option<String> {
         match self {
@@ -314,6 +324,17 @@ impl Paginator {
             _ => None,
         }
     }
+}
+
+/// What a page means that is the same as the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repetition {
+    /// Most likely that the API knows no page 0, and answers with its first.
+    WrongBase,
+    /// Perhaps nothing: a total ends the pages.
+    Bounded,
+    /// That the same page would come for ever.
+    Endless,
 }
 
 /// How a config would say what `auto` has followed.

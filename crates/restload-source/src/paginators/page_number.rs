@@ -138,6 +138,15 @@ impl PageNumber {
         self.stop.end(page, self.base)
     }
 
+    /// Whether it is the page after page 0 of those that are counted from there.
+    pub(super) fn is_second_from_zero(&self, position: &Position) -> bool {
+        self.base == 0 && self.first == 0 && *position == Position::Page(1)
+    }
+
+    pub(super) fn trusts_total(&self) -> bool {
+        self.trusts_total
+    }
+
     /// An API that counts from 1 may well answer that its page 0 is empty, which ends the paging before it has begun.
     pub(super) fn doubt(&self, page: &Page<'_>) -> Option<String> {
         let is_start = self.base == 0 && self.first == 0 && *page.position == Position::Start;

@@ -167,6 +167,50 @@ fn refuses_a_first_page_that_tells_of_more() {
     );
 }
 
+/// Headers count, too, where nothing says that the first page is the last.
+#[test]
+fn refuses_a_first_page_whose_headers_tell_of_more() {
+    let told = |header: &str, what: &str| {
+        format!(
+            "?limit=2 \nerror: the answer's header `{header}` tells of {what}, and the config does not say how to ask for \
+             the others"
+        )
+    };
+    let done = || "?limit=2 \ndone".to_owned();
+    let one = || json!({"data": [1]});
+    let next = "</p2>; rel=\"next\"";
+    for (headers, body, expected) in [
+        (vec![("X-Total-Pages", "7")], one(), told("x-total-pages", "7 pages")),
+        (vec![("Total-Count", "2")], json!([1]), told("total-count", "2 records")),
+        (
+            vec![("X-Total-Count", "99"), ("X-Total-Pages", "50")],
+            one(),
+            told("x-total-pages", "50 pages"),
+        ),
+        (vec![("X-Total-Pages", "1"), ("X-Total", "1")], one(), done()),
+        (vec![("X-Total-Count", "many")], one(), done()),
+        // Nothing that came, and nothing that is to be asked for.
+        (vec![("X-Total-Count", "5")], json!({"data": []}), done()),
+        (vec![("X-Total-Pages", "7")], json!({"data": [1], "next": null}), done()),
+        (
+            vec![("X-Total-Pages", "7"), ("Link", "</p1>; rel=\"prev\"")],
+            one(),
+            done(),
+        ),
+        (
+            vec![("X-Total-Pages", "7"), ("Link", next)],
+            one(),
+            "?limit=2 \nnext link `https://api.test/p2`".to_owned(),
+        ),
+    ] {
+        assert_eq!(
+            walk(json!("auto"), &[(headers.as_slice(), body)]),
+            expected,
+            "{headers:?}"
+        );
+    }
+}
+
 /// D-22: what a single record holds is data.
 #[test]
 fn a_single_record_has_no_pages() {

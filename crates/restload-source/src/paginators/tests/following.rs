@@ -112,7 +112,8 @@ fn cursor() {
             "G-40 a flag without a cursor",
             cursor(json!({"has_more_path": "more"})),
             vec![json!({"more": true})],
-            "?limit=2 \ndone",
+            "?limit=2 \nerror: has_more_path `more` says that more follows, and cursor_path `next` holds no cursor to ask for it \
+             with",
         ),
         (
             "a list repeats its parameter",
