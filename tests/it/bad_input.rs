@@ -443,7 +443,7 @@ fn destinations_that_are_none() {
     ");
     assert_snapshot!(run(&format!("postgres://shop:{PASSWORD}@127.0.0.1/shop?sslmod=require")), @r"
     exit 2
-    error: unknown option `sslmod` in the Postgres URL
+    error: unknown option `sslmod` in the Postgres URL; did you mean `sslmode`?
     ");
     assert_eq!(shop.api.asked(), [""; 0]);
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
+use restload_model::diagnostics::did_you_mean;
 use restload_model::secret::{MASK, Secret};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
@@ -73,10 +74,12 @@ pub enum UrlError {
         text: String,
     },
     /// An option that Postgres' URLs do not have.
-    #[error("unknown option `{option}` in the Postgres URL")]
+    #[error("unknown option `{option}` in the Postgres URL; {advice}")]
     UnknownOption {
         /// The option's name.
         option: String,
+        /// Which one was probably meant, or which there are.
+        advice: String,
     },
     /// A character of a password that ends the part of the URL that it stands in.
     #[error(
@@ -234,8 +237,13 @@ fn parse_postgres(text: &str) -> Result<DestinationUrl, UrlError> {
         if option == "password" {
             password = Some(value.into_owned());
         } else if !POSTGRES_OPTIONS.contains(&&*option) && !option.starts_with("options[") {
+            let advice = match did_you_mean(&option, POSTGRES_OPTIONS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known are `{}`", POSTGRES_OPTIONS.join("`, `")),
+            };
             return Err(UrlError::UnknownOption {
                 option: option.into_owned(),
+                advice,
             });
         }
     }

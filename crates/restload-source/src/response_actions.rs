@@ -205,7 +205,11 @@ impl ResponseActionConfig {
             diagnostics.error(&path.key("message"), "only `action: fail` has a message");
         }
         if self.content.as_deref() == Some("") {
-            diagnostics.error(&path.key("content"), "every body contains an empty text");
+            diagnostics.error_with_help(
+                &path.key("content"),
+                "every body contains an empty text",
+                "name a text that the body has, or leave it out",
+            );
         }
         if let Some(header) = &self.header
             && http::HeaderName::try_from(&header.name).is_err()

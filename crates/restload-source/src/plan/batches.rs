@@ -146,10 +146,10 @@ pub(super) fn check(plan: &ResourcePlan, config: &ResourceConfig, path: &KeyPath
             "refer to one field of the parent, or leave out `matched_by` and `include_from_parent`",
         ),
         Some(_) if !includes && diagnostics.has_left_out(&path.key("include_from_parent")) => {}
-        Some(_) if !includes => diagnostics.warning(
+        Some(_) if !includes => diagnostics.key_warning(
             &own.key("matched_by"),
-            "nothing is included from the parent, so that this says nothing",
-            Some("add `include_from_parent`, or leave it out".to_owned()),
+            "`matched_by` has no effect: nothing is included from the parent",
+            "add `include_from_parent`, or leave it out",
         ),
         _ => {}
     }

@@ -253,9 +253,10 @@ impl Rules<'_, '_> {
         let own = || ("_rl_valid_from".into(), "_rl_valid_to".into());
         let Some(names) = names else { return own() };
         let [from, to] = names else {
-            self.diagnostics.error(
+            self.diagnostics.error_with_help(
                 &self.path.key("validity_column_names"),
                 format_args!("expected two names, found {}", names.len()),
+                "name the columns of the start and of the end: `[valid_from, valid_to]`",
             );
             return own();
         };
