@@ -286,8 +286,13 @@ impl Template {
                 None => {
                     let mut roots: Vec<_> = known.collect();
                     roots.sort_unstable();
+                    let in_path = if variable.contains('.') {
+                        String::new()
+                    } else {
+                        format!("in a path `{{{root}}}` takes its value from `params`; ")
+                    };
                     format!(
-                        "a placeholder begins with one of: {}; write `{{{{` for a literal brace",
+                        "{in_path}a placeholder begins with one of: {}; write `{{{{` for a literal brace",
                         roots.join(", ")
                     )
                 }

@@ -204,8 +204,8 @@ fn refuses() {
         // I-32
         (
             "{unknown}",
-            "error: `{unknown}` refers to `unknown`, which is unknown here (a placeholder begins with one of: env, \
-             incremental, resources, run, secrets, vars, window; write `{{` for a literal brace)",
+            "error: `{unknown}` refers to `unknown`, which is unknown here (in a path `{unknown}` takes its value \
+             from `params`; a placeholder begins with one of: env, incremental, resources, run, secrets, vars, window; write `{{` for a literal brace)",
         ),
         ("{", "error: a `{` without its `}` (write `{{` for a literal brace)"),
         ("a}", "error: a `}` without its `{` (write `}}` for a literal brace)"),
