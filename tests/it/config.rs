@@ -23,7 +23,7 @@ resources:
   - regions
   - name: orders
     endpoint:
-      path: "orders?token=typed-in&since={incremental.start_value}&region={vars.region}"
+      path: "orders?token=typed-in&since={incremental.start_value | default('', true)}&region={vars.region}"
       paginator: header_link
       incremental: { cursor_path: updated_at }
       auth: { type: http_basic, username: ada }
@@ -111,7 +111,7 @@ fn each_value_has_its_place() {
         max_rejects: 0                          # default
       - name: orders                            # shop.yaml:15
         endpoint:
-          path: "orders?token=***&since={incremental.start_value}&region=eu"  # shop.yaml:17; vars.region from shop.yaml:1
+          path: "orders?token=***&since={incremental.start_value | default('', true)}&region=eu"  # shop.yaml:17; vars.region from shop.yaml:1
           paginator:
             type: header_link                   # shop.yaml:18
             links_next_key: next                # default

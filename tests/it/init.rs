@@ -377,7 +377,7 @@ fn a_config_of_dlt_becomes_one_of_restload() {
 fn a_config_that_cannot_be_used_yet_says_what_a_person_must_do() {
     let folder = tempfile::tempdir().unwrap();
     let wrote = run(folder.path(), &["init", "--from", &document("dlt-broken.yaml")]).expect(2);
-    assert_snapshot!(wrote.stderr, @r"
+    assert_snapshot!(wrote.stderr, @r#"
     dlt guesses the paginator of posts in every run. Here only a Link header or a next URL is followed without one: `restload discover` proposes what to write.
     error: unknown auth type `magic_token`
       --> dlt_broken.yaml:18:11
@@ -388,9 +388,33 @@ fn a_config_that_cannot_be_used_yet_says_what_a_person_must_do() {
        = in client.auth
        = help: known: `api_key`, `bearer`, `http_basic`, `http_digest`, `oauth2_client_credentials`, `oauth2_jwt_bearer`, `oauth2_refresh_token`, `session_login`
 
-    1 error in dlt_broken.yaml
+    error: `FETCH ME` is not an HTTP method
+      --> dlt_broken.yaml:28:15
+       |
+    28 |       method: "FETCH ME"
+       |               ^^^^^^^^^^
+       |
+       = in resources[0].endpoint
+
+    error: the path has no `{a}` for this value
+      --> dlt_broken.yaml:29:20
+       |
+    29 |       params: { a: { type: resolve, resource: missing, field: id } }
+       |                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ use it in the path, or write `a: "{resources.PARENT.FIELD}"`
+       |
+       = in resources[0].endpoint.params
+
+    error: there is no resource `missing`
+      --> dlt_broken.yaml:29:20
+       |
+    29 |       params: { a: { type: resolve, resource: missing, field: id } }
+       |                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the config has: posts
+       |
+       = in resources[0].endpoint.params
+
+    4 errors in dlt_broken.yaml
     error: dlt_broken.yaml is written, and cannot be used yet: mend the above, then run `restload check dlt_broken.yaml`
-    ");
+    "#);
     assert!(folder.path().join("dlt_broken.yaml").exists());
 }
 

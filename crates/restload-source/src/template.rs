@@ -4,6 +4,8 @@
 //! minijinja's language, compiled once, when the config is planned. A template that is exactly one placeholder gives
 //! the expression's value with its type; any other gives text.
 
+mod language;
+mod names;
 mod reference;
 mod several;
 
@@ -249,34 +251,18 @@ impl Template {
         if matches!(roots, Roots::Known(_)) {
             variables.retain(|variable| variable.split('.').next() != Some("resources"));
         }
-        let mut sound = true;
-        for test in tests_used(text).into_iter().filter(|name| !is_test(name)) {
-            sound = false;
-            let message = format_args!("`{shown}` uses the test `{test}`, which is unknown");
-            let usual =
-                did_you_mean(&test, USUAL_TESTS).map_or(String::new(), |near| format!("did you mean `{near}`? "));
-            let help = format!(
-                "{usual}a comparison is written `==`; usual tests: {}",
-                USUAL_TESTS.join(", ")
-            );
-            diagnostics.error_with_help(path, message, help);
-        }
-        for filter in filters(text).into_iter().filter(|name| !is_filter(name)) {
-            sound = false;
-            let message = format_args!("`{shown}` uses the filter `{filter}`, which is unknown");
-            let help = match did_you_mean(&filter, USUAL_FILTERS) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("usual filters: {}", USUAL_FILTERS.join(", ")),
-            };
-            diagnostics.error_with_help(path, message, help);
-        }
+        let mut sound = language::check(text, shown, path, diagnostics);
         let extra_roots = match roots {
             Roots::Known(extra) => extra,
             Roots::Any => &[],
         };
         for variable in variables.iter().filter(|_| matches!(roots, Roots::Known(_))) {
             let root = variable.split('.').next().unwrap_or(variable);
-            if ROOTS.contains(&root) || extra_roots.contains(&root) {
+            if let Some((message, help)) = names::misuse(variable, text, shown) {
+                sound = false;
+                diagnostics.error_with_help(path, message, help);
+            }
+            if ROOTS.contains(&root) || extra_roots.contains(&root) || language::is_called(root, text) {
                 continue;
             }
             sound = false;
@@ -394,19 +380,52 @@ impl Template {
         self.text_with(context, |text| text)
     }
 
+    /// The names that have to have a value for the text to have one: those of placeholders that are a path alone, or
+    /// with filters that give no default.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder { text, .. } => names::required(text),
+            _ => None,
+        })
+    }
+
+    /// The text as far as it is known: of a placeholder whose names are not all known, `otherwise` gives the text.
+    pub(crate) fn text_as_known(
+        &self,
+        context: &Value,
+        is_known: impl Fn(&str) -> bool,
+        otherwise: &str,
+        encode: impl Fn(String) -> String,
+    ) -> Result<String, RenderError> {
+        let mut rendered = String::new();
+        for part in &self.parts {
+            let is_known = match part {
+                Part::Literal(literal) => {
+                    rendered.push_str(literal);
+                    continue;
+                }
+                Part::Placeholder { expression, .. } => {
+                    let mut names = expression.undeclared_variables(true);
+                    names.drain().all(|name| is_known(&name))
+                }
+                Part::Name { name, .. } => is_known(name),
+            };
+            if is_known {
+                rendered.push_str(&encode(part.text(context)?));
+            } else {
+                rendered.push_str(otherwise);
+            }
+        }
+        Ok(rendered)
+    }
+
     /// The text, with the value of every placeholder put through `encode`.
     pub fn text_with(&self, context: &Value, encode: impl Fn(String) -> String) -> Result<String, RenderError> {
         let mut rendered = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => rendered.push_str(literal),
-                Part::Placeholder { shown, .. } | Part::Name { shown, .. } => {
-                    let value = part.evaluate(context)?;
-                    let text = scalar_text(&value).ok_or_else(|| RenderError::Undefined {
-                        placeholder: shown.clone(),
-                    })?;
-                    rendered.push_str(&encode(text));
-                }
+                Part::Placeholder { .. } | Part::Name { .. } => rendered.push_str(&encode(part.text(context)?)),
             }
         }
         Ok(rendered)
@@ -414,6 +433,19 @@ impl Template {
 }
 
 impl Part {
+    /// The value as a text. A null is an error: it would read `None`.
+    fn text(&self, context: &Value) -> Result<String, RenderError> {
+        let value = self.evaluate(context)?;
+        scalar_text(&value).ok_or_else(|| match self {
+            Self::Literal(text) => RenderError::Undefined {
+                placeholder: text.clone(),
+            },
+            Self::Placeholder { shown, .. } | Self::Name { shown, .. } => RenderError::Undefined {
+                placeholder: shown.clone(),
+            },
+        })
+    }
+
     /// The value; an unknown name is an error.
     fn evaluate(&self, context: &Value) -> Result<Value, RenderError> {
         let (shown, value) = match self {
@@ -461,97 +493,6 @@ pub fn scalar_text(value: &Value) -> Option<String> {
 /// A value that expressions can use, from anything that can be serialised.
 pub fn to_value(value: impl serde::Serialize) -> Value {
     Value::from(minijinja::value::Serde(value))
-}
-
-/// The tests that are named for a misspelt one.
-const USUAL_TESTS: [&str; 6] = ["defined", "in", "none", "number", "string", "true"];
-
-/// The filters that are named for a misspelt one.
-const USUAL_FILTERS: [&str; 18] = [
-    "abs",
-    "date",
-    "default",
-    "epoch",
-    "epoch_ms",
-    "first",
-    "float",
-    "int",
-    "join",
-    "last",
-    "length",
-    "lower",
-    "reason",
-    "replace",
-    "round",
-    "trim",
-    "upper",
-    "urlencode",
-];
-
-/// The names of the filters in an expression: those that follow a `|` outside of quotes.
-fn filters(text: &str) -> Vec<String> {
-    let bare = without_strings(text);
-    let after_bars = bare.split('|').skip(1);
-    after_bars
-        .map(|rest| {
-            let name = rest.trim_start().chars();
-            name.take_while(|character| character.is_ascii_alphanumeric() || *character == '_')
-                .collect()
-        })
-        .collect()
-}
-
-/// The names of the tests in an expression: those that follow `is` or `is not`.
-fn tests_used(text: &str) -> Vec<String> {
-    let bare = without_strings(text);
-    let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.');
-    let mut words = bare
-        .split(|character| !is_part(character))
-        .filter(|word| !word.is_empty());
-    let mut names = Vec::new();
-    while let Some(word) = words.next() {
-        if word == "is" {
-            let next = words.next();
-            let name = if next == Some("not") { words.next() } else { next };
-            names.extend(name.map(str::to_owned));
-        }
-    }
-    names
-}
-
-/// An expression with blanks in the place of its quoted strings.
-fn without_strings(text: &str) -> String {
-    let mut bare = String::with_capacity(text.len());
-    let mut quote = None;
-    let mut escaped = false;
-    for character in text.chars() {
-        let is_quoted = quote.is_some();
-        match (quote, character) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), _) if character == open => quote = None,
-            (None, '"' | '\'') => quote = Some(character),
-            _ => {}
-        }
-        bare.push(if is_quoted || quote.is_some() { ' ' } else { character });
-    }
-    bare
-}
-
-/// Whether the engine knows a test. It only tells when one is used.
-fn is_test(name: &str) -> bool {
-    let used = ENVIRONMENT.compile_expression_owned(format!("'' is {name}"));
-    let outcome = used.and_then(|expression| expression.eval(()));
-    outcome.err().is_none_or(|error| error.kind() != ErrorKind::UnknownTest)
-}
-
-/// Whether the engine knows a filter. It only tells when one is used.
-fn is_filter(name: &str) -> bool {
-    let used = ENVIRONMENT.compile_expression_owned(format!("'' | {name}"));
-    let outcome = used.and_then(|expression| expression.eval(()));
-    outcome
-        .err()
-        .is_none_or(|error| error.kind() != ErrorKind::UnknownFilter)
 }
 
 /// The end of the placeholder that a text begins with, minding quoted strings and inner braces.

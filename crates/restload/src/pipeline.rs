@@ -156,6 +156,13 @@ impl Pipeline {
                 return Err(Refused::new(&document, &found, terminal));
             }
         };
+        if root.name.as_deref().is_some_and(|name| name.trim().is_empty()) {
+            diagnostics.error_with_help(
+                &KeyPath::root().key("name"),
+                "the name of the pipeline is empty",
+                "write one, under which its state is stored, or leave `name` out: the file's name stands for it",
+            );
+        }
         let name = root.name.clone().unwrap_or_else(|| stem_of(config));
         let secrets = secrets.for_pipeline(&name);
         let vars = root.vars.clone().unwrap_or_default();

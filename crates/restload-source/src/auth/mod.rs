@@ -67,8 +67,8 @@ pub enum AuthConfig {
     SessionLogin(SessionLoginConfig),
 }
 
-/// The names that the schema offers.
-pub const NAMES: [&str; 8] = [
+/// The names that credentials can be written by alone: what they need is looked for where secrets are. A login cannot.
+pub const NAMES: [&str; 7] = [
     "api_key",
     "bearer",
     "http_basic",
@@ -76,7 +76,6 @@ pub const NAMES: [&str; 8] = [
     "oauth2_client_credentials",
     "oauth2_jwt_bearer",
     "oauth2_refresh_token",
-    "session_login",
 ];
 
 /// What dlt reads a map without `type` as.

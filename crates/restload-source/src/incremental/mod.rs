@@ -228,6 +228,15 @@ impl IncrementalPlan {
             .then(|| format!("@{}..{}", shown(&self.initial), shown(&self.end)))
     }
 
+    /// The key that would give `{incremental.NAME}` a value in the first load, where there is none.
+    pub(crate) fn unset_key(&self, name: &str) -> Option<&'static str> {
+        match name {
+            "start_value" | "last_value" | "initial_value" if self.initial.is_none() => Some("initial_value"),
+            "end_value" if self.end.is_none() => Some("end_value"),
+            _ => None,
+        }
+    }
+
     /// Whether the range is walked in windows.
     pub fn has_windows(&self) -> bool {
         self.window.is_some()

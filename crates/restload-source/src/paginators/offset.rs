@@ -102,6 +102,13 @@ impl OffsetConfig {
         };
         let start = start.compile(path, diagnostics);
         let size = size.compile(path, diagnostics);
+        if start.is_some() && start == size {
+            diagnostics.error_with_help(
+                path,
+                "the offset and the limit go to the same place, where the limit would be all that is sent",
+                "give each a place of its own: `offset_param` and `limit_param`",
+            );
+        }
         let stop = StopOptions {
             total_path: &self.total_path,
             total_header: self.total_header.as_deref(),

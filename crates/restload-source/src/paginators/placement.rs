@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::request::Draft;
 
 /// One place of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Placement {
     Param(String),
     Body(String),

@@ -239,7 +239,7 @@ pub fn plan(
     // Nothing is said of an address that cannot be known.
     let base = base.unwrap_or_else(|| NO_ADDRESS.to_owned());
     warn_of_plain_http(&base, !secrets_used(&templates).is_empty(), &base_path, diagnostics);
-    let mut secrets = context.secrets;
+    let mut secrets = context.secrets.clone();
     for auth in shared
         .auths()
         .chain(compiled.iter().filter_map(|(_, _, plan)| plan.own_auth()))
@@ -301,6 +301,7 @@ pub fn plan(
             incremental.remember_records(plan.is_loaded);
         }
         let path = paths.get(name.as_str()).copied().cloned().unwrap_or_default();
+        plan.check_known(&shared, &context, &path, diagnostics);
         plan.finish(&binding, &shared, &mut exchanges, &path, diagnostics);
         resources.push(plan);
     }
@@ -430,6 +431,9 @@ fn check_variables(
                 unknown_var(name, template.path(), &config.vars, diagnostics);
             }
         }
+        for path in template.required().filter_map(|name| name.strip_prefix("vars.")) {
+            check_member(path, template.path(), &config.vars, diagnostics);
+        }
     }
 }
 
@@ -442,6 +446,31 @@ fn unknown_var(name: &str, path: &KeyPath, vars: &IndexMap<String, serde_json::V
         None => format!("add it: `vars: {{ {name}: … }}`"),
     };
     diagnostics.error_with_help(path, format_args!("`vars` has no `{name}`"), help);
+}
+
+/// What follows a variable's name must be in it. Of one that has no value yet nothing is known.
+fn check_member(name: &str, path: &KeyPath, vars: &IndexMap<String, serde_json::Value>, diagnostics: &mut Diagnostics) {
+    let mut parts = name.split('.');
+    let first = parts.next().unwrap_or(name);
+    let (mut value, mut way) = (vars.get(first), format!("vars.{first}"));
+    for part in parts {
+        let Some(known) = value.filter(|value| !value.is_null()) else {
+            return;
+        };
+        value = known.get(part);
+        if value.is_none() {
+            let members = known.as_object().into_iter().flat_map(serde_json::Map::keys);
+            let names: Vec<&str> = members.map(String::as_str).collect();
+            let help = match did_you_mean(part, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => format!("`{way}` is {known}"),
+                None => format!("`{way}` has: {}", names.join(", ")),
+            };
+            diagnostics.error_with_help(path, format_args!("`{way}` has no `{part}`"), help);
+            return;
+        }
+        way = format!("{way}.{part}");
+    }
 }
 
 struct Chosen {
@@ -618,6 +647,12 @@ impl Bound {
     /// Whether everything that a template takes from the surroundings is there.
     pub fn knows(&self, template: &Template) -> bool {
         !template.variables().any(|variable| self.missing.contains(variable))
+    }
+
+    /// Whether a name has its value before the first request.
+    pub(crate) fn is_known(&self, name: &str) -> bool {
+        let root = name.split('.').next().unwrap_or(name);
+        ["env", "run", "secrets", "vars"].contains(&root) && !self.missing.contains(name)
     }
 }
 

@@ -7,6 +7,7 @@ use restload_model::diagnostics::{Diagnostics, KeyPath};
 use restload_model::schema::Target;
 use serde_json::Value;
 
+use super::Bound;
 use super::batches::BatchPlan;
 use super::body::JsonTemplate;
 use super::endpoint::{ClientPlan, DraftError, EndpointPlan, WHOLE_URL, parse_url};
@@ -304,6 +305,25 @@ impl ResourcePlan {
     pub(super) fn uses_base(&self) -> bool {
         let is_elsewhere = ["http", "{"].iter().any(|start| self.path_text.starts_with(start));
         matches!(self.source, RecordSource::Endpoint(_)) && !is_elsewhere
+    }
+
+    /// Notes what is known of its requests and cannot be sent.
+    pub(super) fn check_known(
+        &self,
+        client: &ClientPlan,
+        bound: &Bound,
+        path: &KeyPath,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let RecordSource::Endpoint(endpoint) = &self.source else {
+            return;
+        };
+        let on_missing = (&self.on_missing_parent_field, &path.key("on_missing_parent_field"));
+        let path = path.key("endpoint");
+        endpoint.check_known(client, bound, on_missing, &path, diagnostics);
+        if let Some(incremental) = &self.incremental {
+            endpoint.check_range(incremental, &path.key("incremental"), diagnostics);
+        }
     }
 
     /// Takes over what is known only once the run is.

@@ -176,7 +176,7 @@ fn makes_requests() {
         ),
         (
             endpoint(json!({"path": "u/{vars.no}"})),
-            "error: `{vars.no}` has no value",
+            "resources[0].endpoint.path: `{vars.no}` has no value, and a path needs one",
         ),
         (
             endpoint(json!({"params": {"a": "x{vars.no}", "b": "x{vars.n}"}, "headers": {"c": "x{vars.no}"}})),

@@ -114,8 +114,12 @@ impl Spans {
         let found = self.in_defaults(path, found.depth).unwrap_or(found);
         // A missing key has no place; the key of the map that lacks it does.
         let exact = found.depth == path.segments().len();
+        // In a short form, such as a path in the place of an endpoint, the value stands for what is in it.
+        let is_short_form = matches!(self.nodes[found.node].content, Content::Scalar(_));
         match (anchor, &found.key) {
-            (Anchor::Value, Some(key)) if exact => source.span(self.value_range(found.node, Some(key))),
+            (Anchor::Value, Some(key)) if exact || is_short_form => {
+                source.span(self.value_range(found.node, Some(key)))
+            }
             (_, Some(key)) => source.span(key.clone()),
             (_, None) => source.span(self.value_range(found.node, None)),
         }

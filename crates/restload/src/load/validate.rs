@@ -56,11 +56,18 @@ impl<'s> Check<'s, '_> {
         match value {
             Value::Object(map) => self.choose_map(map, &fitting, path),
             Value::Array(_) => Some(self.fewest_mistakes(value, fitting, path)),
-            _ => self.choose_scalar(value, &fitting, path),
+            _ => self.choose_scalar(value, &fitting, forms, path),
         }
     }
 
-    fn choose_scalar<'f>(&mut self, value: &Value, forms: &[&'f Form<'s>], path: &KeyPath) -> Option<&'f Form<'s>> {
+    /// `all` are the forms of other types, too: a name may be one that needs more than itself.
+    fn choose_scalar<'f>(
+        &mut self,
+        value: &Value,
+        forms: &[&'f Form<'s>],
+        all: &[Form<'s>],
+        path: &KeyPath,
+    ) -> Option<&'f Form<'s>> {
         let mut known = Vec::new();
         for form in forms {
             let constants = form.constants();
@@ -68,6 +75,13 @@ impl<'s> Check<'s, '_> {
                 return Some(form);
             }
             known.extend(constants);
+        }
+        let named = value
+            .as_str()
+            .and_then(|name| all.iter().find(|form| form.tag() == Some(name)));
+        if let Some(form) = named {
+            self.name_that_needs_more(form, path);
+            return None;
         }
         self.unknown_value(value, &known, path);
         None
@@ -322,6 +336,18 @@ impl<'s> Check<'s, '_> {
         };
         self.diagnostics
             .error_with_help(&path.key("type"), message, suggestion(tag, &known));
+    }
+
+    /// A choice that is written by its name alone, and that has keys which it cannot do without.
+    fn name_that_needs_more(&mut self, form: &Form<'s>, path: &KeyPath) {
+        let name = form.tag().unwrap_or_default();
+        let needed: Vec<&str> = form.required().into_iter().filter(|key| *key != "type").collect();
+        let written: Vec<String> = needed.iter().map(|key| format!(", {key}: …")).collect();
+        self.diagnostics.error_with_help(
+            path,
+            format_args!("`{name}` needs more than its name: {}", quoted(&needed)),
+            format_args!("write `{{ type: {name}{} }}`", written.concat()),
+        );
     }
 
     fn missing_tag(&mut self, map: &Map<String, Value>, forms: &[&Form<'s>], path: &KeyPath) {

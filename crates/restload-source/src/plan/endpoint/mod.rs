@@ -4,11 +4,12 @@ mod address;
 mod body;
 mod client;
 mod headers;
+mod known;
 mod params;
 
 use http::{HeaderMap, Method};
 use minijinja::Value as Computed;
-use restload_model::diagnostics::{Diagnostics, KeyPath};
+use restload_model::diagnostics::{Diagnostics, KeyPath, did_you_mean};
 use url::Url;
 
 use super::body::JsonTemplate;
@@ -431,6 +432,9 @@ impl EndpointPlan {
     }
 }
 
+/// The verbs that a slip is compared with.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 /// Compiles the path. `params` are the names that it may take values by; `path` is the endpoint's.
 fn compile_path(text: &str, params: &[&str], path: &KeyPath, diagnostics: &mut Diagnostics) -> Option<Template> {
     let params_path = path.key("params");
@@ -457,6 +461,16 @@ fn compile_method(config: &EndpointConfig, path: &KeyPath, diagnostics: &mut Dia
     let usual = if config.graphql.is_some() { "POST" } else { "GET" };
     let written = config.method.as_deref().unwrap_or(usual);
     let text = written.trim().to_uppercase();
+    let is_usual = METHODS.contains(&text.as_str());
+    // Any verb may be one of an API's own, but for what is most likely a slip.
+    if let Some(near) = did_you_mean(&text, METHODS).filter(|_| !is_usual) {
+        diagnostics.error_with_help(
+            &path.key("method"),
+            format_args!("`{written}` is not an HTTP method"),
+            format_args!("did you mean `{near}`?"),
+        );
+        return (Method::GET, false);
+    }
     match Method::from_bytes(text.as_bytes()) {
         Ok(method) if !text.is_empty() => {
             let reads = ["GET", "HEAD", "POST", "OPTIONS", "QUERY"].contains(&text.as_str());

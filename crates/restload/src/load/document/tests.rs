@@ -258,7 +258,7 @@ resources:
     `resources[1].endpoint`: key 8:5 endpoint, value 8:5 endpoint
     `resources[1].endpoint.paginator`: key 10:7 paginator, value 10:7 paginator
     `resources[1].endpoint.path`: key 4:14 path, value 4:20 a
-    `resources[0].endpoint.path.deep`: key 4:14 path, value 4:14 path
+    `resources[0].endpoint.path.deep`: key 4:14 path, value 4:20 a
     `resources[0].name`: key 6:5 orders, value 6:5 orders
     ``: key 2:1 client, value 2:1 client
     "#);
