@@ -264,8 +264,8 @@ impl IncrementalPlan {
             other.to_json()
         ))
         .with_help(
-            "`initial_value` and `end_value` must be of the records' own kind; after a change of the API, \
-             `--full-refresh` forgets the stored cursor",
+            "`initial_value` and `end_value`, or `--from` and `--until`, must be of the records' own kind; after a change \
+             of the API, `--full-refresh` forgets the stored cursor",
         )
     }
 }

@@ -621,7 +621,17 @@ fn given_range(
                 format_args!("the scheduler's range holds nothing for this cursor: from {from} until {until}");
             diagnostics.warning(path, message, None);
         } else {
-            diagnostics.error(path, format_args!("the range from {from} until {until} holds nothing"));
+            let name = |text: &Option<String>, names: [&'static str; 3]| match text {
+                None => names[0],
+                Some(_) if is_scheduled => names[1],
+                Some(_) => names[2],
+            };
+            let start = name(&given.from, ["initial_value", "DLT_INTERVAL_START", "--from"]);
+            let stop = name(&given.until, ["end_value", "DLT_INTERVAL_END", "--until"]);
+            diagnostics.error(
+                path,
+                format_args!("the range from {from} (`{start}`) until {until} (`{stop}`) holds nothing"),
+            );
             return None;
         }
     }

@@ -455,12 +455,12 @@ fn a_range_of_the_run_takes_the_place_of_the_stored_one() {
         (
             json!("2024-01-01"),
             range(Some("2024-03-01"), Some("2024-03-01")),
-            "error: the range from 2024-03-01 until 2024-03-01 holds nothing",
+            "error: the range from 2024-03-01 (`--from`) until 2024-03-01 (`--until`) holds nothing",
         ),
         (
             json!("2024-01-01"),
             range(Some("2024-03-01"), Some("2024-02-01")),
-            "error: the range from 2024-03-01 until 2024-02-01 holds nothing",
+            "error: the range from 2024-03-01 (`--from`) until 2024-02-01 (`--until`) holds nothing",
         ),
     ] {
         let block = json!({"cursor_path": "at", "initial_value": initial});
