@@ -389,15 +389,16 @@ impl Template {
         })
     }
 
-    /// The text as far as it is known: of a placeholder whose names are not all known, `otherwise` gives the text.
+    /// The text as far as it is known, and each mistake in what is known: of a placeholder whose names are not all known,
+    /// or that has no text, `otherwise` gives the text.
     pub(crate) fn text_as_known(
         &self,
         context: &Value,
         is_known: impl Fn(&str) -> bool,
         otherwise: &str,
         encode: impl Fn(String) -> String,
-    ) -> Result<String, RenderError> {
-        let mut rendered = String::new();
+    ) -> (String, Vec<RenderError>) {
+        let (mut rendered, mut mistakes) = (String::new(), Vec::new());
         for part in &self.parts {
             let is_known = match part {
                 Part::Literal(literal) => {
@@ -410,13 +411,15 @@ impl Template {
                 }
                 Part::Name { name, .. } => is_known(name),
             };
-            if is_known {
-                rendered.push_str(&encode(part.text(context)?));
-            } else {
-                rendered.push_str(otherwise);
+            match is_known.then(|| part.text(context)) {
+                Some(Ok(text)) => rendered.push_str(&encode(text)),
+                none => {
+                    rendered.push_str(otherwise);
+                    mistakes.extend(none.and_then(Result::err));
+                }
             }
         }
-        Ok(rendered)
+        (rendered, mistakes)
     }
 
     /// The text, with the value of every placeholder put through `encode`.

@@ -34,23 +34,35 @@ pub(super) fn trusts(trusted_hosts: &[String], home: &Url, url: &Url) -> bool {
             && (url.scheme() == "https" || home.scheme() == "http"))
 }
 
-/// The path, if no value makes a segment of it empty or a dot segment: it would ask for something else than the path
-/// says. To a URL parser `%2E%2E` is as good as `..`, so that such a value cannot be written at all.
+const EMPTY_VALUE: &str = "a value in the path is empty";
+
+/// The path, if nothing is wrong with it.
 pub(super) fn sound_path(path: &str) -> Result<String, String> {
-    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+    let shown = path.replace(EMPTY, "");
+    match path_faults(path).into_iter().next() {
+        Some(fault) if fault == EMPTY_VALUE => Err(format!("{EMPTY_VALUE}: `{shown}`")),
+        Some(fault) => Err(fault),
+        None => Ok(shown),
+    }
+}
+
+/// The values that make a segment of a path empty or a dot segment: it would ask for something else than the path says.
+/// To a URL parser `%2E%2E` is as good as `..`, so that such a value cannot be written at all.
+pub(super) fn path_faults(path: &str) -> Vec<String> {
+    let path = path.split('?').next().unwrap_or(path);
+    let mut faults = Vec::new();
     for segment in path.split('/') {
         let text = segment.replace(EMPTY, "");
-        if text.is_empty() && segment.contains(EMPTY) {
-            return Err(format!("a value in the path is empty: `{}`", path.replace(EMPTY, "")));
-        }
         let dots = text.replace("%2E", ".");
-        if text.contains("%2E") && (dots == "." || dots == "..") {
-            return Err(format!(
+        if text.is_empty() && segment.contains(EMPTY) {
+            faults.push(EMPTY_VALUE.to_owned());
+        } else if text.contains("%2E") && (dots == "." || dots == "..") {
+            faults.push(format!(
                 "the value `{dots}` in the path would climb out of it, however it is written"
             ));
         }
     }
-    Ok(format!("{path}{query}").replace(EMPTY, ""))
+    faults
 }
 
 /// What to do about a text that is no URL.

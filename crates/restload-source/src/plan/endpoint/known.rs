@@ -5,7 +5,7 @@ use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use serde_json::Value;
 
-use super::address::{path_value, sound_path};
+use super::address::{path_faults, path_value};
 use super::{ClientPlan, EndpointPlan, HeaderTemplate};
 use crate::incremental::IncrementalPlan;
 use crate::plan::{Bound, MissingFieldPolicy};
@@ -45,18 +45,20 @@ impl EndpointPlan {
                 .text_as_known(&scope, is_known_name, otherwise, |value| path_value(&value))
         };
         let place = path.key("path");
-        match as_known(SOMETHING) {
-            Err(RenderError::Undefined { placeholder }) => diagnostics.error_with_help(
-                &place,
-                format_args!("`{placeholder}` has no value, and a path needs one"),
-                "give it one, or leave it out of the path",
-            ),
-            Err(error) => diagnostics.error(&place, error),
-            Ok(known) => {
-                if let Err(reason) = sound_path(&known) {
-                    diagnostics.error(&place, reason);
-                }
+        let (known, mistakes) = as_known(SOMETHING);
+        let stands_without = mistakes.is_empty() && path_faults(&known).is_empty();
+        for mistake in mistakes {
+            match mistake {
+                RenderError::Undefined { placeholder } => diagnostics.error_with_help(
+                    &place,
+                    format_args!("`{placeholder}` has no value, and a path needs one"),
+                    "give it one, or leave it out of the path",
+                ),
+                error @ RenderError::Failed { .. } => diagnostics.error(&place, error),
             }
+        }
+        for fault in path_faults(&known) {
+            diagnostics.error(&place, fault);
         }
         let (policy, policy_path) = on_missing;
         if let MissingFieldPolicy::Default(default) = policy
@@ -67,8 +69,8 @@ impl EndpointPlan {
                 Value::Null => None,
                 _ => Some(SOMETHING.to_owned()),
             };
-            let fits = text.is_some_and(|text| as_known(&text).is_ok_and(|path| sound_path(&path).is_ok()));
-            if !fits && as_known(SOMETHING).is_ok_and(|path| sound_path(&path).is_ok()) {
+            let fits = text.is_some_and(|text| path_faults(&as_known(&text).0).is_empty());
+            if !fits && stands_without {
                 diagnostics.error_with_help(
                     &policy_path.key("default"),
                     format_args!("{default} cannot stand in the path for a field that is missing"),
