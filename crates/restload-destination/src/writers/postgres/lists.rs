@@ -11,6 +11,8 @@ use crate::system::{push_moment, push_time};
 
 /// The lists of all columns. Types that have no plain Rust form go as text, which the statement casts.
 pub(super) fn arguments(rows: &Rows<'_>) -> Result<PgArguments, Cause> {
+    // A cell of another type would be left out.
+    rows.check_types()?;
     let mut arguments = PgArguments::default();
     for (column, (_, data_type)) in rows.columns.iter().enumerate() {
         let arguments = &mut arguments;
