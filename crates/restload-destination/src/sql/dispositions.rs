@@ -28,24 +28,19 @@ impl Dialect {
 
     /// The ids in a bound list that a table has.
     pub(crate) fn known_ids(&self, table: &str) -> Sql {
-        let sql = Sql::new("SELECT DISTINCT ")
-            .name(ROW_ID)
-            .text(" FROM ")
-            .push(&self.table(table))
-            .text(" WHERE ")
-            .name(ROW_ID);
-        self.in_list(sql, "$1")
+        self.of_listed_ids(Sql::new("SELECT DISTINCT ").name(ROW_ID), table)
     }
 
     /// The rows of the ids in a bound list that a table has: id, and the load that has added it.
     pub(crate) fn known_rows(&self, table: &str) -> Sql {
-        let sql = Sql::new("SELECT ")
-            .list(&[ROW_ID, LOAD_ID], ", ", |sql, column| sql.name(column))
-            .text(" FROM ")
-            .push(&self.table(table))
-            .text(" WHERE ")
-            .name(ROW_ID);
-        self.in_list(sql, "$1")
+        let sql = Sql::new("SELECT ").list(&[ROW_ID, LOAD_ID], ", ", |sql, column| sql.name(column));
+        self.of_listed_ids(sql, table)
+    }
+
+    /// A selection of the rows of a table whose ids are in the bound list.
+    fn of_listed_ids(&self, selected: Sql, table: &str) -> Sql {
+        let sql = selected.text(" FROM ").push(&self.table(table));
+        self.in_list(sql.text(" WHERE ").name(ROW_ID), "$1")
     }
 
     /// The ids of the child rows of the root rows in a bound list.
