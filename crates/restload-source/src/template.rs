@@ -498,6 +498,13 @@ pub fn to_value(value: impl serde::Serialize) -> Value {
     Value::from(minijinja::value::Serde(value))
 }
 
+/// A context with further roots; they go before its own of the same names.
+pub(crate) fn with_roots(context: &Value, further: impl IntoIterator<Item = (String, Value)>) -> Value {
+    let own = context.try_iter().into_iter().flatten();
+    let own = own.map(|key| (key.to_string(), context.get_item(&key).unwrap_or_default()));
+    own.chain(further).collect::<BTreeMap<_, _>>().into()
+}
+
 /// The end of the placeholder that a text begins with, minding quoted strings and inner braces.
 fn closing_brace(text: &str) -> Option<usize> {
     let mut depth = 0;

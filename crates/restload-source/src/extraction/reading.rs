@@ -9,7 +9,7 @@ use crate::plan::graphql::{self, GraphqlPlan};
 use crate::plan::{EndpointPlan, Limits, ResourcePlan};
 use crate::request::Response;
 use crate::response_actions::{Action, response_value};
-use crate::template::to_value;
+use crate::template::with_roots;
 
 /// What an answer is, before its records are looked for.
 #[derive(Debug)]
@@ -113,11 +113,8 @@ fn refusal(
     let Some(template) = message else {
         return bad_status(response);
     };
-    let mut roots = std::collections::BTreeMap::from([("response".to_owned(), response_value(response, body))]);
-    for key in context.try_iter().into_iter().flatten() {
-        roots.insert(key.to_string(), context.get_item(&key).unwrap_or_default());
-    }
-    let (text, has_gaps) = template.text_with_gaps(&to_computed(roots));
+    let roots = with_roots(context, [("response".to_owned(), response_value(response, body))]);
+    let (text, has_gaps) = template.text_with_gaps(&roots);
     if !has_gaps {
         return ExtractError::new(text);
     }
@@ -130,10 +127,6 @@ fn refusal(
         message: format!("{text}; {usual}"),
         ..usual
     }
-}
-
-fn to_computed(roots: std::collections::BTreeMap<String, Computed>) -> Computed {
-    if roots.is_empty() { to_value(()) } else { roots.into() }
 }
 
 /// An answer that is an error by its status.

@@ -1,6 +1,8 @@
 //! What is known of an endpoint's requests before the first one is made: a value that no request could be made with is a
 //! mistake of the config.
 
+use std::collections::BTreeMap;
+
 use minijinja::Value as Computed;
 use restload_model::diagnostics::{Diagnostics, KeyPath};
 use serde_json::Value;
@@ -9,7 +11,7 @@ use super::address::{path_faults, path_value};
 use super::{ClientPlan, EndpointPlan, HeaderTemplate};
 use crate::incremental::IncrementalPlan;
 use crate::plan::{Bound, MissingFieldPolicy};
-use crate::template::{RenderError, Template};
+use crate::template::{RenderError, Template, with_roots};
 
 /// Stands in a path for what only a record or a cursor tells.
 const SOMETHING: &str = "x";
@@ -28,18 +30,11 @@ impl EndpointPlan {
         for header in client.headers.iter().chain(&self.headers) {
             check_header(header, bound, &run, diagnostics);
         }
-        let is_bound = |name: &str| {
-            let binding = self.bindings.iter().find(|(own, _)| own == name);
-            binding.is_some_and(|(_, param)| {
-                let mut templates = Vec::new();
-                param.templates(&mut templates);
-                templates.iter().all(|template| is_known(template, bound))
-            })
-        };
-        let is_known_name = |name: &str| is_bound(name) || bound.is_known(name);
-        let Ok(scope) = self.scope_as_known(&run, bound) else {
+        let Ok(taken) = self.known_bindings(&run, bound) else {
             return;
         };
+        let scope = with_roots(&run, taken.clone());
+        let is_known_name = |name: &str| taken.contains_key(name) || bound.is_known(name);
         let as_known = |otherwise: &str| {
             self.path
                 .text_as_known(&scope, is_known_name, otherwise, |value| path_value(&value))
@@ -80,20 +75,17 @@ impl EndpointPlan {
         }
     }
 
-    /// The values that the path takes by their names, as far as they are known, beside those of the run.
-    fn scope_as_known(&self, run: &Computed, bound: &Bound) -> Result<Computed, RenderError> {
-        let mut roots = std::collections::BTreeMap::new();
-        for key in run.try_iter().into_iter().flatten() {
-            roots.insert(key.to_string(), run.get_item(&key).unwrap_or_default());
-        }
+    /// The values that the path takes by their names, as far as they are known.
+    fn known_bindings(&self, run: &Computed, bound: &Bound) -> Result<BTreeMap<String, Computed>, RenderError> {
+        let mut known = BTreeMap::new();
         for (name, param) in &self.bindings {
             let mut templates = Vec::new();
             param.templates(&mut templates);
             if templates.iter().all(|template| is_known(template, bound)) {
-                roots.insert(name.clone(), param.computed(run)?);
+                known.insert(name.clone(), param.computed(run)?);
             }
         }
-        Ok(roots.into())
+        Ok(known)
     }
 
     /// Notes the placeholders in the path for bounds of the range that have no value: the end that there is none of, and

@@ -20,7 +20,7 @@ use crate::json_path::JsonPath;
 use crate::paginators::{NoOptions, Paginator, PaginatorConfig, Position};
 use crate::request::{Draft, DraftBody, Request, blocked_body_path, join_url};
 use crate::response_actions::ResponseAction;
-use crate::template::{Reference, RenderError, Template, scalar_text};
+use crate::template::{Reference, RenderError, Template, scalar_text, with_roots};
 
 pub(crate) use address::{WHOLE_URL, parse_url};
 pub(super) use client::ClientPlan;
@@ -380,15 +380,10 @@ impl EndpointPlan {
         if self.bindings.is_empty() {
             return Ok(context.clone());
         }
-        let mut roots: Vec<(String, Computed)> = Vec::new();
-        for key in context.try_iter().into_iter().flatten() {
-            let value = context.get_item(&key).unwrap_or_default();
-            roots.push((key.to_string(), value));
-        }
-        for (name, param) in &self.bindings {
-            roots.push((name.clone(), param.computed(context)?));
-        }
-        Ok(roots.into_iter().collect::<std::collections::BTreeMap<_, _>>().into())
+        let bindings = self.bindings.iter();
+        let taken = bindings.map(|(name, param)| Ok((name.clone(), param.computed(context)?)));
+        let taken: Vec<(String, Computed)> = taken.collect::<Result<_, RenderError>>()?;
+        Ok(with_roots(context, taken))
     }
 
     /// The address of the endpoint, without its parameters.
