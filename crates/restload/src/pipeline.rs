@@ -29,7 +29,7 @@ use crate::load::time_zone::time_zone;
 use crate::load::validate::validate;
 use crate::terminal::Terminal;
 
-use remainder::Remainder;
+use remainder::{Places, Remainder};
 pub(crate) use resolved::{Leaf, Node};
 
 /// A config that was read, and is sound as far as its text goes.
@@ -39,9 +39,9 @@ pub(crate) struct Pipeline {
     destination: Option<DestinationConfig>,
     destination_path: KeyPath,
     secrets: Secrets,
-    /// Mistakes in the shape of the document, and what is left of it without them.
+    /// Mistakes in the shape of the document, and where in it what is left without them stands.
     shape: Vec<Diagnostic>,
-    remainder: Remainder,
+    places: Places,
     diagnostics: Diagnostics,
     /// Resources that the command line adds, with their paths.
     added: BTreeMap<String, String>,
@@ -145,7 +145,7 @@ impl Pipeline {
         let mut diagnostics = Diagnostics::default();
         validate(document.value(), schema(), &mut diagnostics);
         let (remainder, shape) = Remainder::of(document.value(), schema(), &mut diagnostics);
-        let root = match RootConfig::deserialize(&remainder.value) {
+        let root = match RootConfig::deserialize(&*remainder.value) {
             Ok(root) => root,
             // What fits the schema can be read; a message of serde's own is the safety net.
             Err(error) => {
@@ -156,6 +156,7 @@ impl Pipeline {
                 return Err(Refused::new(&document, &found, terminal));
             }
         };
+        let places = remainder.places;
         if root.name.as_deref().is_some_and(|name| name.trim().is_empty()) {
             diagnostics.error_with_help(
                 &KeyPath::root().key("name"),
@@ -182,7 +183,7 @@ impl Pipeline {
             destination_path,
             secrets,
             shape,
-            remainder,
+            places,
             diagnostics,
             added: BTreeMap::new(),
         })
@@ -341,9 +342,7 @@ impl Pipeline {
         self.diagnostics = diagnostics;
         let failed = self.diagnostics.has_errors() || !self.shape.is_empty();
         let meaning = self.diagnostics.into_vec().into_iter();
-        let mut found: Vec<Diagnostic> = meaning
-            .filter_map(|mistake| self.remainder.in_document(mistake))
-            .collect();
+        let mut found: Vec<Diagnostic> = meaning.filter_map(|mistake| self.places.in_document(mistake)).collect();
         found.extend(self.shape);
         match planned {
             Some(plan) if !failed => {

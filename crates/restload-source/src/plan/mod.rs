@@ -373,8 +373,8 @@ pub(crate) fn warn_of_plain_http(base: &str, has_secrets: bool, path: &KeyPath, 
 
 type Compiled<'c> = (KeyPath, &'c ResourceConfig, ResourcePlan);
 
-/// Stands for a base URL that has a mistake in it, or a secret that is not there.
-const NO_ADDRESS: &str = "https://restload.invalid";
+/// Stands for a base URL that has a mistake in it, or a secret that is not there. Nothing is requested of it.
+pub const NO_ADDRESS: &str = "https://restload.invalid";
 
 /// Two resources in one table would replace each other's rows.
 fn check_tables(all: &[Compiled<'_>], diagnostics: &mut Diagnostics) {

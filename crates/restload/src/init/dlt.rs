@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Draft, SecretNote, literal};
 use crate::config::schema;
+use crate::load::document::value_at_mut;
 use crate::load::masking::{is_revealing, is_secret_name};
 use crate::load::validate::validate;
 use crate::names;
@@ -280,12 +281,8 @@ impl Translation {
                     _ => String::new(),
                 };
                 let mut root = Value::Object(std::mem::take(&mut self.draft.config));
-                let map = above.iter().try_fold(&mut root, |value, segment| match segment {
-                    Segment::Key(key) => value.get_mut(key),
-                    Segment::Index(index) => value.get_mut(index),
-                });
                 let mut is_dropped = false;
-                if let Some(Value::Object(members)) = map {
+                if let Some(Value::Object(members)) = value_at_mut(&mut root, above) {
                     let is_null = members.get(key).is_some_and(Value::is_null);
                     if is_unknown || is_null {
                         members.shift_remove(key);

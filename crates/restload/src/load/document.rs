@@ -78,6 +78,14 @@ impl Document {
     }
 }
 
+/// The value at a place below another, to be changed.
+pub(crate) fn value_at_mut<'v>(value: &'v mut Value, place: &[Segment]) -> Option<&'v mut Value> {
+    place.iter().try_fold(value, |value, segment| match segment {
+        Segment::Key(key) => value.get_mut(key),
+        Segment::Index(index) => value.get_mut(index),
+    })
+}
+
 /// The value of a YAML text that is no config.
 pub(crate) fn plain_value(text: &str) -> Result<Value, String> {
     serde_yaml::from_str(text).map_err(|error| error.to_string())

@@ -1,37 +1,42 @@
 //! What is left of a document when what its mistakes of shape are about is taken out of it, so that the rest can be
 //! read, planned, and looked at for mistakes of meaning in the same go.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use restload_model::diagnostics::{Anchor, Diagnostic, Diagnostics, KeyPath, Segment};
+use restload_source::plan::NO_ADDRESS;
 use serde_json::{Value, json};
 
+use crate::load::document::value_at_mut;
 use crate::load::validate::validate;
 
 /// What is taken out can leave a key missing, which then takes out what needs it: so often at most.
 const MOST_ROUNDS: usize = 16;
 
-/// Stands for an address that cannot be read. Nothing is requested of it.
-const NO_ADDRESS: &str = "https://restload.invalid";
+/// The part of a document that fits its schema: all of it, where it has no mistakes.
+pub(super) struct Remainder<'d> {
+    pub(super) value: Cow<'d, Value>,
+    pub(super) places: Places,
+}
 
-/// The part of a document that fits its schema.
-pub(super) struct Remainder {
-    pub(super) value: Value,
+/// What is where in the document that it is in its remainder.
+#[derive(Default)]
+pub(super) struct Places {
     /// The places of elements that were taken out of lists, as they were, by the list.
     gaps: BTreeMap<KeyPath, Vec<usize>>,
     /// What stands in the place of keys that the document cannot do without.
     stand_ins: Vec<KeyPath>,
 }
 
-impl Remainder {
+impl<'d> Remainder<'d> {
     /// Takes out of a document what mistakes of shape are about: the smallest thing that can be done without. The
     /// mistakes are among the diagnostics, which keep what has been left out.
-    pub(super) fn of(document: &Value, schema: &Value, diagnostics: &mut Diagnostics) -> (Self, Vec<Diagnostic>) {
+    pub(super) fn of(document: &'d Value, schema: &Value, diagnostics: &mut Diagnostics) -> (Self, Vec<Diagnostic>) {
         let told = diagnostics.take();
         let mut rest = Self {
-            value: document.clone(),
-            gaps: BTreeMap::new(),
-            stand_ins: Vec::new(),
+            value: Cow::Borrowed(document),
+            places: Places::default(),
         };
         let mut mistakes = told.clone();
         for _ in 0..MOST_ROUNDS {
@@ -51,17 +56,6 @@ impl Remainder {
         (rest, told)
     }
 
-    /// What a mistake of meaning in the remainder is in the document; none for one that is about a stand-in.
-    pub(super) fn in_document(&self, mistake: Diagnostic) -> Option<Diagnostic> {
-        let segments = mistake.path.segments();
-        let mut stand_ins = self.stand_ins.iter();
-        if stand_ins.any(|stand_in| segments.starts_with(stand_in.segments())) {
-            return None;
-        }
-        let path = self.original(&mistake.path);
-        Some(Diagnostic { path, ..mistake })
-    }
-
     /// What has to go for a mistake to be gone: the value that it is about, or what the missing key is missing in.
     fn place_of(&self, mistake: &Diagnostic) -> KeyPath {
         let path = &mistake.path;
@@ -75,27 +69,24 @@ impl Remainder {
     fn get(&self, path: &KeyPath) -> Option<&Value> {
         path.segments()
             .iter()
-            .try_fold(&self.value, |value, segment| match segment {
+            .try_fold(&*self.value, |value, segment| match segment {
                 Segment::Key(key) => value.get(key),
                 Segment::Index(index) => value.get(index),
             })
     }
 
     fn take_out(&mut self, place: &KeyPath, diagnostics: &mut Diagnostics) {
-        let original = self.original(place);
+        let original = self.places.original(place);
         diagnostics.leave_out(&original);
         let stand_in = stand_in(place);
         if stand_in.is_some() {
-            self.stand_ins.push(place.clone());
+            self.places.stand_ins.push(place.clone());
         }
         let Some((last, above)) = place.segments().split_last() else {
-            self.value = stand_in.unwrap_or_default();
+            self.value = Cow::Owned(stand_in.unwrap_or_default());
             return;
         };
-        let around = above.iter().try_fold(&mut self.value, |value, segment| match segment {
-            Segment::Key(key) => value.get_mut(key),
-            Segment::Index(index) => value.get_mut(index),
-        });
+        let around = value_at_mut(self.value.to_mut(), above);
         match (around, last, stand_in) {
             (Some(Value::Object(members)), Segment::Key(key), Some(stand_in)) => {
                 members.insert(key.clone(), stand_in);
@@ -109,29 +100,13 @@ impl Remainder {
             (Some(Value::Array(elements)), Segment::Index(index), None) if *index < elements.len() => {
                 elements.remove(*index);
                 if let (Some(list), Some(Segment::Index(index))) = (original.parent(), original.segments().last()) {
-                    let gaps = self.gaps.entry(list).or_default();
+                    let gaps = self.places.gaps.entry(list).or_default();
                     gaps.push(*index);
                     gaps.sort_unstable();
                 }
             }
             _ => {}
         }
-    }
-
-    /// The path in the document of what has a path in the remainder.
-    fn original(&self, path: &KeyPath) -> KeyPath {
-        let mut original = KeyPath::root();
-        for segment in path.segments() {
-            original = match segment {
-                Segment::Key(key) => original.key(key.clone()),
-                Segment::Index(index) => {
-                    let gaps = self.gaps.get(&original).into_iter().flatten();
-                    let index = gaps.fold(*index, |index, gap| if *gap <= index { index + 1 } else { index });
-                    original.index(index)
-                }
-            };
-        }
-        original
     }
 
     /// What is left out of the defaults is missing in every resource.
@@ -158,6 +133,35 @@ impl Remainder {
                 }
             }
         }
+    }
+}
+
+impl Places {
+    /// What a mistake of meaning in the remainder is in the document; none for one that is about a stand-in.
+    pub(super) fn in_document(&self, mistake: Diagnostic) -> Option<Diagnostic> {
+        let segments = mistake.path.segments();
+        let mut stand_ins = self.stand_ins.iter();
+        if stand_ins.any(|stand_in| segments.starts_with(stand_in.segments())) {
+            return None;
+        }
+        let path = self.original(&mistake.path);
+        Some(Diagnostic { path, ..mistake })
+    }
+
+    /// The path in the document of what has a path in the remainder.
+    fn original(&self, path: &KeyPath) -> KeyPath {
+        let mut original = KeyPath::root();
+        for segment in path.segments() {
+            original = match segment {
+                Segment::Key(key) => original.key(key.clone()),
+                Segment::Index(index) => {
+                    let gaps = self.gaps.get(&original).into_iter().flatten();
+                    let index = gaps.fold(*index, |index, gap| if *gap <= index { index + 1 } else { index });
+                    original.index(index)
+                }
+            };
+        }
+        original
     }
 }
 
@@ -228,7 +232,7 @@ mod tests {
             let mut diagnostics = Diagnostics::default();
             validate(&document, schema(), &mut diagnostics);
             let (remainder, _) = Remainder::of(&document, schema(), &mut diagnostics);
-            assert_eq!(remainder.value, rest);
+            assert_eq!(*remainder.value, rest);
             let found: Vec<String> = diagnostics.left_out().map(ToString::to_string).collect();
             assert_eq!(found, left_out, "{document}");
         }
@@ -238,7 +242,7 @@ mod tests {
         validate(&document, schema(), &mut diagnostics);
         let (remainder, _) = Remainder::of(&document, schema(), &mut diagnostics);
         let steps = KeyPath::root().key("resources").index(0).key("processing_steps");
-        assert_eq!(remainder.original(&steps.index(0)), steps.index(1));
-        assert_eq!(remainder.original(&steps.index(1)), steps.index(3));
+        assert_eq!(remainder.places.original(&steps.index(0)), steps.index(1));
+        assert_eq!(remainder.places.original(&steps.index(1)), steps.index(3));
     }
 }
