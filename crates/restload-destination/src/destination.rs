@@ -99,6 +99,11 @@ impl Destination {
         naming::MAX_LENGTH
     }
 
+    /// What a step should hold, in bytes: enough for its transaction to be worth it, and no more than that needs.
+    pub fn step_bytes(&self) -> usize {
+        Writer::step_bytes(&self.options.url)
+    }
+
     /// Says, before [`prepare`](Self::prepare), that the load starts over: the tables of these resources are dropped or
     /// emptied, and state is forgotten, with the first step that has news of each.
     pub fn start_over(&mut self, mode: Refresh, resources: impl IntoIterator<Item = Arc<str>>) {

@@ -27,7 +27,7 @@ use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceSt
 use crate::resource::{
     self, Child, Counts, Cursors, Digests, Input, Left, Replayed, Resumption, Shared, Stored, Tables, Tracker,
 };
-use crate::writing::{BUDGET_KIB, Message, Totals, Writer};
+use crate::writing::{Budget, Message, Totals, Writer};
 
 /// Partitions that a parent may be ahead of its child.
 const PARTITIONS_AHEAD: usize = 64;
@@ -141,6 +141,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         ));
     }
 
+    let budget = Arc::new(Budget::new(destination.step_bytes()));
     let mut writer = Writer {
         destination,
         names: Arc::clone(&names),
@@ -160,6 +161,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         fetcher: Arc::clone(&fetcher),
         names,
         messages,
+        budget,
         options: &options,
         context,
         scopes: &scopes,
@@ -228,6 +230,7 @@ struct Tasks<'o> {
     fetcher: Arc<Fetcher>,
     names: Arc<Names>,
     messages: mpsc::UnboundedSender<Message>,
+    budget: Arc<Budget>,
     options: &'o RunOptions,
     context: restload_source::template::Context,
     scopes: &'o [Option<Arc<str>>],
@@ -243,7 +246,6 @@ impl Tasks<'_> {
         left: Vec<Left>,
         known: Vec<Digests>,
     ) -> Vec<ResourceReport> {
-        let budget = Arc::new(Semaphore::new(BUDGET_KIB));
         let mut inlets: Vec<Option<Inlet>> = Vec::with_capacity(resources.len());
         let mut inputs: Vec<Option<mpsc::Receiver<Input>>> = Vec::with_capacity(resources.len());
         for (plan, known) in resources.iter().zip(known) {
@@ -299,7 +301,7 @@ impl Tasks<'_> {
                     tables_of_others(plan, resources),
                 ),
                 writer: self.messages.clone(),
-                budget: Arc::clone(&budget),
+                budget: Arc::clone(&self.budget),
                 children,
                 is_resumable: resumptions[index] != Resumption::Restart,
                 replayed: Replayed::new(is_replayed),

@@ -10,24 +10,45 @@ use restload_model::batch::Batch;
 use restload_model::checkpoint::Checkpoint;
 use restload_model::normalizer::names::Names;
 use restload_replay::{Recorder, StoredState};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Moment;
 use crate::report::{Event, Reporter, TableTotals};
 use crate::resource::TableRows;
 
-/// A step is written once it holds this much: enough for one bulk insert to be worth its transaction.
-pub(crate) const STEP_BYTES: usize = 3 << 20;
 /// While nothing more is waiting, a step is written once it holds this much: the database need not wait for the first step
 /// to be full, and is given what has come meanwhile each time it is done.
 const EARLY_BYTES: usize = 256 << 10;
-/// Pages that wait for the writer hold no more than this, in KiB; whoever would exceed it waits.
-pub(crate) const BUDGET_KIB: usize = 6 << 10;
 /// A step is written when nothing has come for this long, so that a slow API's pages are soon durable.
 const IDLE: Duration = Duration::from_secs(1);
 /// A step is written at the latest this long after its first page.
 const MAX_AGE: Duration = Duration::from_secs(5);
+
+/// What pages that wait for the writer may hold: two steps, of which one is written while the next is gathered. Whoever
+/// would exceed it waits.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    permits: Arc<Semaphore>,
+    step_kib: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(step_bytes: usize) -> Self {
+        let step_kib = step_bytes >> 10;
+        Self {
+            permits: Arc::new(Semaphore::new(2 * step_kib)),
+            step_kib,
+        }
+    }
+
+    /// The part of it that a page takes. A larger one than a step counts as a step: so there is room for it beside what is
+    /// gathered, which is no step yet and is not written before more comes.
+    pub(crate) async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let permits = (bytes >> 10).clamp(1, self.step_kib) as u32;
+        Arc::clone(&self.permits).acquire_many_owned(permits).await.ok()
+    }
+}
 
 /// What the writer is told.
 #[derive(Debug)]
@@ -139,7 +160,7 @@ impl Writer {
                 }
             }
             deadline.get_or_insert_with(|| Instant::now() + MAX_AGE);
-            if step.bytes >= STEP_BYTES || (messages.is_empty() && self.may_write_early(&step)) {
+            if step.bytes >= self.destination.step_bytes() || (messages.is_empty() && self.may_write_early(&step)) {
                 deadline = None;
                 self.commit(std::mem::take(&mut step)).await?;
             }
@@ -254,4 +275,21 @@ pub(crate) fn bytes_of(checkpoints: &[Checkpoint]) -> usize {
     let of_texts = |one: &Checkpoint| one.partition.len() + one.position.as_ref().map_or(0, String::len);
     let texts: usize = checkpoints.iter().map(of_texts).sum();
     texts + std::mem::size_of_val(checkpoints)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_of_any_size_fits_beside_what_is_no_step_yet() {
+        let budget = Budget::new(1 << 20);
+        let at_once = |bytes| timeout(Duration::ZERO, budget.take(bytes));
+        let gathered = at_once((1 << 20) - 1024).await;
+        let page = at_once(5 << 20).await;
+        assert!(gathered.is_ok() && page.is_ok());
+        assert!(at_once(2 << 10).await.is_err());
+    }
 }

@@ -60,6 +60,14 @@ impl Writer {
         })
     }
 
+    /// What a step should hold that is written to this place.
+    pub(crate) fn step_bytes(url: &DestinationUrl) -> usize {
+        match url.place() {
+            Place::Sqlite(_) => sqlite::STEP_BYTES,
+            Place::Postgres(_) => postgres::STEP_BYTES,
+        }
+    }
+
     pub(crate) fn dialect(&self) -> &Dialect {
         match self {
             Self::Sqlite(writer) => &writer.dialect,

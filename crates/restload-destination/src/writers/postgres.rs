@@ -29,6 +29,9 @@ pub(crate) use describe::table_states;
 /// How much is encoded before it is sent: large enough that sending costs little, small enough to stay in the cache.
 const CHUNK_BYTES: usize = 128 * 1024;
 
+/// What a step should hold: the server is asked several times for each, whatever it holds.
+pub(crate) const STEP_BYTES: usize = 2 << 20;
+
 /// Up to so many rows are bound to an INSERT, more are copied: from 1,000 on the copy is faster.
 const MOST_ROWS_IN_LISTS: u64 = 500;
 

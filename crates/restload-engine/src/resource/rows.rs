@@ -20,7 +20,7 @@ use super::shared::{Child, Shared, Spawned, Stopped};
 use super::stored::begun;
 use super::tables::TableRows;
 use crate::report::Event;
-use crate::writing::{BUDGET_KIB, Message, PageRows};
+use crate::writing::{Message, PageRows};
 
 /// The rows and partitions that records have become.
 #[derive(Default)]
@@ -184,9 +184,7 @@ pub(super) async fn hand_over(
     let of_partitions = spawned.iter().flat_map(|begotten| &begotten.partitions);
     let of_partitions: usize = of_partitions.map(|spawned| 256 + 2 * spawned.partition.len()).sum();
     let of_rows: usize = rows.iter().map(|rows| rows.batch.byte_count()).sum();
-    let bytes = of_rows + of_partitions;
-    let permits = (bytes >> 10).clamp(1, BUDGET_KIB) as u32;
-    let permit = Arc::clone(&shared.budget).acquire_many_owned(permits).await.ok();
+    let permit = shared.budget.take(of_rows + of_partitions).await;
     let is_tolerated = tolerated.is_ok();
     send_page(shared, partition, progress, (rows, permit), &spawned, is_tolerated)?;
     for begotten in spawned {

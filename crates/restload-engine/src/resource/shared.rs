@@ -19,7 +19,7 @@ use super::tables::Tables;
 use super::windows::Tracker;
 use crate::fetch::{Fetcher, Traffic};
 use crate::report::{CursorMove, PartitionFailure};
-use crate::writing::Message;
+use crate::writing::{Budget, Message};
 
 /// The notes told of one resource.
 const MOST_NOTES: usize = 20;
@@ -81,7 +81,7 @@ pub(crate) struct Shared {
     /// Where its records go.
     pub(crate) tables: Tables,
     pub(crate) writer: mpsc::UnboundedSender<Message>,
-    pub(crate) budget: Arc<Semaphore>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) children: Vec<Child>,
     pub(crate) is_resumable: bool,
     /// What the names of stored partitions begin with, in a load whose range is given.
