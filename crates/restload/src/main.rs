@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
     match &cli.command {
         Command::Init(args) => commands::init::init(args, terminal),
-        Command::Check(args) if args.connect => threads()?.block_on(commands::check::connect(args, terminal)),
+        Command::Check(args) if args.connect => runtime()?.block_on(commands::check::connect(args, terminal)),
         Command::Check(args) => commands::check::check(args, terminal),
         Command::Plan(args) => commands::plan::plan(args, terminal),
         Command::Config(args) => commands::config::config(args, terminal),
@@ -60,22 +60,19 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
             terminal.print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::from(OK))
         }
-        Command::Discover(args) => threads()?.block_on(commands::discover::discover(args, terminal)),
-        Command::Preview(args) => threads()?.block_on(commands::preview::preview(args, terminal)),
-        Command::Run(args) => threads()?.block_on(commands::run::run(args, terminal)),
-        Command::Test(args) => threads()?.block_on(commands::test::test(args, terminal)),
-        Command::State(args) => threads()?.block_on(commands::state::state(args, terminal)),
-        Command::Show(args) => threads()?.block_on(commands::show::show(args, terminal)),
-        Command::Loads(args) => threads()?.block_on(commands::loads::loads(args, terminal)),
+        Command::Discover(args) => runtime()?.block_on(commands::discover::discover(args, terminal)),
+        Command::Preview(args) => runtime()?.block_on(commands::preview::preview(args, terminal)),
+        Command::Run(args) => runtime()?.block_on(commands::run::run(args, terminal)),
+        Command::Test(args) => runtime()?.block_on(commands::test::test(args, terminal)),
+        Command::State(args) => runtime()?.block_on(commands::state::state(args, terminal)),
+        Command::Show(args) => runtime()?.block_on(commands::show::show(args, terminal)),
+        Command::Loads(args) => runtime()?.block_on(commands::loads::loads(args, terminal)),
     }
 }
 
-/// What a command that waits for others runs on.
-fn threads() -> Result<Runtime, CommandError> {
-    runtime(&mut Builder::new_multi_thread())
-}
-
-fn runtime(builder: &mut Builder) -> Result<Runtime, CommandError> {
-    let built = builder.enable_all().build();
-    built.map_err(|error| CommandError::failed(format!("error: threads cannot be started: {error}")))
+/// What waits for others: the thread that calls. One is enough for sockets, as pages are read and rows are written on
+/// threads of their own, and each thread keeps memory for itself.
+fn runtime() -> Result<Runtime, CommandError> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| CommandError::failed(format!("error: the command cannot wait for anything: {error}")))
 }

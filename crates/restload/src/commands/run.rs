@@ -11,7 +11,7 @@ use restload_engine::{
 use restload_pushover_sim::Running;
 use restload_source::plan::{LeftOut, Plan, RunRange};
 use serde_json::{Map, Value, json};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
         let turns = Arc::clone(&turns);
         // On a thread of its own, with a runtime of its own: what writes is woken for every statement, and one thread that
         // waits for the database alone is woken sooner than several that have to find somebody to do it.
-        let writing = runtime(&mut Builder::new_current_thread())?;
+        let writing = runtime()?;
         running.spawn_blocking(move || {
             writing.block_on(async move {
                 let _turn = turns.acquire_owned().await;
