@@ -29,6 +29,9 @@ use crate::limit::LimitProgram;
 use crate::measure::Measurement;
 use crate::server::SiteOptions;
 
+/// What `scripts/release` builds.
+const RELEASED: &str = "target/guided/restload";
+
 /// Runs of `restload check`, which are short.
 const CHECK_ROUNDS: usize = 20;
 
@@ -38,7 +41,7 @@ pub(crate) struct RunOptions {
     /// The workloads to run; all of them without any.
     workloads: Vec<Workload>,
     /// The restload to measure.
-    #[arg(long, default_value = "target/release/restload")]
+    #[arg(long, default_value = RELEASED)]
     restload: PathBuf,
     /// Run the limit programs alone.
     #[arg(long)]
@@ -119,8 +122,13 @@ fn head(options: &RunOptions, postgres_version: Option<&str>) -> String {
     } else {
         ""
     };
+    let built = if options.restload == Path::new(RELEASED) {
+        ", built by `scripts/release`,"
+    } else {
+        ""
+    };
     format!(
-        "Measured on {} by `scripts/bench`, on {}, {}. restload's binary has {:.1} MB.{quick}",
+        "Measured on {} by `scripts/bench`, on {}, {}. restload's binary{built} has {:.1} MB.{quick}",
         jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z"),
         machine::description(),
         postgres_version.map_or_else(|| "no Postgres".to_owned(), |version| format!("Postgres {version}")),

@@ -166,7 +166,8 @@ impl Report<'_> {
             "The limit programs know the columns and write them by the fastest way through sqlx that we know: prepared \
              inserts of 3,000 values (250 flat rows) on SQLite (WAL, synchronous NORMAL), binary COPY on Postgres, an upsert of the same on \
              SQLite and by way of a temporary table on Postgres, skipping unchanged rows; always in one transaction. \
-             They keep no load ids, no state and no schema, and retry nothing."
+             They keep no load ids, no state and no schema, and retry nothing. They are built by \
+             `cargo build --release`, without a profile."
                 .to_owned(),
             format!(
                 "\"Rate of\" another row means at least {SAME_RATE} of its records/s. `scripts/with-postgres` runs its \
