@@ -16,6 +16,10 @@ generate:
 deny:
     scripts/deny
 
+# build the restload to give out, by a profile of small loads
+release:
+    scripts/release
+
 # time restload beside programs written by hand for the same work
 bench *ARGS:
     scripts/bench {{ARGS}}
