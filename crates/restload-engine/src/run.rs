@@ -141,7 +141,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         ));
     }
 
-    let budget = Arc::new(Budget::new(destination.step_bytes()));
+    let budget = Budget::new(destination.step_bytes());
     let mut writer = Writer {
         destination,
         names: Arc::clone(&names),
@@ -230,7 +230,7 @@ struct Tasks<'o> {
     fetcher: Arc<Fetcher>,
     names: Arc<Names>,
     messages: mpsc::UnboundedSender<Message>,
-    budget: Arc<Budget>,
+    budget: Budget,
     options: &'o RunOptions,
     context: restload_source::template::Context,
     scopes: &'o [Option<Arc<str>>],
@@ -301,7 +301,7 @@ impl Tasks<'_> {
                     tables_of_others(plan, resources),
                 ),
                 writer: self.messages.clone(),
-                budget: Arc::clone(&self.budget),
+                budget: self.budget.clone(),
                 children,
                 is_resumable: resumptions[index] != Resumption::Restart,
                 replayed: Replayed::new(is_replayed),

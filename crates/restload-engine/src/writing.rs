@@ -27,7 +27,7 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// What pages that wait for the writer may hold: two steps, of which one is written while the next is gathered. Whoever
 /// would exceed it waits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Budget {
     permits: Arc<Semaphore>,
     step_kib: usize,

@@ -74,5 +74,5 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
 /// threads of their own, and each thread keeps memory for itself.
 fn runtime() -> Result<Runtime, CommandError> {
     let built = Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| CommandError::failed(format!("error: the command cannot wait for anything: {error}")))
+    built.map_err(|error| CommandError::failed(format!("error: the event loop cannot be started: {error}")))
 }

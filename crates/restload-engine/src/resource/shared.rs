@@ -81,7 +81,7 @@ pub(crate) struct Shared {
     /// Where its records go.
     pub(crate) tables: Tables,
     pub(crate) writer: mpsc::UnboundedSender<Message>,
-    pub(crate) budget: Arc<Budget>,
+    pub(crate) budget: Budget,
     pub(crate) children: Vec<Child>,
     pub(crate) is_resumable: bool,
     /// What the names of stored partitions begin with, in a load whose range is given.

@@ -56,8 +56,8 @@ pub(crate) async fn run(args: &RunArgs, terminal: &Terminal) -> Outcome {
             workers: Handle::current(),
         };
         let turns = Arc::clone(&turns);
-        // On a thread of its own, with a runtime of its own: what writes is woken for every statement, and one thread that
-        // waits for the database alone is woken sooner than several that have to find somebody to do it.
+        // On a thread of its own, with a runtime of its own: what writes is woken for every statement, and a thread that waits
+        // for the database alone is woken sooner than one that waits for the API as well.
         let writing = runtime()?;
         running.spawn_blocking(move || {
             writing.block_on(async move {
