@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use restload_model::system_error;
 use restload_replay::{Answered, Book, Recorder};
 use restload_source::decoders::in_utf8;
@@ -134,13 +134,13 @@ impl Http {
                 break answer;
             }
         };
+        let headers = copied(&std::mem::take(answer.headers_mut()));
         let expected = answer.content_length().unwrap_or(0);
         let mut body = Vec::with_capacity(expected.min(self.max_response_bytes) as usize);
         while let Some(chunk) = answer.chunk().await.map_err(|error| explain(&error))? {
             self.within_size((body.len() + chunk.len()) as u64)?;
             body.extend_from_slice(&chunk);
         }
-        let headers = answer.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         Ok(Response {
             url: answer.url().clone(),
@@ -173,6 +173,16 @@ impl Sending<'_> {
             jar.take(url, headers);
         }
     }
+}
+
+/// The same headers, in memory of their own: as they come they are parts of the buffer that the answer was read into, which
+/// may be hundreds of KiB and would be kept as long as they are.
+fn copied(headers: &HeaderMap) -> HeaderMap {
+    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+    headers
+        .iter()
+        .map(|(name, value)| (name.clone(), copy(value)))
+        .collect()
 }
 
 fn client(limits: &Limits) -> Result<reqwest::Client, String> {
