@@ -1,7 +1,5 @@
 //! The root of a config, and the JSON Schema of the whole.
 
-use std::sync::LazyLock;
-
 use indexmap::IndexMap;
 use restload_source::config::{ClientConfig, ContractConfig, ResourceConfig};
 use schemars::generate::SchemaSettings;
@@ -93,14 +91,10 @@ fn destination_schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [ { "type": "string" }, full, { "type": "null" } ] })
 }
 
-/// The JSON Schema of a config.
-pub(crate) fn schema() -> &'static Value {
-    // Made once, and never dropped: it is a large tree.
-    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-        SchemaSettings::draft2020_12()
-            .into_generator()
-            .into_root_schema_for::<RootConfig>()
-            .to_value()
-    });
-    &SCHEMA
+/// The JSON Schema of a config, made anew: a large tree, which a run does not keep.
+pub(crate) fn schema() -> Value {
+    SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<RootConfig>()
+        .to_value()
 }

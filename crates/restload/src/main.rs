@@ -51,7 +51,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Outcome {
         Command::Explain(args) => commands::explain::explain(args, terminal),
         Command::Man { folder } => commands::man::man(folder, terminal),
         Command::Schema => {
-            terminal.print(&serde_json::to_string_pretty(config::schema()).unwrap_or_default())?;
+            terminal.print(&serde_json::to_string_pretty(&config::schema()).unwrap_or_default())?;
             Ok(ExitCode::from(OK))
         }
         Command::Completions { shell } => {

@@ -143,8 +143,10 @@ impl Pipeline {
         let folder = folder_of(config);
         let secrets = Secrets::open(&folder).map_err(refused)?;
         let mut diagnostics = Diagnostics::default();
-        validate(document.value(), schema(), &mut diagnostics);
-        let (remainder, shape) = Remainder::of(document.value(), schema(), &mut diagnostics);
+        let schema = schema();
+        validate(document.value(), &schema, &mut diagnostics);
+        let (remainder, shape) = Remainder::of(document.value(), &schema, &mut diagnostics);
+        drop(schema);
         let root = match RootConfig::deserialize(&*remainder.value) {
             Ok(root) => root,
             // What fits the schema can be read; a message of serde's own is the safety net.

@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 const WIDEST: usize = 100;
 
 pub(crate) fn explain(args: &ExplainArgs, terminal: &Terminal) -> Outcome {
-    let schema = config::schema();
+    let schema = &config::schema();
     if args.format == ExplainFormat::Markdown {
         if args.path.is_some() {
             let message = "error: `--format markdown` is the whole reference, without a key path";

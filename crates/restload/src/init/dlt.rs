@@ -263,11 +263,12 @@ impl Translation {
 
     /// Takes out the keys that restload does not have, and nulls where it takes none.
     fn drop_unknown_keys(&mut self) {
+        let schema = schema();
         // Taking one out may show another one that it hid.
         for _ in 0..4 {
             let mut diagnostics = Diagnostics::default();
             let whole = Value::Object(self.draft.config.clone());
-            validate(&whole, schema(), &mut diagnostics);
+            validate(&whole, &schema, &mut diagnostics);
             let mut has_changed = false;
             for mistake in diagnostics.into_vec() {
                 let segments = mistake.path.segments();

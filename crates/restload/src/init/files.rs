@@ -51,7 +51,7 @@ pub(crate) fn write(draft: &Draft, config: &Path, force: bool) -> Result<Written
         written.files.extend(write_gitignore(&folder, &ignored)?);
     }
     if own_schema {
-        let text = serde_json::to_string_pretty(schema()).unwrap_or_default() + "\n";
+        let text = serde_json::to_string_pretty(&schema()).unwrap_or_default() + "\n";
         let path = folder.join(SCHEMA);
         make(&path, &text, false).map_err(|error| unwritten(&path, &error))?;
         written.files.push((

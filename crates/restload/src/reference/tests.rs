@@ -37,7 +37,7 @@ fn keys_without_docs(schema: &Value, place: &str, root: &Value, found: &mut Vec<
 
 #[test]
 fn every_key_and_every_variant_is_documented() {
-    let schema = config::schema();
+    let schema = &config::schema();
     let mut found = Vec::new();
     keys_without_docs(schema, "", schema, &mut found);
     assert_eq!(found, Vec::<String>::new());
@@ -61,7 +61,7 @@ fn every_key_and_every_variant_is_documented() {
 
 #[test]
 fn every_path_that_is_walked_can_be_explained() {
-    let schema = config::schema();
+    let schema = &config::schema();
     let all = paths(schema);
     assert!(all.len() > 250, "{}", all.len());
     for path in [
