@@ -23,6 +23,7 @@ use crate::exchanges::Exchanges;
 use crate::family::ancestors;
 use crate::fetch::{Fetcher, Traffic};
 use crate::limiter::SharedLimits;
+use crate::page_threads::PageThreads;
 use crate::report::{Event, Outcome, Report, Reporter, ResourceReport, ResourceStatus, TableTotals};
 use crate::resource::{
     self, Child, Counts, Cursors, Digests, Input, Left, Replayed, Resumption, Shared, Stored, Tables, Tracker,
@@ -162,6 +163,7 @@ pub async fn run(mut plan: Plan, mut destination: Destination, options: RunOptio
         names,
         messages,
         budget,
+        threads: PageThreads::new(),
         options: &options,
         context,
         scopes: &scopes,
@@ -231,6 +233,7 @@ struct Tasks<'o> {
     names: Arc<Names>,
     messages: mpsc::UnboundedSender<Message>,
     budget: Budget,
+    threads: PageThreads,
     options: &'o RunOptions,
     context: restload_source::template::Context,
     scopes: &'o [Option<Arc<str>>],
@@ -302,6 +305,7 @@ impl Tasks<'_> {
                 ),
                 writer: self.messages.clone(),
                 budget: self.budget.clone(),
+                threads: self.threads.clone(),
                 children,
                 is_resumable: resumptions[index] != Resumption::Restart,
                 replayed: Replayed::new(is_replayed),

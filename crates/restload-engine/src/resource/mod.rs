@@ -24,7 +24,6 @@ use restload_source::incremental::Taken;
 use restload_source::parent_fields::Parents;
 use restload_source::plan::RecordSource;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
 pub(crate) use self::cursors::{Cursors, is_unfinished, note_move, settled, within};
 pub(crate) use self::digests::Digests;
@@ -115,17 +114,19 @@ async fn load_given(shared: &Arc<Shared>, left: &mut Left) -> Result<(), Stopped
         return Ok(());
     }
     let task = Arc::clone(shared);
-    let page = spawn_blocking(move || {
-        let RecordSource::Given(given) = &task.plan.source else {
-            return Err(ExtractError::new("no records"));
-        };
-        let records = given.iter().cloned().map(Value::from).collect();
-        let progress = Progress::start(Parents::new());
-        let records = process(&task.plan, &progress, records)?;
-        normalise(&task, "", &progress, 1, Taken::all(records))
-    })
-    .await
-    .map_err(|error| failed(error.to_string()))?;
+    let page = shared
+        .threads
+        .run(move || {
+            let RecordSource::Given(given) = &task.plan.source else {
+                return Err(ExtractError::new("no records"));
+            };
+            let records = given.iter().cloned().map(Value::from).collect();
+            let progress = Progress::start(Parents::new());
+            let records = process(&task.plan, &progress, records)?;
+            normalise(&task, "", &progress, 1, Taken::all(records))
+        })
+        .await
+        .map_err(|error| failed(format!("the records could not be taken: {error}")))?;
     let outcome = page.map_err(|error| stop(shared, 1, None, &error))?;
     let progress = Progress {
         pages: 1,

@@ -18,6 +18,7 @@ use super::replay::Replayed;
 use super::tables::Tables;
 use super::windows::Tracker;
 use crate::fetch::{Fetcher, Traffic};
+use crate::page_threads::PageThreads;
 use crate::report::{CursorMove, PartitionFailure};
 use crate::writing::{Budget, Message};
 
@@ -82,6 +83,7 @@ pub(crate) struct Shared {
     pub(crate) tables: Tables,
     pub(crate) writer: mpsc::UnboundedSender<Message>,
     pub(crate) budget: Budget,
+    pub(crate) threads: PageThreads,
     pub(crate) children: Vec<Child>,
     pub(crate) is_resumable: bool,
     /// What the names of stored partitions begin with, in a load whose range is given.

@@ -8,7 +8,6 @@ use restload_source::incremental::IncrementalPlan;
 use restload_source::paginators::Position;
 use restload_source::request::{Request, Response};
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 
 use super::ahead::{Ahead, Fetched};
 use super::rows::{Outcome, hand_over, normalise};
@@ -81,8 +80,8 @@ pub(super) async fn walk_partition(
             let task = Arc::clone(shared);
             let (scope, place) = (context.clone(), Arc::clone(&partition));
             let decoding = async {
-                let decoding = spawn_blocking(move || decode(&task, walk, response, &scope, &place, sender));
-                let decoded = decoding.await;
+                let decoding = move || decode(&task, walk, response, &scope, &place, sender);
+                let decoded = shared.threads.run(decoding).await;
                 let mut decoded = decoded.map_err(|error| failed(format!("a page could not be taken: {error}")))?;
                 if let Decoded::Page(page) = &mut decoded {
                     // At once: the next page may be long in coming, and what is here is not to be lost meanwhile.
