@@ -51,7 +51,7 @@ const CHECKPOINT_PAGES: &str = "8000";
 /// cache anyway.
 const CACHE_SIZE: &str = "-512";
 /// What a step should hold: less than for Postgres, as nobody is asked over a network.
-pub(crate) const STEP_BYTES: usize = 1 << 20;
+pub(crate) const STEP_BYTES: usize = 768 << 10;
 /// Doubles that are converted at once.
 const CONVERSION_CHUNK: usize = 2_000;
 
