@@ -1,7 +1,7 @@
 //! Where waiting, retrying, limiting, cancelling and concurrency happen, and nowhere else.
 //!
 //! [`run()`] takes a plan and an open destination and moves the records from one to the other. Each resource has a task
-//! that walks its partitions; the page of a walk is decoded and normalised on a thread of its own while the next one is
+//! that walks its partitions; the page of a walk is decoded and normalised on another thread while the next one is
 //! being fetched; a single task writes. What is under way is bounded in bytes, so a slow database slows the requests
 //! and nothing piles up.
 
