@@ -329,6 +329,20 @@ mod tests {
         assert_eq!(response.body, "\u{feff}[\"é\"]".as_bytes());
     }
 
+    #[test]
+    fn headers_are_had_in_memory_of_their_own() {
+        let mut headers = HeaderMap::new();
+        for value in ["<a>; rel=next", "<b>; rel=last"] {
+            headers.append("link", HeaderValue::from_static(value));
+        }
+        let copies = copied(&headers);
+        assert_eq!(copies, headers);
+        let places = |headers: &HeaderMap| -> Vec<*const u8> {
+            headers.values().map(|value| value.as_bytes().as_ptr()).collect()
+        };
+        assert!(places(&copies).iter().all(|place| !places(&headers).contains(place)));
+    }
+
     /// T-07: a chunk that is announced and does not come to its end.
     #[tokio::test]
     async fn an_answer_that_breaks_off_is_tried_again() {
