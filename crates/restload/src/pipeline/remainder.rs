@@ -191,6 +191,7 @@ mod tests {
     /// What is left of a document, and the places where something was left out.
     #[test]
     fn the_smallest_thing_that_can_be_done_without_is_taken_out() {
+        let schema = schema();
         let client = || json!({ "base_url": "https://a.test" });
         for (document, rest, left_out) in [
             (
@@ -230,8 +231,8 @@ mod tests {
             ),
         ] {
             let mut diagnostics = Diagnostics::default();
-            validate(&document, &schema(), &mut diagnostics);
-            let (remainder, _) = Remainder::of(&document, &schema(), &mut diagnostics);
+            validate(&document, &schema, &mut diagnostics);
+            let (remainder, _) = Remainder::of(&document, &schema, &mut diagnostics);
             assert_eq!(*remainder.value, rest);
             let found: Vec<String> = diagnostics.left_out().map(ToString::to_string).collect();
             assert_eq!(found, left_out, "{document}");
@@ -239,8 +240,8 @@ mod tests {
         let document = json!({ "client": client(), "resources": [
             { "name": "a", "processing_steps": [5, { "drop": ["x"] }, 6, { "drop": ["y"] }] }] });
         let mut diagnostics = Diagnostics::default();
-        validate(&document, &schema(), &mut diagnostics);
-        let (remainder, _) = Remainder::of(&document, &schema(), &mut diagnostics);
+        validate(&document, &schema, &mut diagnostics);
+        let (remainder, _) = Remainder::of(&document, &schema, &mut diagnostics);
         let steps = KeyPath::root().key("resources").index(0).key("processing_steps");
         assert_eq!(remainder.places.original(&steps.index(0)), steps.index(1));
         assert_eq!(remainder.places.original(&steps.index(1)), steps.index(3));
